@@ -1,0 +1,73 @@
+//! The shared nouns of Inquest: plain data, no I/O, no clock, no async.
+//!
+//! Everything that two crates have to agree on lives here. Protobuf exists only in `ingest`,
+//! Arrow only in `store` and `query`, and the JSON shapes of [`api`] only between `server` and `ui`.
+//!
+//! | Module | Nouns |
+//! |---|---|
+//! | [`id`] | trace and span ids, and how they follow from an execution ARN |
+//! | [`time`] | nanoseconds since the epoch, and how durations are written for people |
+//! | [`span`], [`log`] | OpenTelemetry's two records |
+//! | [`history`] | what a workflow engine recorded: events and documents |
+//! | [`execution`] | what those events mean: execution ⊃ state ⊃ attempt, and Lambda invocations |
+//! | [`join`] | "this invocation was made by that attempt", with method and confidence |
+//! | [`api`], [`trace_file`] | what the server tells the browser |
+
+pub mod api;
+pub mod execution;
+pub mod history;
+pub mod id;
+pub mod join;
+pub mod log;
+pub mod span;
+pub mod time;
+pub mod trace_file;
+
+pub use execution::{
+    Attempt, ColdStart, Execution, ExecutionStatus, Invocation, InvocationStatus, State, Status,
+    WorkflowTrace,
+};
+pub use history::{Document, DocumentKind, Engine, EventSource, HistoryEvent};
+pub use id::{SpanId, TraceId};
+pub use join::{Join, JoinEnd, JoinMethod};
+pub use log::{LogOrigin, LogRecord};
+pub use span::{Attributes, Link, Span, SpanEvent, SpanKind, SpanSource, StatusCode, Value};
+pub use time::UnixNanos;
+
+use serde::{Deserialize, Serialize};
+
+/// What a collector hands to the one door: facts as they came, in any order, any number of times.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Spans from X-Ray, Zipkin, files… (OTLP at full load never takes this form).
+    pub spans: Vec<Span>,
+    /// Log lines of functions and applications.
+    pub logs: Vec<LogRecord>,
+    /// Workflow history events, from the history API or from log delivery.
+    pub events: Vec<HistoryEvent>,
+    /// Descriptions of executions, definitions of state machines, map runs.
+    pub documents: Vec<Document>,
+}
+
+impl Batch {
+    /// True when there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+            && self.logs.is_empty()
+            && self.events.is_empty()
+            && self.documents.is_empty()
+    }
+
+    /// Number of records of all kinds.
+    pub fn len(&self) -> usize {
+        self.spans.len() + self.logs.len() + self.events.len() + self.documents.len()
+    }
+
+    /// Moves everything of `other` to the end of `self`.
+    pub fn append(&mut self, mut other: Batch) {
+        self.spans.append(&mut other.spans);
+        self.logs.append(&mut other.logs);
+        self.events.append(&mut other.events);
+        self.documents.append(&mut other.documents);
+    }
+}

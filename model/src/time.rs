@@ -1,0 +1,82 @@
+//! Nanoseconds since the Unix epoch, and durations written for people.
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: nanoseconds since 1970-01-01T00:00:00Z (years 1677–2262).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct UnixNanos(pub i64);
+
+impl UnixNanos {
+    /// From whole milliseconds; saturates.
+    pub fn from_millis(millis: i64) -> Self {
+        UnixNanos(millis.saturating_mul(1_000_000))
+    }
+
+    /// Nanoseconds from `earlier` to `self`; negative when `self` is before it.
+    pub fn since(self, earlier: UnixNanos) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A duration as a person reads it: `412 ns`, `38 µs`, `7.25 ms`, `1.23 s`, `2 min 04 s`,
+/// `3 h 12 min`, `9 d 04 h`.
+pub fn human_duration(nanos: i64) -> String {
+    let sign = if nanos < 0 { "−" } else { "" };
+    let n = nanos.unsigned_abs();
+    let text = match n {
+        0..1_000 => format!("{n} ns"),
+        1_000..1_000_000 => format!("{} µs", significant(n as f64 / 1e3)),
+        1_000_000..1_000_000_000 => format!("{} ms", significant(n as f64 / 1e6)),
+        1_000_000_000..60_000_000_000 => format!("{} s", significant(n as f64 / 1e9)),
+        _ => {
+            let seconds = n / 1_000_000_000;
+            match seconds {
+                0..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+                3_600..86_400 => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+                _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3_600 % 24),
+            }
+        }
+    };
+    format!("{sign}{text}")
+}
+
+/// Three significant digits without trailing zeros. Never rounds up into the next unit.
+fn significant(value: f64) -> String {
+    let digits = if value < 10.0 {
+        2
+    } else if value < 100.0 {
+        1
+    } else {
+        0
+    };
+    let scale = 10f64.powi(digits);
+    let text = format!("{:.*}", digits as usize, (value * scale).floor() / scale);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::human_duration;
+
+    #[test]
+    fn durations_read_well() {
+        let check = |nanos: i64, expect: &str| assert_eq!(human_duration(nanos), expect);
+        check(0, "0 ns");
+        check(999, "999 ns");
+        check(38_000, "38 µs");
+        check(7_250_000, "7.25 ms");
+        check(999_999_999, "999 ms");
+        check(1_230_000_000, "1.23 s");
+        check(59_999_999_999, "59.9 s");
+        check(124_000_000_000, "2 min 04 s");
+        check(11_520_000_000_000, "3 h 12 min");
+        check(-5_000_000, "−5 ms");
+    }
+}

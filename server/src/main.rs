@@ -1,0 +1,2 @@
+//! Inquest: server.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Inquest: xtask.
+fn main() {}
