@@ -373,10 +373,6 @@ fn invocations() -> Vec<Field> {
     vec![
         id("trace_id", "a trace of its own; joins say whose it is"),
         id("span_id", "its span"),
-        id(
-            "unit",
-            "the sandbox it ran in: hash of log group and stream",
-        ),
         text("request_id", "Lambda request id; async retries repeat it"),
         text("function_name", "function"),
         maybe_text("function_version", "version that ran"),
