@@ -8,6 +8,7 @@
 //! | [`id`] | trace and span ids, and how they follow from an execution ARN |
 //! | [`time`] | nanoseconds since the epoch, and how durations are written for people |
 //! | [`span`], [`log`] | OpenTelemetry's two records |
+//! | [`lambda`] | the words in which a Lambda log line is stored |
 //! | [`history`] | what a workflow engine recorded: events and documents |
 //! | [`execution`] | what those events mean: execution ⊃ state ⊃ attempt, and Lambda invocations |
 //! | [`join`] | "this invocation was made by that attempt", with method and confidence |
@@ -18,6 +19,7 @@ pub mod execution;
 pub mod history;
 pub mod id;
 pub mod join;
+pub mod lambda;
 pub mod log;
 pub mod span;
 pub mod time;
