@@ -1,1 +1,3 @@
 //! Inquest: ingest.
+
+pub mod promotion;

@@ -1,15 +1,16 @@
-//! Which attributes have a column of their own, and of which type.
+//! Which attributes the decoder writes into a column of their own, and of which type.
 //!
 //! The first value seen of an attribute decides the type of its column; values of another type stay
 //! in the JSON column `attributes`. The number of columns is bounded, and so are their names, so
-//! that no sender can widen the tables without end.
+//! that no sender can widen the tables without end. The store has the last word: a column of a type
+//! that differs from the one it holds goes back into the JSON there.
 
-use crate::tables::{ATTRIBUTE_PREFIX, COMMENT};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock},
 };
+use store::tables::ATTRIBUTE_PREFIX;
 
 /// How many attributes of one table get a column.
 pub const MAX_PROMOTED: usize = 200;
@@ -55,9 +56,7 @@ impl AttributeType {
 
 /// The column `attributes.<name>`.
 pub fn attribute_field(name: &str, kind: AttributeType) -> Field {
-    Field::new(format!("{ATTRIBUTE_PREFIX}{name}"), kind.data_type(), true).with_metadata(
-        HashMap::from([(COMMENT.to_owned(), format!("attribute {name}"))]),
-    )
+    Field::new(format!("{ATTRIBUTE_PREFIX}{name}"), kind.data_type(), true)
 }
 
 /// The promoted attributes of one table. Clones share.
