@@ -1,0 +1,337 @@
+//! Pairs the pieces of one import: histories with descriptions, definitions with executions.
+
+use super::{
+    Event, History, LogEvents, Piece, StateMachine,
+    identity::{folder, machine_name, made_up_arn, subject},
+    pages::{Joined, join_pages},
+    pairing::{Described, Pairing, children_named_in},
+};
+use model::{Batch, Document, DocumentKind, Engine, EventSource, HistoryEvent, UnixNanos};
+use serde_json::{Map, Value};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::{Path, PathBuf},
+};
+
+/// Something that was left out or repaired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// The file.
+    pub path: PathBuf,
+    /// Where in it.
+    pub position: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// How much room the copies of one definition may take: every execution keeps its own.
+const MAX_DEFINITION_BYTES: usize = 256 << 20;
+
+/// Pairs the pieces of one import and makes facts of them.
+///
+/// A history that nothing names gets an id of its own, from the file's name and its first event.
+pub fn assemble(pieces: Vec<(PathBuf, Piece)>) -> (Batch, Vec<Skip>) {
+    let mut sorted = Sorted::default();
+    for (path, piece) in pieces {
+        sorted.add(path, piece);
+    }
+    let mut out = Assembly::default();
+    out.histories(join_pages(sorted.pages), &sorted.described);
+    for (path, events) in sorted.logs {
+        out.log_events(path, events);
+    }
+    for described in sorted.described {
+        out.description(described);
+    }
+    for (path, document) in sorted.map_runs {
+        out.map_run(&path, document);
+    }
+    for (path, machine) in sorted.machines {
+        out.state_machine(&path, machine);
+    }
+    (out.batch, out.skips)
+}
+
+#[derive(Default)]
+struct Sorted {
+    pages: Vec<(PathBuf, History)>,
+    described: Vec<Described>,
+    machines: Vec<(PathBuf, StateMachine)>,
+    map_runs: Vec<(PathBuf, Map<String, Value>)>,
+    logs: Vec<(PathBuf, LogEvents)>,
+}
+
+impl Sorted {
+    fn add(&mut self, path: PathBuf, piece: Piece) {
+        match piece {
+            Piece::History(history) => self.pages.push((path, history)),
+            Piece::Execution(document) => self.described.extend(Described::new(path, document)),
+            Piece::StateMachine(machine) => self.machines.push((path, machine)),
+            Piece::MapRun(document) => self.map_runs.push((path, document)),
+            Piece::LogEvents(events) => self.logs.push((path, events)),
+        }
+    }
+}
+
+/// What is known of an execution while definitions look for theirs.
+#[derive(Default)]
+struct Known {
+    /// Files it was in, and what they are about.
+    places: BTreeSet<(PathBuf, PathBuf, String)>,
+    state_machine_arn: Option<String>,
+    states: HashSet<String>,
+}
+
+#[derive(Default)]
+struct Assembly {
+    batch: Batch,
+    skips: Vec<Skip>,
+    known: BTreeMap<String, Known>,
+}
+
+impl Assembly {
+    fn skip(&mut self, path: &Path, position: impl Into<String>, reason: impl Into<String>) {
+        self.skips.push(Skip {
+            path: path.to_owned(),
+            position: position.into(),
+            reason: reason.into(),
+        });
+    }
+
+    fn seen(&mut self, execution_arn: &str, path: &Path) -> &mut Known {
+        let known = self.known.entry(execution_arn.to_owned()).or_default();
+        known
+            .places
+            .insert((path.to_owned(), folder(path), subject(path)));
+        known
+    }
+
+    fn histories(&mut self, mut histories: Vec<Joined>, described: &[Described]) {
+        let children = histories.iter().flat_map(children_named_in).collect();
+        let mut pairing = Pairing::new(&histories, described, children);
+        for history in &mut histories {
+            if history.execution_arn.is_none() && !history.events.is_empty() {
+                history.execution_arn = pairing.find(history);
+            }
+        }
+        for history in histories {
+            self.history(history);
+        }
+    }
+
+    fn history(&mut self, history: Joined) {
+        for (path, problem) in history.problems {
+            self.skip(&path, problem.position, problem.reason);
+        }
+        if history.events.is_empty() {
+            return;
+        }
+        if history.more {
+            let last = history.events.last().map_or(0, |event| event.id);
+            let reason = format!(
+                "the history goes on after event {last} (nextToken), but the next page is not here"
+            );
+            self.skip(&history.path, "nextToken", reason);
+        }
+        let arn = history
+            .execution_arn
+            .unwrap_or_else(|| made_up_arn(&history.path, history.events.first()));
+        let states = history
+            .events
+            .iter()
+            .filter_map(entered_state)
+            .collect::<Vec<_>>();
+        self.seen(&arn, &history.path).states.extend(states);
+        let mut redrives = 0;
+        for event in history.events {
+            redrives += u32::from(event.event_type == "ExecutionRedriven");
+            self.batch.events.push(fact(event, &arn, redrives));
+        }
+    }
+
+    fn log_events(&mut self, path: PathBuf, logs: LogEvents) {
+        for problem in logs.problems {
+            self.skip(&path, problem.position, problem.reason);
+        }
+        for event in logs.events {
+            let state = entered_name(&event.event_type, &event.details);
+            self.seen(&event.execution_arn, &path).states.extend(state);
+            self.batch.events.push(event);
+        }
+    }
+
+    fn description(&mut self, described: Described) {
+        let known = self.known.contains_key(&described.execution_arn);
+        if described.start.is_none() && !known {
+            return self.skip(&described.path, "startDate",
+                "a description without a legible startDate, and no history of its execution, was left out");
+        }
+        let machine = described
+            .document
+            .get("stateMachineArn")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        let known = self.seen(&described.execution_arn, &described.path);
+        known.state_machine_arn = known.state_machine_arn.take().or(machine);
+        self.document(
+            described.execution_arn,
+            DocumentKind::Execution,
+            described.document,
+        );
+    }
+
+    fn map_run(&mut self, path: &Path, document: Map<String, Value>) {
+        match document
+            .get("executionArn")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+        {
+            Some(arn) if document.contains_key("startDate") => {
+                self.document(arn, DocumentKind::MapRun, document)
+            }
+            _ => self.skip(
+                path,
+                "startDate",
+                "a map run without a legible startDate was left out",
+            ),
+        }
+    }
+
+    fn document(&mut self, execution_arn: String, kind: DocumentKind, body: Map<String, Value>) {
+        let engine = Engine::step_functions();
+        let body = Value::Object(body).to_string();
+        self.batch.documents.push(Document {
+            engine,
+            execution_arn,
+            kind,
+            body,
+        });
+    }
+
+    fn state_machine(&mut self, path: &Path, machine: StateMachine) {
+        let owners = self.owners(path, &machine);
+        if owners.is_empty() {
+            return self.skip(
+                path,
+                "definition",
+                "no execution of this state machine is among the files",
+            );
+        }
+        let size = machine
+            .body
+            .values()
+            .map(|v| v.as_str().map_or(0, str::len))
+            .sum::<usize>();
+        let room = (MAX_DEFINITION_BYTES / size.max(1)).max(1);
+        if owners.len() > room {
+            self.skip(
+                path,
+                "definition",
+                format!(
+                    "it is {size} bytes long and was kept with {room} of its {} executions only",
+                    owners.len()
+                ),
+            );
+        }
+        for arn in owners.into_iter().take(room) {
+            self.document(arn, DocumentKind::StateMachine, machine.body.clone());
+        }
+    }
+
+    /// The executions that a definition belongs to: the one beside it, else those of the machine it names,
+    /// else those in its folder that entered only states it has.
+    fn owners(&self, path: &Path, machine: &StateMachine) -> Vec<String> {
+        if let Some(arn) = &machine.execution_arn {
+            return vec![arn.clone()];
+        }
+        let all = |matches: &dyn Fn(&str, &Known) -> bool| -> Vec<String> {
+            self.known
+                .iter()
+                .filter(|(arn, known)| matches(arn, known))
+                .map(|(arn, _)| arn.clone())
+                .collect()
+        };
+        if let Some(machine_arn) = &machine.state_machine_arn {
+            let name = machine_arn.split(':').nth(6);
+            let named = all(&|arn, known| match &known.state_machine_arn {
+                Some(described) => described == machine_arn,
+                None => machine_name(arn) == name,
+            });
+            if !named.is_empty() {
+                return named;
+            }
+        }
+        let names = machine
+            .body
+            .get("definition")
+            .and_then(Value::as_str)
+            .map(state_names)
+            .unwrap_or_default();
+        let fits = |known: &Known| known.states.is_subset(&names);
+        let about = (path.to_owned(), folder(path), subject(path));
+        let near = |place: &dyn Fn(&(PathBuf, PathBuf, String)) -> bool| {
+            all(&|_, known| {
+                known.places.iter().any(place) && fits(known) && !known.states.is_empty()
+            })
+        };
+        let same_file = near(&|(file, _, _)| *file == about.0);
+        if !same_file.is_empty() {
+            return same_file;
+        }
+        let same_subject = near(&|(_, place, subject)| *place == about.1 && *subject == about.2);
+        if !same_subject.is_empty() {
+            return same_subject;
+        }
+        near(&|(_, place, _)| *place == about.1)
+    }
+}
+
+fn fact(event: Event, execution_arn: &str, redrives: u32) -> HistoryEvent {
+    HistoryEvent {
+        engine: Engine::step_functions(),
+        execution_arn: execution_arn.to_owned(),
+        redrive_count: event.redrive_count.unwrap_or(redrives),
+        event_id: event.id,
+        previous_event_id: event.previous,
+        event_type: event.event_type,
+        time: event.time.unwrap_or(UnixNanos(0)),
+        details: event.details,
+        source: EventSource::History,
+    }
+}
+
+fn entered_state(event: &Event) -> Option<String> {
+    entered_name(&event.event_type, &event.details)
+}
+
+fn entered_name(event_type: &str, details: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        name: Option<String>,
+    }
+    if !event_type.ends_with("StateEntered") {
+        return None;
+    }
+    serde_json::from_str::<Named>(details).ok()?.name
+}
+
+/// Names of all states of a definition, those inside Map and Parallel included.
+fn state_names(definition: &str) -> HashSet<String> {
+    fn walk(value: &Value, names: &mut HashSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::Object(states)) = members.get("States") {
+                    names.extend(states.keys().cloned());
+                }
+                members.values().for_each(|child| walk(child, names));
+            }
+            Value::Array(items) => items.iter().for_each(|child| walk(child, names)),
+            _ => {}
+        }
+    }
+    let mut names = HashSet::new();
+    if let Ok(value) = serde_json::from_str(definition) {
+        walk(&value, &mut names);
+    }
+    names
+}

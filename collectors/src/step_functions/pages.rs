@@ -1,0 +1,197 @@
+//! Pages of histories become histories: pages of one file, and of files beside each other.
+
+use super::{
+    Event, History, Problem,
+    identity::{folder, subject},
+};
+use std::{collections::HashMap, collections::hash_map::Entry, path::PathBuf};
+
+/// A history put together from its pages.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    /// The file of its first event.
+    pub path: PathBuf,
+    pub execution_arn: Option<String>,
+    /// By id.
+    pub events: Vec<Event>,
+    pub problems: Vec<(PathBuf, Problem)>,
+    pub more: bool,
+    by_id: HashMap<u64, usize>,
+}
+
+impl Joined {
+    fn new(path: PathBuf, execution_arn: Option<String>) -> Self {
+        Joined {
+            path,
+            execution_arn,
+            ..Joined::default()
+        }
+    }
+    pub fn first_id(&self) -> u64 {
+        self.events.first().map_or(0, |event| event.id)
+    }
+    pub fn last_id(&self) -> u64 {
+        self.events.last().map_or(0, |event| event.id)
+    }
+    /// True when the event cannot be of this history: its id is taken by another event.
+    fn conflicts(&self, event: &Event) -> bool {
+        self.by_id
+            .get(&event.id)
+            .is_some_and(|at| self.events[*at] != *event)
+    }
+    fn add(&mut self, event: Event) {
+        if let Entry::Vacant(entry) = self.by_id.entry(event.id) {
+            entry.insert(self.events.len());
+            self.events.push(event);
+        }
+    }
+    fn absorb(&mut self, other: Joined) {
+        for event in other.events {
+            self.add(event);
+        }
+        self.events.sort_by_key(|event| event.id);
+        self.by_id = self
+            .events
+            .iter()
+            .enumerate()
+            .map(|(n, event)| (event.id, n))
+            .collect();
+        self.problems.extend(other.problems);
+        self.execution_arn = self.execution_arn.take().or(other.execution_arn);
+        self.more = other.more;
+    }
+}
+
+/// Puts pages together.
+pub(super) fn join_pages(pages: Vec<(PathBuf, History)>) -> Vec<Joined> {
+    let mut histories: Vec<Joined> = Vec::new();
+    // The history that a file, or an execution named in a file, was last adding to.
+    let mut open: HashMap<(PathBuf, Option<String>), usize> = HashMap::new();
+    for (path, page) in pages {
+        let key = (path.clone(), page.execution_arn.clone());
+        let at = match open.get(&key) {
+            Some(at)
+                if !page
+                    .events
+                    .first()
+                    .is_some_and(|event| histories[*at].conflicts(event)) =>
+            {
+                *at
+            }
+            _ => {
+                histories.push(Joined::new(path.clone(), page.execution_arn.clone()));
+                histories.len() - 1
+            }
+        };
+        let at = add_page(&mut histories, at, &path, page);
+        open.insert(key, at);
+    }
+    for history in &mut histories {
+        history.events.sort_by_key(|event| event.id);
+    }
+    histories.retain(|history| !history.events.is_empty() || !history.problems.is_empty());
+    join_files(histories)
+}
+
+/// Adds a page's events; where the ids start anew, so does a history. Returns the one added to last.
+fn add_page(histories: &mut Vec<Joined>, mut at: usize, path: &PathBuf, page: History) -> usize {
+    histories[at].problems.extend(
+        page.problems
+            .into_iter()
+            .map(|problem| (path.clone(), problem)),
+    );
+    let mut after_first = false;
+    for event in page.events {
+        let is_first = event.event_type == "ExecutionStarted";
+        if histories[at].conflicts(&event) {
+            if is_first || after_first {
+                histories.push(Joined::new(path.clone(), page.execution_arn.clone()));
+                at = histories.len() - 1;
+            } else {
+                let position = format!("event id {}", event.id);
+                let reason = format!(
+                    "a second, different event ({}) has this id; the first was kept",
+                    event.event_type
+                );
+                histories[at]
+                    .problems
+                    .push((path.clone(), Problem { position, reason }));
+                continue;
+            }
+        }
+        after_first = is_first;
+        histories[at].add(event);
+    }
+    histories[at].more = page.more;
+    at
+}
+
+/// A history that does not begin with its first event continues one in the same folder that ends just
+/// before it; among several, the one whose file name is nearest, then the latest.
+fn join_files(mut histories: Vec<Joined>) -> Vec<Joined> {
+    histories.sort_by_key(Joined::first_id);
+    let mut wholes: Vec<Joined> = Vec::new();
+    let mut ends: HashMap<(PathBuf, u64), Vec<usize>> = HashMap::new();
+    for history in histories {
+        let place = folder(&history.path);
+        let before = (place.clone(), history.first_id().saturating_sub(1));
+        let best = ends
+            .get(&before)
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|at| continues(&wholes[*at], &history))
+            .max_by_key(|at| {
+                (
+                    likeness(&wholes[*at], &history),
+                    wholes[*at].events.last().and_then(|e| e.time),
+                    usize::MAX - at,
+                )
+            });
+        let at = match best {
+            Some(at) if history.first_id() > 1 => {
+                ends.entry(before).or_default().retain(|other| *other != at);
+                wholes[at].absorb(history);
+                at
+            }
+            _ => {
+                wholes.push(history);
+                wholes.len() - 1
+            }
+        };
+        ends.entry((place, wholes[at].last_id()))
+            .or_default()
+            .push(at);
+    }
+    wholes
+}
+
+fn continues(base: &Joined, next: &Joined) -> bool {
+    let (Some(last), Some(first)) = (base.events.last(), next.events.first()) else {
+        return false;
+    };
+    let same = base.execution_arn.is_none()
+        || next.execution_arn.is_none()
+        || base.execution_arn == next.execution_arn;
+    let ended = [
+        "ExecutionSucceeded",
+        "ExecutionFailed",
+        "ExecutionAborted",
+        "ExecutionTimedOut",
+    ]
+    .contains(&last.event_type.as_str());
+    same && first.time >= last.time
+        && base.path != next.path
+        && (!ended || first.event_type == "ExecutionRedriven")
+}
+
+/// How much two files seem to be pages of one thing.
+fn likeness(base: &Joined, next: &Joined) -> (bool, bool, usize) {
+    let (a, b) = (base.path.to_string_lossy(), next.path.to_string_lossy());
+    let common = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
+    (
+        base.more,
+        subject(&base.path) == subject(&next.path),
+        common,
+    )
+}
