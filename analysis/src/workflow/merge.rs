@@ -1,0 +1,144 @@
+//! The same event from several deliveries becomes one.
+
+use super::event::has_payload;
+use model::{EventSource, HistoryEvent};
+use std::{cmp::Ordering, collections::BTreeMap};
+
+/// What [`merge_events`] returns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// Every event once, in order of the history.
+    pub events: Vec<HistoryEvent>,
+    /// False when the new events said nothing that was not held.
+    pub changed: bool,
+}
+
+/// Two copies of an event with one id may differ by this much, nanoseconds, when the deliveries disagree
+/// about the redrive count.
+const SAME_TIME: i64 = 1_000_000_000;
+
+/// Puts the events of one execution together. Identity is (redrive count, event id); of two copies the
+/// richer one wins: with payload over without, history over logs, then the longer, so that the order of
+/// arrival makes no difference.
+pub fn merge_events(held: Vec<HistoryEvent>, new: Vec<HistoryEvent>) -> Merged {
+    let before = held.len();
+    let mut changed = false;
+    let mut by_id: BTreeMap<(u32, u64), HistoryEvent> = BTreeMap::new();
+    for (n, event) in held.into_iter().chain(new).enumerate() {
+        let is_new = n >= before;
+        match by_id.entry((event.redrive_count, event.event_id)) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(event);
+                changed |= is_new;
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                if richer(&event, entry.get()) == Ordering::Greater {
+                    entry.insert(event);
+                    changed |= is_new;
+                }
+            }
+        }
+    }
+    Merged {
+        events: drop_shadows(by_id),
+        changed,
+    }
+}
+
+/// History and logs may count redrives differently around a redrive: the same id, type and time
+/// under two redrive counts is one event.
+fn drop_shadows(by_id: BTreeMap<(u32, u64), HistoryEvent>) -> Vec<HistoryEvent> {
+    if by_id.keys().all(|(redrive, _)| *redrive == 0) {
+        return by_id.into_values().collect();
+    }
+    let mut kept: BTreeMap<u64, Vec<HistoryEvent>> = BTreeMap::new();
+    for event in by_id.into_values() {
+        let copies = kept.entry(event.event_id).or_default();
+        let twin = copies.iter_mut().find(|other| {
+            other.event_type == event.event_type && other.time.since(event.time).abs() <= SAME_TIME
+        });
+        match twin {
+            Some(twin) if richer(&event, twin) == Ordering::Greater => *twin = event,
+            Some(_) => {}
+            None => copies.push(event),
+        }
+    }
+    let mut events: Vec<HistoryEvent> = kept.into_values().flatten().collect();
+    events.sort_by_key(|event| (event.redrive_count, event.event_id));
+    events
+}
+
+fn richer(a: &HistoryEvent, b: &HistoryEvent) -> Ordering {
+    let from_history = |event: &HistoryEvent| event.source == EventSource::History;
+    has_payload(a)
+        .cmp(&has_payload(b))
+        .then_with(|| from_history(a).cmp(&from_history(b)))
+        .then_with(|| a.details.len().cmp(&b.details.len()))
+        .then_with(|| a.details.cmp(&b.details))
+        .then_with(|| a.event_type.cmp(&b.event_type))
+        .then_with(|| a.previous_event_id.cmp(&b.previous_event_id))
+        .then_with(|| b.time.cmp(&a.time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Engine, UnixNanos};
+
+    fn event(id: u64, details: &str, source: EventSource) -> HistoryEvent {
+        HistoryEvent {
+            engine: Engine::step_functions(),
+            execution_arn: "arn".into(),
+            redrive_count: 0,
+            event_id: id,
+            previous_event_id: 0,
+            event_type: "PassStateEntered".into(),
+            time: UnixNanos(0),
+            details: details.into(),
+            source,
+        }
+    }
+
+    #[test]
+    fn the_richer_copy_wins_in_either_order() {
+        let check = |a: HistoryEvent, b: HistoryEvent| {
+            let one = merge_events(vec![a.clone()], vec![b.clone()]);
+            let other = merge_events(vec![b.clone()], vec![a.clone()]);
+            assert_eq!(one.events, vec![b]);
+            assert_eq!(other.events, one.events);
+            assert!(one.changed && !other.changed);
+        };
+        let (h, l) = (EventSource::History, EventSource::Logs);
+        check(
+            event(1, r#"{"name":"A"}"#, h),
+            event(1, r#"{"name":"A","input":"{}"}"#, l),
+        );
+        check(
+            event(1, r#"{"name":"A","input":"{ }"}"#, l),
+            event(1, r#"{"name":"A","input":"{}"}"#, h),
+        );
+        check(
+            event(1, r#"{"name":"A"}"#, l),
+            event(1, r#"{"name":"A","input":"{}"}"#, l),
+        );
+    }
+
+    #[test]
+    fn the_same_again_changes_nothing() {
+        let events = vec![
+            event(2, "{}", EventSource::Logs),
+            event(1, "{}", EventSource::Logs),
+        ];
+        let first = merge_events(Vec::new(), events.clone());
+        assert!(first.changed && first.events[0].event_id == 1);
+        assert!(!merge_events(first.events, events).changed);
+    }
+
+    #[test]
+    fn a_different_redrive_count_makes_no_second_event() {
+        let mut other = event(1, "{}", EventSource::Logs);
+        other.redrive_count = 1;
+        let merged = merge_events(vec![event(1, "{}", EventSource::History)], vec![other]);
+        assert_eq!(merged.events.len(), 1);
+    }
+}
