@@ -3,8 +3,12 @@
 //! | Module | Reads |
 //! |---|---|
 //! | [`step_functions`] | histories, descriptions, definitions and log events of Step Functions |
+//! | [`import`] | files and folders: recognises each by its content |
+//! | [`cloudwatch`] | lines of CloudWatch Logs, from whatever export |
 //! | [`lambda`] | lines of Lambda logs, in all their forms |
 
+pub mod cloudwatch;
+pub mod import;
 pub mod lambda;
 pub mod step_functions;
 pub mod timestamp;

@@ -129,8 +129,10 @@ const MESSAGES: &[&str] = &["message", "msg", "event", "body"];
 
 /// An object that the function logged, by any of the loggers in use. Keys that became fields leave it.
 fn logged(mut object: Map<String, Value>, text: &str) -> Line {
-    let mut line = Line::default();
-    line.time = take(&mut object, TIMES, |value| timestamp::parse(value));
+    let mut line = Line {
+        time: take(&mut object, TIMES, timestamp::parse),
+        ..Line::default()
+    };
     line.severity_text = take(&mut object, LEVELS, level).unwrap_or_default();
     line.request_id = take(&mut object, IDS, |v| {
         v.as_str().filter(|id| is_request_id(id)).map(str::to_owned)

@@ -1,0 +1,445 @@
+//! One file: unpack, look at its head, read it in the way that fits.
+
+use super::{
+    Chunk, Error, FileReport, Refused, Report,
+    dispatch::Place,
+    name, otlp,
+    otlp::Signal,
+    scan::{Chunk as Piece, Item, MAX_DOCUMENT, Scan},
+    sink::Sink,
+    text, unpack,
+};
+use crate::{
+    cloudwatch::{Event, Origin, Recorder},
+    step_functions,
+};
+use bytes::Bytes;
+use std::{
+    io::{self, BufRead, Read},
+    path::{Path, PathBuf},
+};
+
+/// How much of a file decides what it is.
+const HEAD: u64 = 64 << 10;
+/// Pieces of Step Functions held for pairing, in bytes of their files, before they are assembled.
+const MAX_HELD: u64 = 512 << 20;
+
+/// An import under way.
+pub(super) struct Importer<'a> {
+    sink: Sink<'a>,
+    pub(super) report: Report,
+    recorder: Recorder,
+    pub(super) pieces: Vec<(PathBuf, step_functions::Piece)>,
+    held: u64,
+    folder: PathBuf,
+    /// The file being read.
+    pub(super) file: FileReport,
+    pub(super) origin: Origin,
+}
+
+impl<'a> Importer<'a> {
+    pub(super) fn new(out: &'a mut dyn FnMut(Chunk) -> super::Accepted) -> Self {
+        Importer {
+            sink: Sink::new(out),
+            report: Report::default(),
+            recorder: Recorder::default(),
+            pieces: Vec::new(),
+            held: 0,
+            folder: PathBuf::new(),
+            file: FileReport::default(),
+            origin: Origin::default(),
+        }
+    }
+
+    /// Reads one file. Only a receiver that takes no more is an error; all else is in the report.
+    pub(super) fn file(&mut self, path: &Path, input: impl Read) -> Result<(), Error> {
+        self.next_folder(path)?;
+        self.file = FileReport::new(path);
+        self.origin = name::origin(path);
+        if let Err(refused) = self.read(input) {
+            self.refused(refused)?;
+        }
+        for record in self.recorder.finish() {
+            self.file.taken.logs += 1;
+            let sent = self.sink.log(record);
+            sent.or_else(|refused| self.refused(refused))?;
+        }
+        if self.file.taken.is_empty()
+            && self.file.skipped.is_empty()
+            && !self.pieces.iter().any(|(of, _)| of == path)
+        {
+            self.file.skip("", NOTHING);
+        }
+        self.report.files.push(std::mem::take(&mut self.file));
+        Ok(())
+    }
+
+    /// Pairs what waits for pairing, and hands on the rest.
+    pub(super) fn finish(mut self) -> Result<Report, Error> {
+        self.assemble()?;
+        let sent = self.sink.flush();
+        sent.or_else(|refused| self.refused(refused))?;
+        Ok(self.report)
+    }
+
+    fn next_folder(&mut self, path: &Path) -> Result<(), Error> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        if self.held > MAX_HELD && folder != self.folder {
+            self.assemble()?;
+        }
+        self.folder = folder.to_owned();
+        Ok(())
+    }
+
+    fn assemble(&mut self) -> Result<(), Error> {
+        self.held = 0;
+        let pieces = std::mem::take(&mut self.pieces);
+        let (batch, skips) = step_functions::assemble(pieces);
+        for skip in skips {
+            self.report.of(&skip.path).skip(skip.position, skip.reason);
+        }
+        let sent = self.sink.whole(batch);
+        sent.or_else(|refused| self.refused(refused))
+    }
+
+    fn refused(&mut self, refused: Refused) -> Result<(), Error> {
+        match refused {
+            Refused::Skip(reason) => {
+                self.file.skip("", reason);
+                Ok(())
+            }
+            Refused::Stop(reason) => Err(Error::Stopped {
+                path: self.file.path.clone(),
+                reason,
+            }),
+        }
+    }
+
+    fn read(&mut self, input: impl Read) -> Result<(), Refused> {
+        let unpacked = unpack::unpack(input).and_then(|(mut reader, layers)| {
+            let mut head = Vec::new();
+            reader.by_ref().take(HEAD).read_to_end(&mut head)?;
+            Ok((reader, layers, head))
+        });
+        let (reader, layers, head) = match unpacked {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.file.skip("", format!("cannot be unpacked: {error}"));
+                return Ok(());
+            }
+        };
+        layers.iter().for_each(|layer| self.file.is(layer));
+        match Form::of(&head) {
+            Form::Empty => self.file.skip("", "the file is empty"),
+            Form::Utf16 => self.utf16(io::Cursor::new(head).chain(reader))?,
+            Form::Binary => self.protobuf(io::Cursor::new(head).chain(reader))?,
+            Form::Json => self.json(io::Cursor::new(head).chain(reader))?,
+            Form::Text => self.text(&head, io::Cursor::new(head.clone()).chain(reader))?,
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, head: &[u8], reader: impl BufRead) -> Result<(), Refused> {
+        let Some(style) = text::recognise(head) else {
+            self.file.skip("", NOTHING);
+            return Ok(());
+        };
+        self.origin.lambda = style.lambda;
+        self.file.is(style.kind());
+        text::read(reader, style, self)
+    }
+
+    /// What PowerShell writes for `aws … > file`.
+    fn utf16(&mut self, reader: impl Read) -> Result<(), Refused> {
+        let Some(bytes) = self.whole(reader) else {
+            return Ok(());
+        };
+        let little = bytes.starts_with(&[0xff, 0xfe]);
+        let unit = |pair: &[u8]| {
+            let pair = [pair[0], pair[1]];
+            if little {
+                u16::from_le_bytes(pair)
+            } else {
+                u16::from_be_bytes(pair)
+            }
+        };
+        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(unit).collect();
+        let text = String::from_utf16_lossy(&units);
+        self.file.is("UTF-16");
+        let head = &text.as_bytes()[..text.len().min(HEAD as usize)];
+        match Form::of(head) {
+            Form::Json => self.json(text.as_bytes()),
+            Form::Text => self.text(head, text.as_bytes()),
+            _ => {
+                self.file.skip("", NOTHING);
+                Ok(())
+            }
+        }
+    }
+
+    fn protobuf(&mut self, reader: impl Read) -> Result<(), Refused> {
+        let Some(bytes) = self.whole(reader).map(Bytes::from) else {
+            return Ok(());
+        };
+        let Some(messages) = otlp::messages(&bytes) else {
+            self.file.skip(
+                "",
+                format!("binary data that is no OTLP export request; {EXPECTED}"),
+            );
+            return Ok(());
+        };
+        self.file.is("OTLP protobuf");
+        for (message, signal) in messages {
+            self.otlp(bytes.slice_ref(message), signal, &Place::default(), false)?;
+        }
+        Ok(())
+    }
+
+    /// The whole stream, if it is not too large.
+    fn whole(&mut self, reader: impl Read) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match reader.take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut bytes) {
+            Err(error) => self.file.skip("", format!("cannot be read: {error}")),
+            Ok(_) if bytes.len() > MAX_DOCUMENT => {
+                self.file
+                    .skip("", "larger than 256 MiB in one piece: split it");
+            }
+            Ok(_) => return Some(bytes),
+        }
+        None
+    }
+
+    fn json(&mut self, reader: impl BufRead) -> Result<(), Refused> {
+        let mut scan = Scan::new(reader);
+        loop {
+            match scan.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(item)) => self.item(item)?,
+                Err(error) => {
+                    self.file.skip("", format!("reading stopped: {error}"));
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn item(&mut self, item: Item) -> Result<(), Refused> {
+        match item {
+            Item::Document(piece) => self.document(piece),
+            Item::Broken(piece, why) => {
+                let kept = if piece.bytes.is_empty() {
+                    ""
+                } else {
+                    "; its complete elements were kept"
+                };
+                self.file.skip(line_of(&piece), format!("{why}{kept}"));
+                if piece.bytes.is_empty() {
+                    Ok(())
+                } else {
+                    self.document(piece)
+                }
+            }
+            Item::Line(piece) => {
+                let text = String::from_utf8_lossy(&piece.bytes);
+                let text = text.trim_matches(['\u{feff}', '\r', ' ']);
+                if text.is_empty() {
+                    return Ok(());
+                }
+                if self.origin.lambda {
+                    return self.log_event(
+                        Event {
+                            message: text.to_owned(),
+                            ..Event::default()
+                        },
+                        &line_of(&piece),
+                    );
+                }
+                self.file
+                    .skip(line_of(&piece), format!("not JSON: {}", shortened(text)));
+                Ok(())
+            }
+        }
+    }
+
+    fn document(&mut self, piece: Piece) -> Result<(), Refused> {
+        let place = Place {
+            position: line_of(&piece),
+            depth: 0,
+        };
+        match serde_json::from_slice(&piece.bytes) {
+            Ok(value) => {
+                self.held += piece.bytes.len() as u64;
+                let taken = self.value(value, &place)?;
+                if !taken {
+                    self.file.skip(place.position, NOTHING);
+                }
+                Ok(())
+            }
+            Err(error) => self.mend(piece, &error),
+        }
+    }
+
+    /// JSON that does not parse although its brackets match: what is complete before the error is kept.
+    fn mend(&mut self, piece: Piece, error: &serde_json::Error) -> Result<(), Refused> {
+        let line = piece.line + (error.line() as u64).saturating_sub(1);
+        let position = format!("line {line} column {}", error.column());
+        self.file
+            .skip(position, format!("not valid JSON: {}", reason(error)));
+        let lines = piece.bytes.split_inclusive(|byte| *byte == b'\n');
+        let before: usize = lines
+            .take(error.line().saturating_sub(1))
+            .map(<[u8]>::len)
+            .sum();
+        let good =
+            (before + error.column().saturating_sub(1)).min(piece.bytes.len().saturating_sub(1));
+        let mut scan = Scan::new(&piece.bytes[..good]);
+        if let Ok(Some(Item::Broken(mended, _))) = scan.next()
+            && let Ok(value) = serde_json::from_slice(&mended.bytes)
+        {
+            self.value(
+                value,
+                &Place {
+                    position: line_of(&piece),
+                    depth: 0,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Hands on one log event.
+    pub(super) fn log_event(&mut self, event: Event, position: &str) -> Result<(), Refused> {
+        let recorded = self.recorder.record(event, &self.origin);
+        if let Some(problem) = recorded.problem {
+            self.file.skip(
+                position,
+                format!("{problem}; the line is kept as a log record"),
+            );
+        }
+        self.file.taken.logs += recorded.logs.len() as u64;
+        if let Some(event) = recorded.event {
+            self.workflow_event(event)?;
+        }
+        recorded
+            .logs
+            .into_iter()
+            .try_for_each(|record| self.sink.log(record))
+    }
+
+    /// Hands on an event that names its execution.
+    pub(super) fn workflow_event(&mut self, event: model::HistoryEvent) -> Result<(), Refused> {
+        self.file.is("Step Functions log events");
+        self.file.taken.events += 1;
+        self.sink.event(event)
+    }
+
+    /// Hands on an OTLP message.
+    pub(super) fn otlp(
+        &mut self,
+        bytes: Bytes,
+        signal: Signal,
+        place: &Place,
+        json: bool,
+    ) -> Result<(), Refused> {
+        let (chunk, count) = match (signal, json) {
+            (Signal::Traces, true) => (
+                Chunk::OtlpTracesJson(bytes),
+                &mut self.file.taken.trace_requests,
+            ),
+            (Signal::Traces, false) => (
+                Chunk::OtlpTraces(bytes),
+                &mut self.file.taken.trace_requests,
+            ),
+            (Signal::Logs, true) => (
+                Chunk::OtlpLogsJson(bytes),
+                &mut self.file.taken.log_requests,
+            ),
+            (Signal::Logs, false) => (Chunk::OtlpLogs(bytes), &mut self.file.taken.log_requests),
+            (Signal::Metrics | Signal::Profiles, _) => {
+                let what = if signal == Signal::Metrics {
+                    "metrics"
+                } else {
+                    "profiles"
+                };
+                self.file.skip(
+                    place.position.clone(),
+                    format!("OTLP {what}: only traces and logs are kept"),
+                );
+                return Ok(());
+            }
+        };
+        match self.sink.chunk(chunk) {
+            Ok(()) => *count += 1,
+            Err(Refused::Skip(reason)) => self.file.skip(place.position.clone(), reason),
+            Err(stop) => return Err(stop),
+        }
+        Ok(())
+    }
+}
+
+/// Said of a file in which nothing known was found.
+pub(super) const NOTHING: &str = "nothing in it was recognised; expected are Step Functions histories, descriptions or \
+     definitions (JSON), CloudWatch Logs exports (JSON or text), Lambda logs, or OTLP traces and logs (JSON or protobuf)";
+const EXPECTED: &str =
+    "expected is ExportTraceServiceRequest or ExportLogsServiceRequest, one or length-delimited";
+
+fn line_of(piece: &Piece) -> String {
+    format!("line {}", piece.line)
+}
+
+fn shortened(text: &str) -> String {
+    let short: String = text.chars().take(60).collect();
+    if short.len() < text.len() {
+        format!("{short}…")
+    } else {
+        short
+    }
+}
+
+/// serde_json repeats the place behind its reason; it is in the position already.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or(&text).to_owned()
+}
+
+/// What the first bytes tell.
+#[derive(Debug, PartialEq)]
+enum Form {
+    Empty,
+    Json,
+    Text,
+    Utf16,
+    Binary,
+}
+
+impl Form {
+    fn of(head: &[u8]) -> Form {
+        if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+            return Form::Utf16;
+        }
+        let head = head.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(head);
+        let binary =
+            |byte: &u8| *byte < 0x20 && !matches!(byte, b'\n' | b'\r' | b'\t' | 0x0c | 0x1b | 0x1e);
+        if head.iter().any(binary) || invalid_utf8(head) {
+            return Form::Binary;
+        }
+        let mut solid = head
+            .iter()
+            .filter(|byte| !byte.is_ascii_whitespace() && **byte != 0x1e);
+        match (solid.next(), solid.next()) {
+            (None, _) => Form::Empty,
+            (Some(b'{'), _) => Form::Json,
+            // `[ERROR] …` is text, `[{…}]` is not.
+            (Some(b'['), Some(b'{' | b'[' | b'"' | b']' | b'0'..=b'9' | b'-') | None) => Form::Json,
+            _ => Form::Text,
+        }
+    }
+}
+
+/// Mostly not text: some bytes of another encoding, or a character cut at the end, are no reason to refuse.
+fn invalid_utf8(head: &[u8]) -> bool {
+    head.utf8_chunks()
+        .filter(|chunk| !chunk.invalid().is_empty())
+        .count()
+        > head.len() / 50 + 1
+}

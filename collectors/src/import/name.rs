@@ -1,0 +1,151 @@
+//! What the name of a file says: little, so it is only asked last.
+
+use crate::cloudwatch::Origin;
+use std::path::Path;
+
+/// Names under which people save any export.
+const GENERIC: &[&str] = &[
+    "events",
+    "event",
+    "log",
+    "logs",
+    "log-events",
+    "export",
+    "output",
+    "out",
+    "data",
+    "result",
+    "results",
+    "response",
+    "filter-log-events",
+    "get-log-events",
+    "lambda",
+    "lambda-logs",
+    "cloudwatch",
+    "cloudwatch-logs",
+    "stdin",
+    "tail",
+    "messages",
+    "records",
+    "telemetry",
+    "page",
+    "part",
+    "file",
+    "tmp",
+    "temp",
+    "input",
+    "fixtures",
+];
+/// Endings that say what a file is, not whose.
+const ENDINGS: &[&str] = &[
+    "json",
+    "jsonl",
+    "ndjson",
+    "log",
+    "txt",
+    "gz",
+    "zst",
+    "csv",
+    "logs",
+    "events",
+    "sam-logs",
+    "log-events",
+    "filter-log-events",
+    "get-log-events",
+    "cloudwatch",
+];
+
+/// Where the lines of a file come from, as far as its place tells.
+pub(super) fn origin(path: &Path) -> Origin {
+    let parts: Vec<String> = path
+        .components()
+        .rev()
+        .take(2)
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    let file = parts
+        .iter()
+        .rev()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join("/");
+    Origin {
+        file,
+        function: function(path),
+        lambda: false,
+    }
+}
+
+/// The function that `…/aws/lambda/<name>/…`, `<name>.log` or `<name>/events.json` names.
+fn function(path: &Path) -> Option<String> {
+    let parts: Vec<String> = path
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    if let Some(at) = parts
+        .windows(2)
+        .position(|pair| pair[0] == "aws" && pair[1] == "lambda")
+    {
+        return parts
+            .get(at + 2)
+            .map(|name| stem(name))
+            .filter(|name| !name.is_empty());
+    }
+    parts
+        .iter()
+        .rev()
+        .take(2)
+        .map(|part| stem(part))
+        .find(|stem| !is_generic(stem))
+}
+
+fn stem(name: &str) -> String {
+    let mut name = name;
+    while let Some((before, ending)) = name.rsplit_once('.') {
+        if before.is_empty() || !ENDINGS.contains(&ending.to_ascii_lowercase().as_str()) {
+            break;
+        }
+        name = before;
+    }
+    let lower = name.trim_start_matches(['_', '-']);
+    let heads = ["aws-lambda-", "aws_lambda_", "lambda-logs-", "logs-"];
+    let name = heads
+        .iter()
+        .find_map(|head| lower.strip_prefix(head))
+        .unwrap_or(lower);
+    let tails = ["-lambda-logs", "-logs", "_logs", "-log", "-events"];
+    tails
+        .iter()
+        .find_map(|tail| name.strip_suffix(tail))
+        .unwrap_or(name)
+        .to_owned()
+}
+
+fn is_generic(stem: &str) -> bool {
+    let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));
+    bare.is_empty()
+        || matches!(stem, "." | ".." | "/")
+        || GENERIC.contains(&bare.to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_named_by_places() {
+        let check = |path: &str, expect: Option<&str>| {
+            assert_eq!(
+                origin(Path::new(path)).function.as_deref(),
+                expect,
+                "{path}"
+            );
+        };
+        check("x/aws/lambda/orders/page-1.json", Some("orders"));
+        check("orders-logs.txt.gz", Some("orders"));
+        check("charge/events.json", Some("charge"));
+        check("aws-lambda-charge.filter-log-events.json", Some("charge"));
+        check("logs/events-2.json", None);
+        assert_eq!(origin(Path::new("/a/b/c.log")).file, "b/c.log");
+    }
+}

@@ -1,0 +1,359 @@
+//! Cuts a stream of text into JSON documents and other lines, without reading the stream as a whole.
+//!
+//! A document may span lines and share them with others (pages written one after the other, Firehose
+//! objects). What is broken ends where JSON's grammar is violated first: the scan goes on behind it, so
+//! one bad line costs one line. Of a document that ends too early the complete elements are kept.
+
+use std::io::{self, BufRead};
+
+/// The largest document or line that is held in memory, bytes.
+pub(super) const MAX_DOCUMENT: usize = 256 << 20;
+
+/// Brackets nested deeper are no data that anyone exports; the JSON parser refuses 128.
+const MAX_DEPTH: usize = 120;
+
+/// A piece of the stream.
+#[derive(Debug, PartialEq)]
+pub(super) enum Item {
+    /// Balanced brackets from `{` or `[` on.
+    Document(Chunk),
+    /// Something else at the beginning of a line; without the line end.
+    Line(Chunk),
+    /// A document that cannot be one; what can be kept of it stands in `bytes`, closed so that it parses.
+    Broken(Chunk, &'static str),
+}
+
+/// Bytes and where they began.
+#[derive(Debug, PartialEq, Default)]
+pub(super) struct Chunk {
+    pub(super) bytes: Vec<u8>,
+    /// Line, from 1.
+    pub(super) line: u64,
+    /// Byte offset in the unpacked stream.
+    pub(super) offset: u64,
+}
+
+/// The scanner.
+pub(super) struct Scan<R> {
+    reader: R,
+    line: u64,
+    offset: u64,
+    limit: usize,
+    at_line_start: bool,
+}
+
+#[derive(Default)]
+struct Document {
+    chunk: Chunk,
+    open: Vec<u8>,
+    in_string: bool,
+    escaped: bool,
+    last: u8,
+    /// Length at which the last element of a list was complete, and the brackets open there.
+    good: Option<(usize, Vec<u8>)>,
+    too_large: bool,
+}
+
+enum Step {
+    More,
+    Done,
+    /// The byte does not belong to the document any more.
+    Violated(&'static str),
+}
+
+impl<R: BufRead> Scan<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Scan {
+            reader,
+            line: 1,
+            offset: 0,
+            limit: MAX_DOCUMENT,
+            at_line_start: true,
+        }
+    }
+
+    #[cfg(test)]
+    fn with_limit(reader: R, limit: usize) -> Self {
+        Scan {
+            limit,
+            ..Scan::new(reader)
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<Item>> {
+        loop {
+            let Some(byte) = self.peek()? else {
+                return Ok(None);
+            };
+            match byte {
+                b'\n' => self.consume(byte),
+                b' ' | b'\t' | b'\r' | b',' | 0x1e => self.skip_separator(),
+                b'{' | b'[' => return self.document().map(Some),
+                _ if self.at_line_start => return self.line().map(Some),
+                // Behind a document on its line: a closing bracket or rubbish of something broken.
+                _ => self.skip_separator(),
+            }
+        }
+    }
+
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        Ok(self.reader.fill_buf()?.first().copied())
+    }
+
+    fn consume(&mut self, byte: u8) {
+        self.reader.consume(1);
+        self.offset += 1;
+        if byte == b'\n' {
+            self.line += 1;
+            self.at_line_start = true;
+        }
+    }
+
+    fn skip_separator(&mut self) {
+        self.reader.consume(1);
+        self.offset += 1;
+    }
+
+    fn line(&mut self) -> io::Result<Item> {
+        let mut chunk = Chunk {
+            line: self.line,
+            offset: self.offset,
+            ..Chunk::default()
+        };
+        let mut cut = false;
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            let end = buffer.iter().position(|byte| *byte == b'\n');
+            let taken = end.unwrap_or(buffer.len());
+            let room = self.limit.saturating_sub(chunk.bytes.len()).min(taken);
+            chunk.bytes.extend_from_slice(&buffer[..room]);
+            cut |= room < taken;
+            let ended = end.is_some() || buffer.is_empty();
+            self.reader.consume(taken);
+            self.offset += taken as u64;
+            if ended {
+                break;
+            }
+        }
+        if cut {
+            chunk.bytes.clear();
+            return Ok(Item::Broken(chunk, "a line longer than 256 MiB"));
+        }
+        Ok(Item::Line(chunk))
+    }
+
+    fn document(&mut self) -> io::Result<Item> {
+        self.at_line_start = false;
+        let mut document = Document {
+            chunk: Chunk {
+                line: self.line,
+                offset: self.offset,
+                ..Chunk::default()
+            },
+            ..Document::default()
+        };
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            if buffer.is_empty() {
+                return Ok(document.broken("it ends in the middle of a JSON document"));
+            }
+            let mut taken = 0;
+            let mut end = None;
+            for byte in buffer {
+                match document.step(*byte, self.limit) {
+                    Step::More => taken += 1,
+                    Step::Done => {
+                        taken += 1;
+                        end = Some(None);
+                        break;
+                    }
+                    Step::Violated(why) => {
+                        end = Some(Some(why));
+                        break;
+                    }
+                }
+                self.line += u64::from(*byte == b'\n');
+            }
+            self.reader.consume(taken);
+            self.offset += taken as u64;
+            match end {
+                None => {}
+                Some(None) => return Ok(document.done()),
+                Some(Some(why)) => {
+                    self.resume()?;
+                    return Ok(document.broken(why));
+                }
+            }
+        }
+    }
+
+    /// Behind a violation: at a bracket that begins a line the next document begins, else go to the next line.
+    fn resume(&mut self) -> io::Result<()> {
+        loop {
+            match self.peek()? {
+                Some(b'{' | b'[') | None => return Ok(()),
+                Some(b'\n') => {
+                    self.consume(b'\n');
+                    return Ok(());
+                }
+                Some(_) => self.skip_separator(),
+            }
+        }
+    }
+}
+
+impl Document {
+    fn step(&mut self, byte: u8, limit: usize) -> Step {
+        let step = if self.in_string {
+            self.in_text(byte)
+        } else {
+            self.outside(byte)
+        };
+        if matches!(step, Step::Violated(_)) {
+            return step;
+        }
+        if self.chunk.bytes.len() < limit {
+            self.chunk.bytes.push(byte);
+        } else {
+            self.too_large = true;
+        }
+        self.remember(byte);
+        step
+    }
+
+    fn in_text(&mut self, byte: u8) -> Step {
+        match byte {
+            b'\n' => return Step::Violated("a text is not closed before the end of its line"),
+            _ if self.escaped => self.escaped = false,
+            b'\\' => self.escaped = true,
+            b'"' => {
+                self.in_string = false;
+                self.last = b'"';
+            }
+            _ => {}
+        }
+        Step::More
+    }
+
+    fn outside(&mut self, byte: u8) -> Step {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => return Step::More,
+            b'"' => self.in_string = true,
+            b'{' | b'[' => {
+                if !self.open.is_empty() && !matches!(self.last, b',' | b':' | b'[') {
+                    return Step::Violated("a comma or a closing bracket is missing");
+                }
+                if self.open.len() >= MAX_DEPTH {
+                    return Step::Violated("brackets are nested deeper than 120");
+                }
+                self.open.push(byte);
+            }
+            b'}' | b']' => {
+                let opener = if byte == b'}' { b'{' } else { b'[' };
+                if self.open.pop() != Some(opener) {
+                    return Step::Violated("brackets do not match");
+                }
+                if self.open.is_empty() {
+                    return Step::Done;
+                }
+            }
+            _ => {}
+        }
+        self.last = byte;
+        Step::More
+    }
+
+    /// A closed bracket directly inside a list is a complete element.
+    fn remember(&mut self, byte: u8) {
+        if !self.in_string
+            && matches!(byte, b'}' | b']')
+            && self.open.last() == Some(&b'[')
+            && !self.too_large
+        {
+            match &mut self.good {
+                Some((length, open)) => {
+                    *length = self.chunk.bytes.len();
+                    open.clone_from(&self.open);
+                }
+                good => *good = Some((self.chunk.bytes.len(), self.open.clone())),
+            }
+        }
+    }
+
+    fn done(self) -> Item {
+        if self.too_large {
+            return self.broken("a JSON document larger than 256 MiB: export it in pages");
+        }
+        Item::Document(self.chunk)
+    }
+
+    fn broken(mut self, why: &'static str) -> Item {
+        match self.good {
+            Some((length, open)) => {
+                self.chunk.bytes.truncate(length);
+                let closers = open
+                    .iter()
+                    .rev()
+                    .map(|open| if *open == b'{' { b'}' } else { b']' });
+                self.chunk.bytes.extend(closers);
+            }
+            None => self.chunk.bytes.clear(),
+        }
+        Item::Broken(self.chunk, why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(text: &str, limit: usize) -> Vec<String> {
+        let mut scan = Scan::with_limit(io::BufReader::with_capacity(3, text.as_bytes()), limit);
+        let mut items = Vec::new();
+        while let Some(item) = scan.next().unwrap() {
+            let (mark, chunk) = match &item {
+                Item::Document(chunk) => ("", chunk),
+                Item::Line(chunk) => ("line ", chunk),
+                Item::Broken(chunk, _) => ("broken ", chunk),
+            };
+            items.push(format!(
+                "{}{mark}{}",
+                chunk.line,
+                String::from_utf8_lossy(&chunk.bytes)
+            ));
+        }
+        items
+    }
+
+    #[test]
+    fn cuts_documents_and_lines() {
+        let check = |text: &str, expect: &[&str]| assert_eq!(scan(text, 100), expect, "{text}");
+        check("", &[]);
+        check(
+            "{\"a\":1}{\"b\":[\"}\"]}\n[1]",
+            &["1{\"a\":1}", "1{\"b\":[\"}\"]}", "2[1]"],
+        );
+        check(
+            "{\n \"a\": \"\\\"{\"\n}\n\nhello {\nyou",
+            &["1{\n \"a\": \"\\\"{\"\n}", "5line hello {", "6line you"],
+        );
+        check("{\"a\":1},\n{\"b\":2}", &["1{\"a\":1}", "2{\"b\":2}"]);
+    }
+
+    #[test]
+    fn keeps_the_good_part() {
+        let check = |text: &str, expect: &[&str]| assert_eq!(scan(text, 60), expect, "{text}");
+        check(
+            "{\"events\":[{\"id\":1},{\"id\":2},{\"id\"",
+            &["1broken {\"events\":[{\"id\":1},{\"id\":2}]}"],
+        );
+        check("{\"a\":\"x\n{\"b\":1}", &["1broken ", "2{\"b\":1}"]);
+        check("{\"a\":{\"c\":1}\n{\"b\":1}", &["1broken ", "2{\"b\":1}"]);
+        check("{\"a\":[1}\n{\"b\":1}", &["1broken ", "2{\"b\":1}"]);
+        check("{\"a\":", &["1broken "]);
+        let long = format!("[{}1]\n[2]", "{\"aaaaaaaaaaaaaaaa\":1},".repeat(9));
+        assert_eq!(scan(&long, 60)[1], "2[2]");
+        assert!(scan(&long, 60)[0].starts_with("1broken [{"));
+    }
+}
