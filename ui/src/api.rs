@@ -1,0 +1,282 @@
+//! The only place that talks to the server.
+
+use leptos::prelude::*;
+use model::api::{LiveUpdate, Problem};
+use send_wrapper::SendWrapper;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+/// Why an answer did not come, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// HTTP status; 0 when the server was not reached.
+    pub status: u16,
+    /// What was wrong and what to do, with the place in a query.
+    pub problem: Problem,
+}
+
+impl Failure {
+    fn new(status: u16, error: String) -> Self {
+        let problem = Problem {
+            error,
+            line: None,
+            column: None,
+        };
+        Failure { status, problem }
+    }
+
+    fn unreachable() -> Self {
+        let text = "The server cannot be reached. Is `inquest serve` still running?";
+        Failure::new(0, text.to_owned())
+    }
+}
+
+/// Stops a request that nobody waits for any more.
+#[derive(Clone)]
+pub struct Abort(SendWrapper<Option<web_sys::AbortController>>);
+
+impl Abort {
+    /// A fresh one.
+    pub fn new() -> Self {
+        Abort(SendWrapper::new(web_sys::AbortController::new().ok()))
+    }
+
+    /// Stops the request.
+    pub fn abort(&self) {
+        if let Some(controller) = self.0.as_ref() {
+            controller.abort();
+        }
+    }
+
+    fn signal(&self) -> Option<web_sys::AbortSignal> {
+        self.0.as_ref().map(web_sys::AbortController::signal)
+    }
+}
+
+impl Default for Abort {
+    fn default() -> Self {
+        Abort::new()
+    }
+}
+
+/// Bytes of an answer.
+pub async fn fetch(url: &str, body: Option<String>, abort: &Abort) -> Result<Vec<u8>, Failure> {
+    let options = web_sys::RequestInit::new();
+    options.set_signal(abort.signal().as_ref());
+    if let Some(body) = body {
+        options.set_method("POST");
+        options.set_body(&JsValue::from_str(&body));
+        if let Ok(headers) = web_sys::Headers::new() {
+            let _ = headers.set("content-type", "application/json");
+            options.set_headers(&headers);
+        }
+    }
+    let answer = JsFuture::from(window().fetch_with_str_and_init(url, &options)).await;
+    let answer: web_sys::Response = answer.map_err(|_| Failure::unreachable())?.unchecked_into();
+    let buffer = answer.array_buffer().map_err(|_| Failure::unreachable())?;
+    let buffer = JsFuture::from(buffer)
+        .await
+        .map_err(|_| Failure::unreachable())?;
+    let bytes = js_sys::Uint8Array::new(&buffer).to_vec();
+    if answer.ok() {
+        return Ok(bytes);
+    }
+    Err(refusal(answer.status(), &bytes))
+}
+
+/// What a refusal says; a proxy's answer may not be ours.
+fn refusal(status: u16, bytes: &[u8]) -> Failure {
+    match serde_json::from_slice::<Problem>(bytes) {
+        Ok(problem) => Failure { status, problem },
+        Err(_) => {
+            let text = String::from_utf8_lossy(bytes);
+            let text: String = text.trim().chars().take(300).collect();
+            Failure::new(status, format!("The server answered {status}. {text}"))
+        }
+    }
+}
+
+/// A JSON answer.
+pub async fn fetch_json<T: DeserializeOwned>(
+    url: &str,
+    body: Option<String>,
+    abort: &Abort,
+) -> Result<T, Failure> {
+    read(&fetch(url, body, abort).await?)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = format!(
+            "The answer is not what this page expects ({error}). Reload: the server may be newer."
+        );
+        Failure::new(200, text)
+    })
+}
+
+/// A trace's rows.
+pub async fn fetch_tree(url: &str, abort: &Abort) -> Result<crate::geometry::tree::Tree, Failure> {
+    let bytes = fetch(url, None, abort).await?;
+    model::trace_file::TraceFile::decode(&bytes)
+        .map(crate::geometry::tree::Tree::new)
+        .map_err(|error| Failure::new(200, format!("The trace cannot be read: {error}.")))
+}
+
+/// An answer that comes, came or failed.
+pub enum Load<T> {
+    /// On its way.
+    Waiting,
+    /// Here.
+    Ready(Arc<T>),
+    /// Failed.
+    Failed(Failure),
+}
+
+impl<T> Clone for Load<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Load::Waiting => Load::Waiting,
+            Load::Ready(value) => Load::Ready(Arc::clone(value)),
+            Load::Failed(failure) => Load::Failed(failure.clone()),
+        }
+    }
+}
+
+impl<T> Load<T> {
+    /// The value, if it is here.
+    pub fn ready(&self) -> Option<Arc<T>> {
+        match self {
+            Load::Ready(value) => Some(Arc::clone(value)),
+            _ => None,
+        }
+    }
+}
+
+/// A signal that follows an address.
+pub struct Remote<T: Send + Sync + 'static> {
+    /// How it stands.
+    pub state: RwSignal<Load<T>>,
+    again: RwSignal<u32>,
+}
+
+impl<T: Send + Sync + 'static> Clone for Remote<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: Send + Sync + 'static> Copy for Remote<T> {}
+
+impl<T: Send + Sync + 'static> Remote<T> {
+    /// Asks again.
+    pub fn reload(self) {
+        self.again.update(|n| *n += 1);
+    }
+
+    /// The value, if it is here.
+    pub fn ready(self) -> Option<Arc<T>> {
+        self.state.with(Load::ready)
+    }
+}
+
+/// Fetches an address whenever it changes and reads the answer. The older answer stays while the
+/// address only gets asked again. `None` is nothing to ask.
+pub fn remote<T, F, R>(address: impl Fn() -> Option<String> + 'static, read: R) -> Remote<T>
+where
+    T: Send + Sync + 'static,
+    F: Future<Output = Result<T, Failure>> + 'static,
+    R: Fn(String, Abort) -> F + 'static,
+{
+    let remote = Remote {
+        state: RwSignal::new(Load::Waiting),
+        again: RwSignal::new(0),
+    };
+    let current = Memo::new({
+        let address = SendWrapper::new(address);
+        move |_| address()
+    });
+    Effect::new(move |before: Option<(Option<String>, Abort)>| {
+        remote.again.track();
+        let address = current.get();
+        let (old_address, old_abort) = before.map_or((None, None), |(a, b)| (a, Some(b)));
+        if let Some(abort) = old_abort {
+            abort.abort();
+        }
+        if old_address != address {
+            remote.state.set(Load::Waiting);
+        }
+        let abort = Abort::new();
+        if let Some(url) = address.clone() {
+            let answer = read(url, abort.clone());
+            let abort = abort.clone();
+            spawn_local(async move {
+                let state = match answer.await {
+                    Ok(value) => Load::Ready(Arc::new(value)),
+                    Err(failure) => Load::Failed(failure),
+                };
+                let stale = abort.signal().is_some_and(|signal| signal.aborted());
+                if !stale {
+                    let _ = remote.state.try_set(state);
+                }
+            });
+        }
+        (address, abort)
+    });
+    remote
+}
+
+/// [`remote`] for JSON.
+pub fn remote_json<T>(address: impl Fn() -> Option<String> + 'static) -> Remote<T>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+{
+    remote(address, |url, abort| async move {
+        fetch_json(&url, None, &abort).await
+    })
+}
+
+/// What arrives by itself; in the context of every page.
+#[derive(Clone, Copy)]
+pub struct Live {
+    /// The stream is open.
+    pub connected: RwSignal<bool>,
+    /// The last update.
+    pub update: RwSignal<Option<Arc<LiveUpdate>>>,
+}
+
+impl Live {
+    /// Opens the stream; the browser opens it again when it breaks.
+    pub fn open() -> Self {
+        let live = Live {
+            connected: RwSignal::new(false),
+            update: RwSignal::new(None),
+        };
+        let Ok(source) = web_sys::EventSource::new("/api/v1/live") else {
+            return live;
+        };
+        let opened = Closure::<dyn Fn()>::new(move || live.connected.set(true));
+        let broken = Closure::<dyn Fn()>::new(move || live.connected.set(false));
+        let message =
+            Closure::<dyn Fn(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
+                let text = event.data().as_string().unwrap_or_default();
+                if let Ok(update) = read::<LiveUpdate>(text.as_bytes()) {
+                    live.update.set(Some(Arc::new(update)));
+                }
+            });
+        source.set_onopen(Some(opened.as_ref().unchecked_ref()));
+        source.set_onerror(Some(broken.as_ref().unchecked_ref()));
+        let named =
+            source.add_event_listener_with_callback("executions", message.as_ref().unchecked_ref());
+        debug_assert!(named.is_ok());
+        opened.forget();
+        broken.forget();
+        message.forget();
+        live
+    }
+
+    /// From the context.
+    pub fn get() -> Self {
+        use_context().expect("the app provides the live stream to every page")
+    }
+}

@@ -1,0 +1,224 @@
+//! The frame of every page: navigation, live indicator, theme, help.
+
+use crate::api::Live;
+use crate::browser::{Preferences, on_keys};
+use crate::components::icon;
+use crate::format;
+use crate::pages;
+use leptos::html::Dialog;
+use leptos::prelude::*;
+use leptos_router::components::{A, Route, Router, Routes};
+use leptos_router::hooks::use_location;
+use leptos_router::path;
+
+/// Keys, for the help and nothing else to keep in step by hand.
+const KEYS: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "Everywhere",
+        &[
+            ("/", "Search"),
+            ("?", "This help"),
+            ("U", "UTC or local time"),
+        ],
+    ),
+    (
+        "Lists",
+        &[
+            ("J K ↓ ↑", "Next, previous row"),
+            ("Enter", "Open"),
+            ("Home End", "First, last row"),
+        ],
+    ),
+    (
+        "Waterfall",
+        &[
+            ("J K ↓ ↑", "Next, previous row"),
+            ("→ ←", "Unfold, fold or go to the parent"),
+            (". ,", "Next, previous sibling"),
+            ("*", "Unfold everything below"),
+            ("] [", "Unfold, fold one level everywhere"),
+            ("E  Shift+E", "Next, previous failure"),
+            ("W S + −", "Zoom in, out"),
+            ("A D", "Move left, right"),
+            ("F", "Fit the selected row"),
+            ("0", "Show the whole trace"),
+            ("N  Shift+N", "Next, previous match of the search"),
+            ("Enter", "Details of the row"),
+            ("Esc", "Close the details"),
+        ],
+    ),
+    (
+        "SQL",
+        &[
+            ("Ctrl+Enter", "Run"),
+            ("Esc", "Leave the editor with Tab afterwards"),
+        ],
+    ),
+];
+
+/// The application.
+#[component]
+pub fn App() -> impl IntoView {
+    let preferences = Preferences::load();
+    provide_context(preferences);
+    provide_context(Live::open());
+    view! {
+        <Router>
+            <Frame />
+            <main id="main">
+                <Routes fallback=|| view! { <NotFound /> }>
+                    <Route path=path!("/") view=|| pages::executions::Executions().into_any() />
+                </Routes>
+            </main>
+        </Router>
+    }
+}
+
+#[component]
+fn NotFound() -> impl IntoView {
+    view! {
+        <div class="page">
+            <div class="empty">
+                <h1>"No such page"</h1>
+                <p>
+                    <a href="/">"Executions"</a>
+                    " · "
+                    <a href="/traces">"Traces"</a>
+                    " · "
+                    <a href="/sql">"SQL"</a>
+                </p>
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn Frame() -> impl IntoView {
+    let preferences = Preferences::get();
+    let live = Live::get();
+    let help = NodeRef::<Dialog>::new();
+    let open_help = move || {
+        if let Some(dialog) = help.get_untracked() {
+            let _ = dialog.show_modal();
+        }
+    };
+    on_keys(move |event| match event.key().as_str() {
+        "?" => {
+            open_help();
+            true
+        }
+        "u" | "U" => {
+            preferences.switch_zone();
+            true
+        }
+        _ => false,
+    });
+    let path = use_location().pathname;
+    let within = move |prefix: &'static str| {
+        move || path.with(|path| path.starts_with(prefix)).then_some("page")
+    };
+    let held = move || {
+        live.update.with(|update| {
+            update.as_ref().map(|update| {
+                let executions = format::plural(update.total, "execution", "executions");
+                format!(
+                    "{executions}, {}",
+                    format::plural(update.spans, "span", "spans")
+                )
+            })
+        })
+    };
+    view! {
+        <a class="skip" href="#main">"Skip to content"</a>
+        <header class="frame">
+            <A href="/" attr:class="brand">
+                <svg viewBox="0 0 32 32" aria-hidden="true">
+                    <rect class="ground" width="32" height="32" rx="7"></rect>
+                    <path class="one" d="M7 9h18"></path>
+                    <path class="two" d="M10 16h9"></path>
+                    <path class="three" d="M14 23h7"></path>
+                </svg>
+                <span>"Inquest"</span>
+            </A>
+            <nav aria-label="Pages">
+                <a
+                    href="/"
+                    aria-current=move || {
+                        path.with(|path| path == "/" || path.starts_with("/x/")).then_some("page")
+                    }
+                >
+                    "Executions"
+                </a>
+                <a href="/traces" aria-current=within("/t")>"Traces"</a>
+                <a href="/sql" aria-current=within("/sql")>"SQL"</a>
+            </nav>
+            <span
+                class="live"
+                class:on=move || live.connected.get()
+                role="status"
+                title=move || held().unwrap_or_default()
+            >
+                <span class="pulse" aria-hidden="true"></span>
+                {move || if live.connected.get() { "Live" } else { "Offline" }}
+            </span>
+            <button
+                class="plain zone"
+                title="UTC or local time (U)"
+                on:click=move |_| preferences.switch_zone()
+            >
+                {move || if preferences.utc.get() { "UTC" } else { "Local" }}
+            </button>
+            <button
+                class="plain"
+                title="Light or dark"
+                aria-label="Light or dark"
+                on:click=move |_| preferences.switch_theme()
+            >
+                {icon("sun")}
+            </button>
+            <button
+                class="plain"
+                title="Keys (?)"
+                aria-label="Keys"
+                on:click=move |_| open_help()
+            >
+                {icon("help")}
+            </button>
+        </header>
+        <dialog class="help" node_ref=help aria-labelledby="help-title">
+            <form method="dialog">
+                <h2 id="help-title">"Keys"</h2>
+                <button class="plain close" aria-label="Close">{icon("close")}</button>
+            </form>
+            <div class="key-groups">
+                {KEYS
+                    .into_iter()
+                    .map(|(title, keys)| {
+                        view! {
+                            <section>
+                                <h3>{title}</h3>
+                                <dl>
+                                    {keys
+                                        .iter()
+                                        .map(|(key, what)| {
+                                            view! {
+                                                <dt>
+                                                    {key
+                                                        .split(' ')
+                                                        .filter(|k| !k.is_empty())
+                                                        .map(|k| view! { <kbd>{k}</kbd> })
+                                                        .collect_view()}
+                                                </dt>
+                                                <dd>{*what}</dd>
+                                            }
+                                        })
+                                        .collect_view()}
+                                </dl>
+                            </section>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+        </dialog>
+    }
+}

@@ -1,0 +1,8 @@
+//! Where things go on the screen: plain functions on plain data, tested natively.
+
+pub mod grid;
+pub mod histogram;
+pub mod json;
+pub mod slice;
+pub mod tree;
+pub mod window;

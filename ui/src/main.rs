@@ -1,0 +1,4 @@
+//! Entry of the WebAssembly module.
+fn main() {
+    inquest_ui::run();
+}

@@ -1,0 +1,225 @@
+//! What the address bar says, as values. Everything a page shows follows from it, so that a link
+//! shows the same to everybody.
+
+use crate::format;
+
+/// Escapes what may not stand in a query value or a path segment (RFC 3986 unreserved stays).
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(byte as char)
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// `?a=1&b=2` of the pairs that have a value; empty text if none has.
+pub fn query_string(pairs: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    for (key, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        out.push(if out.is_empty() { '?' } else { '&' });
+        out.push_str(key);
+        out.push('=');
+        out.push_str(&escape(value));
+    }
+    out
+}
+
+/// The filters of the lists. Text as in the URL; empty means "any".
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filters {
+    /// State machine (executions) or service (traces).
+    pub group: String,
+    /// Status.
+    pub status: String,
+    /// Error name or a part of it (executions), root span name (traces).
+    pub error: String,
+    /// The last so long, such as `1h`.
+    pub range: String,
+    /// From, nanoseconds since the epoch.
+    pub from: String,
+    /// To, nanoseconds since the epoch.
+    pub to: String,
+    /// Shortest, as typed: `1.5s`.
+    pub min: String,
+    /// Longest, as typed.
+    pub max: String,
+    /// Text in names, input and output.
+    pub q: String,
+}
+
+impl Filters {
+    /// Reads the filters from a lookup into the URL's query.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
+        let text = |key: &str| get(key).unwrap_or_default();
+        Filters {
+            group: text("machine"),
+            status: text("status"),
+            error: text("error"),
+            range: text("range"),
+            from: text("from"),
+            to: text("to"),
+            min: text("min"),
+            max: text("max"),
+            q: text("q"),
+        }
+    }
+
+    /// The URL's query, `?…` or empty.
+    pub fn to_query(&self) -> String {
+        query_string(&[
+            ("machine", &self.group),
+            ("status", &self.status),
+            ("error", &self.error),
+            ("range", &self.range),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("min", &self.min),
+            ("max", &self.max),
+            ("q", &self.q),
+        ])
+    }
+
+    /// How many filters are set.
+    pub fn active(&self) -> usize {
+        let time = !(self.range.is_empty() && self.from.is_empty() && self.to.is_empty());
+        let others = [
+            &self.group,
+            &self.status,
+            &self.error,
+            &self.min,
+            &self.max,
+            &self.q,
+        ];
+        usize::from(time) + others.iter().filter(|text| !text.is_empty()).count()
+    }
+
+    /// The bounds in time, nanoseconds, given the time now.
+    pub fn bounds(&self, now: i64) -> (Option<i64>, Option<i64>) {
+        match format::parse_duration(&self.range) {
+            Some(length) => (Some(now.saturating_sub(length)), None),
+            None => (self.from.parse().ok(), self.to.parse().ok()),
+        }
+    }
+
+    /// The API's parameters; `group` and `error` are called what the endpoint calls them.
+    pub fn api_query(&self, now: i64, names: (&str, &str), more: &[(&str, &str)]) -> String {
+        let text = |number: Option<i64>| number.map(|n| n.to_string()).unwrap_or_default();
+        let (from, to) = self.bounds(now);
+        let (from, to) = (text(from), text(to));
+        let min = text(format::parse_duration(&self.min));
+        let max = text(format::parse_duration(&self.max));
+        let mut pairs = vec![
+            (names.0, self.group.as_str()),
+            ("status", &self.status),
+            (names.1, &self.error),
+            ("from", &from),
+            ("to", &to),
+            ("min_duration", &min),
+            ("max_duration", &max),
+            ("q", &self.q),
+        ];
+        pairs.extend_from_slice(more);
+        query_string(&pairs)
+    }
+
+    /// Whether an execution that just arrived belongs on the page. Text is looked for in what the
+    /// row carries; the server looks into inputs and outputs, too.
+    pub fn admits(&self, row: &model::api::ExecutionRow, now: i64) -> bool {
+        let start = format::nanos(&row.start_time);
+        let (from, to) = self.bounds(now);
+        let has = |text: &Option<String>, part: &str| {
+            text.as_deref()
+                .is_some_and(|t| t.to_lowercase().contains(&part.to_lowercase()))
+        };
+        let contains = |text: &str| text.to_lowercase().contains(&self.q.to_lowercase());
+        (self.group.is_empty() || self.group == row.state_machine)
+            && (self.status.is_empty() || self.status == row.status)
+            && (self.error.is_empty()
+                || has(&row.error, &self.error)
+                || has(&row.root_error, &self.error))
+            && from.is_none_or(|from| start >= from)
+            && to.is_none_or(|to| start < to)
+            && format::parse_duration(&self.min)
+                .is_none_or(|min| row.duration_ns.is_some_and(|d| d >= min))
+            && format::parse_duration(&self.max)
+                .is_none_or(|max| row.duration_ns.is_some_and(|d| d <= max))
+            && (self.q.is_empty()
+                || contains(&row.name)
+                || contains(&row.execution_arn)
+                || has(&row.error, &self.q)
+                || has(&row.root_error, &self.q))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filters() -> Filters {
+        Filters {
+            group: "orders & more".into(),
+            status: "FAILED".into(),
+            min: "1.5s".into(),
+            range: "1h".into(),
+            q: "é=1".into(),
+            ..Filters::default()
+        }
+    }
+
+    #[test]
+    fn the_url_round_trips() {
+        let query = filters().to_query();
+        assert_eq!(
+            query,
+            "?machine=orders%20%26%20more&status=FAILED&range=1h&min=1.5s&q=%C3%A9%3D1"
+        );
+        let unescaped = |key: &str| match key {
+            "machine" => Some("orders & more".to_owned()),
+            "status" => Some("FAILED".to_owned()),
+            "range" => Some("1h".to_owned()),
+            "min" => Some("1.5s".to_owned()),
+            "q" => Some("é=1".to_owned()),
+            _ => None,
+        };
+        assert_eq!(Filters::read(unescaped), filters());
+        assert_eq!(filters().active(), 5);
+        assert_eq!(Filters::default().to_query(), "");
+    }
+
+    #[test]
+    fn the_api_gets_nanoseconds() {
+        let hour = 3_600_000_000_000;
+        assert_eq!(
+            filters().api_query(2 * hour, ("state_machine", "error"), &[("limit", "5")]),
+            "?state_machine=orders%20%26%20more&status=FAILED&from=3600000000000\
+             &min_duration=1500000000&q=%C3%A9%3D1&limit=5"
+        );
+    }
+
+    #[test]
+    fn arrivals_are_filtered() {
+        let row = model::api::ExecutionRow {
+            state_machine: "orders & more".into(),
+            status: "FAILED".into(),
+            name: "é=1 and on".into(),
+            start_time: "10".into(),
+            duration_ns: Some(2_000_000_000),
+            ..Default::default()
+        };
+        let check = |change: fn(&mut model::api::ExecutionRow), expect: bool| {
+            let mut row = row.clone();
+            change(&mut row);
+            assert_eq!(filters().admits(&row, 100), expect);
+        };
+        check(|_| (), true);
+        check(|row| row.status = "SUCCEEDED".into(), false);
+        check(|row| row.duration_ns = None, false);
+        check(|row| row.name.clear(), false);
+        check(|row| row.start_time = "-3600000000000".into(), false);
+    }
+}

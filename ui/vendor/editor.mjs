@@ -1,0 +1,143 @@
+// The SQL editor: CodeMirror 6 with completion of tables, columns and functions. Bundled by
+// `ui/vendor/build.sh` into codemirror.js, which is committed.
+import { EditorState, Compartment, Prec, StateEffect, StateField } from "@codemirror/state";
+import { EditorView, keymap, drawSelection, highlightSpecialChars, lineNumbers, placeholder, Decoration, highlightActiveLine } from "@codemirror/view";
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { autocompletion, completionKeymap, closeBrackets, closeBracketsKeymap, startCompletion } from "@codemirror/autocomplete";
+import { syntaxHighlighting, HighlightStyle, bracketMatching, indentOnInput } from "@codemirror/language";
+import { sql, SQLDialect, PostgreSQL, keywordCompletionSource, schemaCompletionSource } from "@codemirror/lang-sql";
+import { tags } from "@lezer/highlight";
+
+const colours = HighlightStyle.define([
+  { tag: tags.keyword, color: "var(--code-keyword)", fontWeight: "600" },
+  { tag: [tags.string, tags.special(tags.string)], color: "var(--code-string)" },
+  { tag: [tags.number, tags.bool, tags.null], color: "var(--code-number)" },
+  { tag: tags.comment, color: "var(--muted)", fontStyle: "italic" },
+  { tag: [tags.typeName, tags.standard(tags.name)], color: "var(--code-type)" },
+  { tag: tags.operator, color: "var(--text)" },
+]);
+
+const theme = EditorView.theme({
+  "&": { color: "var(--text)", backgroundColor: "var(--field)", height: "100%", fontSize: "13px" },
+  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-1px" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.55" },
+  ".cm-content": { caretColor: "var(--text)", padding: "8px 0" },
+  ".cm-gutters": { backgroundColor: "transparent", color: "var(--muted)", border: "none" },
+  ".cm-activeLine": { backgroundColor: "var(--hover)" },
+  ".cm-cursor": { borderLeftColor: "var(--text)" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--selection)" },
+  ".cm-matchingBracket": { backgroundColor: "var(--selection)", outline: "none" },
+  ".cm-placeholder": { color: "var(--muted)" },
+  ".cm-tooltip": { backgroundColor: "var(--raised)", border: "1px solid var(--line)", borderRadius: "6px", boxShadow: "var(--shadow)", overflow: "hidden" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "16em" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "3px 8px", color: "var(--text)" },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
+  ".cm-completionDetail": { color: "var(--muted)", fontStyle: "normal", marginLeft: "1em" },
+  "li[aria-selected] .cm-completionDetail": { color: "inherit" },
+  ".cm-completionInfo": { padding: "6px 10px", maxWidth: "24em", color: "var(--text)" },
+  ".cm-wrong": { textDecoration: "underline wavy var(--failed)", textUnderlineOffset: "3px", backgroundColor: "var(--failed-soft)" },
+});
+
+const setWrong = StateEffect.define();
+const wrong = StateField.define({
+  create: () => Decoration.none,
+  update(marks, transaction) {
+    marks = transaction.docChanged ? Decoration.none : marks.map(transaction.changes);
+    for (const effect of transaction.effects) {
+      if (effect.is(setWrong)) {
+        marks = effect.value ? Decoration.set([Decoration.mark({ class: "cm-wrong" }).range(effect.value.from, effect.value.to)]) : Decoration.none;
+      }
+    }
+    return marks;
+  },
+  provide: (field) => EditorView.decorations.from(field),
+});
+
+// `tables`: [{name, comment, columns: [{name, data_type, comment}]}]; `functions`: names.
+function language(tables, functions) {
+  const schema = {};
+  for (const table of tables) {
+    schema[table.name] = {
+      self: { label: table.name, type: "type", detail: "table", info: table.comment || undefined },
+      children: table.columns.map((column) => ({
+        label: column.name,
+        apply: /^[a-z_][a-z0-9_]*$/.test(column.name) ? column.name : `"${column.name.replaceAll('"', '""')}"`,
+        type: "property",
+        detail: column.data_type,
+        info: column.comment || undefined,
+      })),
+    };
+  }
+  const dialect = PostgreSQL;
+  // Columns of the tables named in the query, wherever they are typed.
+  const columns = (context) => {
+    const word = context.matchBefore(/[\w]*/);
+    if (!word || (word.from === word.to && !context.explicit)) return null;
+    if (word.from > 0 && context.state.sliceDoc(word.from - 1, word.from) === ".") return null;
+    const text = context.state.doc.toString().toLowerCase();
+    const options = [];
+    for (const table of tables) {
+      if (!new RegExp(`\\b${table.name}\\b`).test(text)) continue;
+      for (const child of schema[table.name].children) options.push({ ...child, boost: 1 });
+    }
+    for (const name of functions) options.push({ label: name, apply: `${name}(`, type: "function", detail: "function" });
+    return { from: word.from, options, validFor: /^\w*$/ };
+  };
+  return [
+    sql({ dialect, schema, upperCaseKeywords: true }),
+    dialect.language.data.of({ autocomplete: columns }),
+  ];
+}
+
+function offset(doc, line, column) {
+  const at = doc.line(Math.min(Math.max(line, 1), doc.lines));
+  return Math.min(at.from + Math.max(column - 1, 0), at.to);
+}
+
+// Makes an editor in a shadow root: there, style sheets are adopted, which a strict content
+// security policy allows.
+export function create(host, text, onChange, onRun) {
+  const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+  root.replaceChildren();
+  const lang = new Compartment();
+  const view = new EditorView({
+    root,
+    parent: root,
+    state: EditorState.create({
+      doc: text,
+      extensions: [
+        Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (onRun(), true) }])),
+        lineNumbers(), highlightSpecialChars(), history(), drawSelection(), indentOnInput(),
+        bracketMatching(), closeBrackets(), autocompletion({ maxRenderedOptions: 60 }), highlightActiveLine(),
+        EditorView.lineWrapping, wrong, theme, syntaxHighlighting(colours),
+        placeholder("SELECT …"),
+        EditorView.contentAttributes.of({ "aria-label": "SQL query", "data-gramm": "false" }),
+        keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap]),
+        lang.of(language([], [])),
+        EditorView.updateListener.of((update) => { if (update.docChanged) onChange(update.state.doc.toString()); }),
+      ],
+    }),
+  });
+  return {
+    text: () => view.state.doc.toString(),
+    setText(next) {
+      if (next !== view.state.doc.toString()) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next } });
+    },
+    setSchema(json) {
+      const { tables, functions } = JSON.parse(json);
+      view.dispatch({ effects: lang.reconfigure(language(tables, functions)) });
+    },
+    setError(line, column) {
+      const from = line ? offset(view.state.doc, line, column || 1) : 0;
+      let to = from;
+      const text = view.state.doc.toString();
+      while (to < text.length && /[\w."]/.test(text[to])) to++;
+      if (to === from) to = Math.min(from + 1, text.length);
+      const value = line && to > from ? { from, to } : null;
+      view.dispatch({ effects: setWrong.of(value) });
+      if (value) view.dispatch({ selection: { anchor: from }, scrollIntoView: true });
+    },
+    focus: () => view.focus(),
+    destroy: () => view.destroy(),
+  };
+}

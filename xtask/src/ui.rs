@@ -1,0 +1,282 @@
+//! `cargo xtask ui`: Rust → WebAssembly → `ui/dist/`, with hashed names and compressed beside.
+//!
+//! Nothing is downloaded but what cargo (and, where rustup has no WebAssembly target, apt) needs.
+
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// Debian's compiler with the sources of its standard library, and the linker for WebAssembly.
+const PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "rust-web-llvm", "lld-22"];
+/// Where the module expects the scripts of dependencies.
+const SNIPPETS: &str = "snippets/";
+/// What the result depends on.
+const INPUTS: [&str; 9] = [
+    "ui/src",
+    "ui/assets",
+    "ui/vendor/codemirror.js",
+    "ui/Cargo.toml",
+    "model/src",
+    "model/Cargo.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+    "xtask/src/ui.rs",
+];
+
+/// Builds the browser's part unless it is built already.
+pub fn build() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask lies in the workspace")?;
+    let dist = root.join("ui/dist");
+    let stamp = dist.join(".stamp");
+    let inputs = fingerprint(root)?;
+    if fs::read_to_string(&stamp).is_ok_and(|old| old == inputs) {
+        println!("ui: up to date in {}", dist.display());
+        return Ok(());
+    }
+    let wasm = compile(root)?;
+    let assets = bind(&wasm)?;
+    let report = write(root, &dist, assets)?;
+    fs::write(&stamp, inputs)?;
+    println!("{report}");
+    Ok(())
+}
+
+/// Names and contents of all inputs as one hash.
+fn fingerprint(root: &Path) -> Result<String> {
+    let mut files = BTreeSet::new();
+    for input in INPUTS {
+        list(&root.join(input), &mut files)?;
+    }
+    let mut all = Vec::new();
+    for file in files {
+        all.extend_from_slice(file.to_string_lossy().as_bytes());
+        all.extend(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
+    }
+    Ok(short_hash(&all))
+}
+
+fn list(path: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        files.insert(path.to_owned());
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        list(&entry?.path(), files)?;
+    }
+    Ok(())
+}
+
+/// 64 bits of FNV-1a: enough to tell builds apart, and no dependency.
+fn short_hash(bytes: &[u8]) -> String {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, step);
+    format!("{hash:016x}")
+}
+
+/// Which compiler can make WebAssembly here.
+enum Compiler {
+    /// The active toolchain has the target.
+    Active,
+    /// Debian's compiler, which builds the standard library from its sources.
+    Debian,
+}
+
+fn compiler() -> Result<Compiler> {
+    if has_target("rustc") {
+        return Ok(Compiler::Active);
+    }
+    if !debian_ready() {
+        install()?;
+    }
+    ensure!(
+        debian_ready(),
+        "no compiler for {TARGET}: run `rustup target add {TARGET}` or install {}",
+        PACKAGES.join(" ")
+    );
+    Ok(Compiler::Debian)
+}
+
+fn has_target(rustc: &str) -> bool {
+    let asked = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output();
+    asked.is_ok_and(|out| {
+        out.status.success() && Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir()
+    })
+}
+
+fn debian_ready() -> bool {
+    let sysroot = Command::new("/usr/bin/rustc")
+        .args(["--print", "sysroot"])
+        .output();
+    let Ok(out) = sysroot else { return false };
+    let sysroot = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+    let sources = Path::new(&sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml");
+    sources.exists() && Path::new("/usr/bin/lld-22").exists()
+}
+
+fn install() -> Result<()> {
+    println!(
+        "ui: this toolchain has no {TARGET}; installing with apt-get: {}",
+        PACKAGES.join(" ")
+    );
+    apt(&["update"])?;
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(PACKAGES);
+    apt(&arguments)
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let root = Command::new("id").arg("-u").output();
+    let root = root.is_ok_and(|out| out.stdout.starts_with(b"0\n"));
+    let mut command = Command::new(if root { "apt-get" } else { "sudo" });
+    if !root {
+        command.args(["-n", "apt-get"]);
+    }
+    command.args(["-q"]).args(arguments);
+    run(command.env("DEBIAN_FRONTEND", "noninteractive")).with_context(|| {
+        format!("or do it by hand: `rustup target add {TARGET}`, then `cargo xtask ui` again")
+    })
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .stdin(std::process::Stdio::null())
+        .status()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed: {status}");
+    }
+    Ok(())
+}
+
+/// Compiles `ui` in a target folder of its own, so that features never mix with the server's.
+fn compile(root: &Path) -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root.join("target"), |folder| root.join(folder))
+        .join("web");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.current_dir(root).env("CARGO_TARGET_DIR", &target);
+    cargo.args([
+        "rustc",
+        "--locked",
+        "-p",
+        "inquest-ui",
+        "--bin",
+        "inquest-ui",
+    ]);
+    cargo.args(["--target", TARGET, "--profile", "wasm-release"]);
+    if matches!(compiler()?, Compiler::Debian) {
+        cargo
+            .env("RUSTC", "/usr/bin/rustc")
+            .env("RUSTC_BOOTSTRAP", "1");
+        cargo.arg("-Zbuild-std=std,panic_abort");
+    }
+    // Stripping would drop the section that names the WebAssembly features in use.
+    cargo.args(["--", "-Cstrip=none"]);
+    run(&mut cargo)?;
+    Ok(target.join(TARGET).join("wasm-release/inquest-ui.wasm"))
+}
+
+/// Makes the JavaScript around the module.
+fn bind(wasm: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut output = wasm_bindgen_cli_support::Bindgen::new()
+        .input_path(wasm)
+        .web(true)?
+        .typescript(false)
+        .omit_default_module_path(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate_output()?;
+    let mut assets = BTreeMap::from([("inquest.js".to_owned(), output.js().as_bytes().to_vec())]);
+    // Scripts of dependencies: their folders carry a hash already.
+    for (folder, scripts) in output.snippets() {
+        for (at, script) in scripts.iter().enumerate() {
+            let name = format!("{SNIPPETS}{folder}/inline{at}.js");
+            assets.insert(name, script.as_bytes().to_vec());
+        }
+    }
+    for (path, script) in output.local_modules() {
+        assets.insert(format!("{SNIPPETS}{path}"), script.as_bytes().to_vec());
+    }
+    assets.insert("inquest.wasm".to_owned(), output.wasm_mut().emit_wasm());
+    Ok(assets)
+}
+
+/// Writes everything under hashed names, with the names put where `{…}` stands.
+fn write(root: &Path, dist: &Path, mut assets: BTreeMap<String, Vec<u8>>) -> Result<String> {
+    for name in ["favicon.svg", "style.css"] {
+        assets.insert(name.into(), fs::read(root.join("ui/assets").join(name))?);
+    }
+    let editor = fs::read(root.join("ui/vendor/codemirror.js"))?;
+    assets.insert("codemirror.js".into(), editor);
+    let mut names: BTreeMap<String, String> = assets
+        .iter()
+        .map(|(name, bytes)| (name.clone(), hashed(name, bytes)))
+        .collect();
+    let boot = fill(fs::read_to_string(root.join("ui/assets/boot.js"))?, &names);
+    names.insert("boot.js".into(), hashed("boot.js", boot.as_bytes()));
+    assets.insert("boot.js".into(), boot.into_bytes());
+    let index = fill(
+        fs::read_to_string(root.join("ui/assets/index.html"))?,
+        &names,
+    );
+
+    let fresh = dist.with_extension("new");
+    let _ = fs::remove_dir_all(&fresh);
+    let mut first_load = compress(&fresh.join("index.html"), index.as_bytes())?;
+    for (name, bytes) in &assets {
+        let size = compress(&fresh.join(names[name].trim_start_matches('/')), bytes)?;
+        if name != "codemirror.js" {
+            first_load += size;
+        }
+    }
+    let _ = fs::remove_dir_all(dist);
+    fs::rename(&fresh, dist)?;
+    Ok(format!(
+        "ui: {} files in {}, first load {} kB compressed",
+        assets.len() + 1,
+        dist.display(),
+        first_load.div_ceil(1_000)
+    ))
+}
+
+fn hashed(name: &str, bytes: &[u8]) -> String {
+    if name.starts_with(SNIPPETS) {
+        return format!("/assets/{name}");
+    }
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    format!("/assets/{stem}-{}.{extension}", short_hash(bytes))
+}
+
+fn fill(mut text: String, names: &BTreeMap<String, String>) -> String {
+    for (name, path) in names {
+        text = text.replace(&format!("{{{name}}}"), path);
+    }
+    text
+}
+
+/// Writes a file and, beside it, its Brotli form; answers the size of the latter in bytes.
+fn compress(path: &Path, bytes: &[u8]) -> Result<usize> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut small = Vec::new();
+    let parameters = brotli::enc::BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        size_hint: bytes.len(),
+        ..Default::default()
+    };
+    brotli::BrotliCompress(&mut &bytes[..], &mut small, &parameters)?;
+    fs::write(path, bytes)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".br");
+    fs::write(beside, &small)?;
+    Ok(small.len())
+}
