@@ -1,4 +1,38 @@
-//! Inquest's store: a write-ahead log, Parquet blocks in an object store, and the catalog that finds them.
+//! Inquest's store: a write-ahead log, Parquet blocks in an object store, and the catalog that finds
+//! them.
+//!
+//! | Module | What |
+//! |---|---|
+//! | [`tables`] | the tables and their columns |
+//! | [`rows`] | `model` ↔ `RecordBatch` |
+//! | `store` | [`Store`]: log, append, replace, snapshot |
+//! | `wal` | what is acknowledged is here until blocks hold it |
+//! | `memory`, `state` | rows that are not in blocks yet; deduplication by `identity` |
+//! | `promote` | attributes with columns of their own |
+//! | `snapshot`, `read` | one moment of the store, and finding rows by trace |
 
+mod block;
+mod config;
+mod error;
+mod identity;
+mod lock;
+mod memory;
+mod objects;
+mod promote;
+mod read;
+pub mod rows;
+mod snapshot;
+mod state;
+mod store;
 pub mod tables;
+mod wal;
+
+pub use block::{Block, PromotedType};
+pub use config::StoreConfig;
+pub use error::Error;
+pub use lock::{Holder, holder};
+pub use promote::{MOST_PROMOTED, is_promotable};
+pub use snapshot::Snapshot;
+pub use store::{Appended, Store, Unit};
 pub use tables::Table;
+pub use wal::{Entry, EntryKind, Position};

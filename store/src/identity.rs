@@ -1,0 +1,71 @@
+//! What makes a row of an appended table the same row: (trace, span, kind) of a span, the id of a log
+//! record.
+
+use crate::{Error, Table};
+use arrow::array::{AsArray, BinaryArray, RecordBatch};
+use xxhash_rust::xxh3::xxh3_128;
+
+/// A row's identity, hashed to 128 bits where it is longer. Two rows that differ are taken for one
+/// with a probability of 2⁻⁸⁸ among a trillion.
+pub(crate) type Identity = u128;
+
+/// The identities of all rows.
+pub(crate) fn of(table: Table, batch: &RecordBatch) -> Result<Vec<Identity>, Error> {
+    match table {
+        Table::Spans => spans(batch),
+        Table::Logs => Ok(binary(table, batch, "log_id")?
+            .iter()
+            .map(|id| xxh3_128(id.unwrap_or_default()))
+            .collect()),
+        _ => Err(Error::Refused {
+            table: table.name(),
+            why: "rows of this table are replaced by unit, not appended".to_owned(),
+        }),
+    }
+}
+
+/// The columns from which [`of`] is computed.
+pub(crate) fn columns(table: Table) -> &'static [&'static str] {
+    match table {
+        Table::Spans => &["trace_id", "span_id", "kind"],
+        Table::Logs => &["log_id"],
+        _ => &[],
+    }
+}
+
+fn spans(batch: &RecordBatch) -> Result<Vec<Identity>, Error> {
+    let traces = binary(Table::Spans, batch, "trace_id")?;
+    let spans = binary(Table::Spans, batch, "span_id")?;
+    let kinds = batch
+        .column_by_name("kind")
+        .and_then(|column| column.as_string_opt::<i32>())
+        .ok_or_else(|| missing(Table::Spans, "kind"))?;
+    let mut buffer = Vec::with_capacity(48);
+    let identity = |row: usize| {
+        buffer.clear();
+        buffer.extend_from_slice(traces.value(row));
+        buffer.extend_from_slice(spans.value(row));
+        buffer.extend_from_slice(kinds.value(row).as_bytes());
+        xxh3_128(&buffer)
+    };
+    Ok((0..batch.num_rows()).map(identity).collect())
+}
+
+/// A binary column.
+pub(crate) fn binary<'a>(
+    table: Table,
+    batch: &'a RecordBatch,
+    name: &'static str,
+) -> Result<&'a BinaryArray, Error> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_binary_opt::<i32>())
+        .ok_or_else(|| missing(table, name))
+}
+
+fn missing(table: Table, name: &str) -> Error {
+    Error::Refused {
+        table: table.name(),
+        why: format!("column {name} is missing or of another type"),
+    }
+}
