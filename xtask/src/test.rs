@@ -1,0 +1,142 @@
+//! `cargo xtask test`: everything that must hold, from the format to the browser.
+
+use crate::{demo, run, setup, ui};
+use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// A part of the tests that can be run alone.
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    run: fn() -> Result<()>,
+}
+
+/// In this order. The browser tests come last, so that their count is the last line.
+const STEPS: [Step; 7] = [
+    Step {
+        name: "format",
+        what: "cargo fmt --check",
+        run: format,
+    },
+    Step {
+        name: "ui",
+        what: "the browser's part builds for WebAssembly",
+        run: ui::build,
+    },
+    Step {
+        name: "build",
+        what: "the binary builds",
+        run: build,
+    },
+    Step {
+        name: "rust",
+        what: "unit and integration tests, with real SDKs and DuckDB",
+        run: rust,
+    },
+    Step {
+        name: "clippy",
+        what: "clippy finds nothing",
+        run: clippy,
+    },
+    Step {
+        name: "doc",
+        what: "the documentation has no dead links",
+        run: doc,
+    },
+    Step {
+        name: "e2e",
+        what: "the demo in Chromium",
+        run: e2e,
+    },
+];
+
+/// Runs the steps that are asked for, all of them by default.
+pub fn run(arguments: &[String]) -> Result<()> {
+    match arguments {
+        [] => steps(STEPS.iter().collect()),
+        [list] if list == "--list" => {
+            STEPS.iter().for_each(|step| println!("{:8} {}", step.name, step.what));
+            Ok(())
+        }
+        [only, names] if only == "--only" => steps(chosen(names)?),
+        _ => bail!("usage: cargo xtask test [--list | --only STEP,STEP…]"),
+    }
+}
+
+fn chosen(names: &str) -> Result<Vec<&'static Step>> {
+    names
+        .split(',')
+        .map(|name| {
+            STEPS
+                .iter()
+                .find(|step| step.name == name)
+                .with_context(|| format!("there is no step '{name}'; `cargo xtask test --list` names them"))
+        })
+        .collect()
+}
+
+/// Every step runs, even after one failed: a broken format should not hide a broken test.
+fn steps(steps: Vec<&Step>) -> Result<()> {
+    let mut failed = Vec::new();
+    let mut timing = Vec::new();
+    for step in steps {
+        println!("\n━━ {}: {}", step.name, step.what);
+        let start = Instant::now();
+        if let Err(error) = (step.run)() {
+            eprintln!("━━ {} failed: {error:#}", step.name);
+            failed.push(step.name);
+        }
+        timing.push(format!("{} {:.0} s", step.name, start.elapsed().as_secs_f64()));
+    }
+    eprintln!("\ntook: {}", timing.join(" · "));
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn format() -> Result<()> {
+    run::cargo(&["fmt", "--all", "--check"])
+}
+
+fn build() -> Result<()> {
+    run::cargo(&["build", "--package", "inquest"])
+}
+
+fn clippy() -> Result<()> {
+    run::cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn doc() -> Result<()> {
+    let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+    run::check(run::cargo_command(&arguments).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn rust() -> Result<()> {
+    let binary = binary()?;
+    let venv = setup::venv(&run::root().join("tests/requirements.txt"))?;
+    let modules = setup::node_modules(&run::root().join("tests/e2e"))?;
+    let mut tests = run::cargo_command(&["test", "--workspace", "--no-fail-fast"]);
+    tests
+        .env("INQUEST_BIN", binary)
+        .env("INQUEST_VENV", venv)
+        .env("INQUEST_NODE_MODULES", modules);
+    run::check(&mut tests)
+}
+
+fn e2e() -> Result<()> {
+    let binary = demo::build()?;
+    let modules = setup::node_modules(&run::root().join("tests/e2e"))?;
+    let chromium = setup::chromium()?;
+    let mut node = run::command("node", &["tests/e2e/run.mjs"]);
+    node.env("INQUEST_BIN", binary)
+        .env("INQUEST_NODE_MODULES", modules)
+        .env("INQUEST_CHROMIUM", chromium);
+    run::check(&mut node)
+}
+
+fn binary() -> Result<PathBuf> {
+    build()?;
+    Ok(run::target().join("debug/inquest"))
+}
