@@ -12,7 +12,14 @@ pub fn root() -> PathBuf {
 }
 
 /// Folders that hold nothing of ours.
-const FOREIGN: [&str; 6] = ["target", "node_modules", ".git", "dist", "vendor", "fixtures"];
+const FOREIGN: [&str; 6] = [
+    "target",
+    "node_modules",
+    ".git",
+    "dist",
+    "vendor",
+    "fixtures",
+];
 
 /// All files of ours with this extension, as paths from the root, in order.
 pub fn files(extension: &str) -> io::Result<Vec<PathBuf>> {
@@ -36,5 +43,6 @@ pub fn files(extension: &str) -> io::Result<Vec<PathBuf>> {
 /// The text of a file of ours.
 pub fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+    fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }

@@ -36,7 +36,11 @@ pub fn page() -> String {
 }
 
 fn section(table: Table) -> String {
-    let mut text = format!("\n## {}\n\n{}.\n\n", table.name(), sentence(table.comment()));
+    let mut text = format!(
+        "\n## {}\n\n{}.\n\n",
+        table.name(),
+        sentence(table.comment())
+    );
     text += "| Column | Type | Null | Meaning |\n|---|---|---|---|\n";
     for field in table.schema().fields() {
         let comment = field.metadata().get(COMMENT).map_or("", String::as_str);

@@ -11,14 +11,20 @@ fn the_tables_page_is_what_the_tables_say() {
         std::fs::write(&path, &page).expect("docs/tables.md can be written");
     }
     let held = checkout::read("docs/tables.md");
-    assert!(held == page, "docs/tables.md is out of date: run `cargo xtask docs`");
+    assert!(
+        held == page,
+        "docs/tables.md is out of date: run `cargo xtask docs`"
+    );
 }
 
 #[test]
 fn the_two_commands_stand_in_the_readme() {
     let readme = checkout::read("README.md");
     for command in ["cargo xtask demo", "cargo xtask test"] {
-        assert!(readme.contains(command), "README.md does not name `{command}`");
+        assert!(
+            readme.contains(command),
+            "README.md does not name `{command}`"
+        );
     }
 }
 
@@ -34,7 +40,10 @@ fn every_decision_is_in_the_index() {
     assert!(!decisions.is_empty());
     for decision in decisions {
         let name = decision.file_name().unwrap_or_default().to_string_lossy();
-        assert!(index.contains(&format!("({name})")), "{name} is not in the index");
+        assert!(
+            index.contains(&format!("({name})")),
+            "{name} is not in the index"
+        );
         let number = name.get(..4).and_then(|digits| digits.parse::<u32>().ok());
         assert!(number.is_some(), "{name} does not begin with a number");
     }
@@ -69,7 +78,9 @@ fn targets(text: &str) -> Vec<String> {
         }
         let mut rest = line;
         while let Some((_, after)) = rest.split_once("](") {
-            let Some((target, tail)) = after.split_once(')') else { break };
+            let Some((target, tail)) = after.split_once(')') else {
+                break;
+            };
             targets.push(target.to_owned());
             rest = tail;
         }

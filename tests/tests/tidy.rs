@@ -8,26 +8,40 @@ use std::process::Command;
 const LONG: [(&str, &str); 0] = [];
 
 fn manifest(folder: &str) -> toml::Table {
-    checkout::read(format!("{folder}/Cargo.toml")).parse().expect("a manifest is TOML")
+    checkout::read(format!("{folder}/Cargo.toml"))
+        .parse()
+        .expect("a manifest is TOML")
 }
 
 fn dependencies(folder: &str) -> BTreeSet<String> {
     let manifest = manifest(folder);
     let table = manifest.get("dependencies").and_then(toml::Value::as_table);
-    table.map(|table| table.keys().cloned().collect()).unwrap_or_default()
+    table
+        .map(|table| table.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 /// The arrows of docs/architecture.md, and no others.
 #[test]
 fn crates_depend_on_each_other_as_drawn() {
-    let ours = ["model", "analysis", "store", "ingest", "collectors", "query"];
+    let ours = [
+        "model",
+        "analysis",
+        "store",
+        "ingest",
+        "collectors",
+        "query",
+    ];
     let check = |folder: &str, expect: &[&str]| {
         let held: BTreeSet<String> = dependencies(folder)
             .into_iter()
             .filter(|name| ours.contains(&name.as_str()))
             .collect();
         let allowed: BTreeSet<String> = expect.iter().map(|name| (*name).to_owned()).collect();
-        assert!(held.is_subset(&allowed), "{folder} uses {held:?}, allowed is {allowed:?}");
+        assert!(
+            held.is_subset(&allowed),
+            "{folder} uses {held:?}, allowed is {allowed:?}"
+        );
     };
     check("model", &[]);
     check("analysis", &["model"]);
@@ -42,7 +56,17 @@ fn crates_depend_on_each_other_as_drawn() {
 #[test]
 fn heavy_libraries_stay_where_they_belong() {
     let check = |library: &str, only: &[&str]| {
-        let members = ["model", "analysis", "store", "ingest", "collectors", "query", "server", "ui", "demo"];
+        let members = [
+            "model",
+            "analysis",
+            "store",
+            "ingest",
+            "collectors",
+            "query",
+            "server",
+            "ui",
+            "demo",
+        ];
         for folder in members.iter().filter(|folder| !only.contains(*folder)) {
             let held = dependencies(folder);
             assert!(!held.contains(library), "{folder} must not use {library}");
@@ -62,15 +86,26 @@ fn the_browser_holds_no_server_libraries() {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let tree = Command::new(cargo)
         .args(["tree", "--offline", "--prefix", "none", "--edges", "normal"])
-        .args(["--package", "inquest-ui", "--target", "wasm32-unknown-unknown"])
+        .args([
+            "--package",
+            "inquest-ui",
+            "--target",
+            "wasm32-unknown-unknown",
+        ])
         .current_dir(checkout::root())
         .output()
         .expect("cargo tree runs");
-    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    assert!(
+        tree.status.success(),
+        "{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
     let tree = String::from_utf8_lossy(&tree.stdout);
     assert!(tree.contains("leptos"));
     for library in ["tokio", "arrow", "datafusion", "parquet", "axum", "tonic"] {
-        let held = tree.lines().any(|line| line.split(' ').next() == Some(library));
+        let held = tree
+            .lines()
+            .any(|line| line.split(' ').next() == Some(library));
         assert!(!held, "the browser's part pulls in {library}");
     }
 }
@@ -81,13 +116,21 @@ fn files_stay_short() {
     for path in checkout::files("rs").expect("the checkout can be listed") {
         let name = path.to_string_lossy().into_owned();
         let lines = checkout::read(&path).lines().count();
-        let excused = LONG.iter().any(|(long, reason)| *long == name && !reason.is_empty());
-        assert!(lines <= 600 || excused, "{name} has {lines} lines: split it, or say why not in LONG");
+        let excused = LONG
+            .iter()
+            .any(|(long, reason)| *long == name && !reason.is_empty());
+        assert!(
+            lines <= 600 || excused,
+            "{name} has {lines} lines: split it, or say why not in LONG"
+        );
         lengths.push(lines);
     }
     lengths.sort_unstable();
     let median = lengths[lengths.len() / 2];
-    assert!(median <= 200, "half of the files are longer than {median} lines");
+    assert!(
+        median <= 200,
+        "half of the files are longer than {median} lines"
+    );
 }
 
 #[test]
@@ -105,11 +148,21 @@ fn nothing_is_called_a_drawer() {
 fn the_clock_is_in_one_file() {
     for path in checkout::files("rs").expect("the checkout can be listed") {
         let name = path.to_string_lossy();
-        let allowed = ["server/src/clock.rs", "tests/", "xtask/", "/tests/", "/examples/", "/benches/"];
+        let allowed = [
+            "server/src/clock.rs",
+            "tests/",
+            "xtask/",
+            "/tests/",
+            "/examples/",
+            "/benches/",
+        ];
         if allowed.iter().any(|part| name.contains(part)) {
             continue;
         }
         let asks = checkout::read(&path).contains(concat!("SystemTime", "::now("));
-        assert!(!asks, "{name} asks for the time: only server/src/clock.rs may");
+        assert!(
+            !asks,
+            "{name} asks for the time: only server/src/clock.rs may"
+        );
     }
 }

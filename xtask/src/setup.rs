@@ -40,12 +40,19 @@ pub fn chromium() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("INQUEST_CHROMIUM") {
         return Ok(path.into());
     }
-    for name in ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"] {
+    for name in [
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+    ] {
         if Path::new(name).exists() {
             return Ok(name.into());
         }
     }
-    apt(&["chromium", "fonts-dejavu-core"], "the browser tests drive it")?;
+    apt(
+        &["chromium", "fonts-dejavu-core"],
+        "the browser tests drive it",
+    )?;
     Ok("/usr/bin/chromium".into())
 }
 
@@ -63,12 +70,21 @@ pub fn venv(requirements: &Path) -> Result<PathBuf> {
     );
     let folder = venv.to_string_lossy();
     if !run::works("python3", &["-c", "import venv, ensurepip"]) {
-        apt(&["python3-venv"], "the SDK tests need a virtual environment")?;
+        apt(
+            &["python3-venv"],
+            "the SDK tests need a virtual environment",
+        )?;
     }
     run::check(&mut run::command("python3", &["-m", "venv", &folder]))?;
     let pip = venv.join("bin/pip");
     let list = requirements.to_string_lossy();
-    let arguments = ["install", "--quiet", "--disable-pip-version-check", "-r", &list];
+    let arguments = [
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+        &list,
+    ];
     run::check(&mut run::command(&pip.to_string_lossy(), &arguments))?;
     stamp(&venv, &wanted)?;
     Ok(venv)
@@ -80,8 +96,14 @@ pub fn node_modules(folder: &Path) -> Result<PathBuf> {
     let modules = folder.join("node_modules");
     let wanted = fingerprint(&[&folder.join("package-lock.json")])?;
     if !is_stamped(&modules, &wanted) {
-        println!("setup: installing the packages of {}", folder.join("package-lock.json").display());
-        let mut npm = run::command("npm", &["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        println!(
+            "setup: installing the packages of {}",
+            folder.join("package-lock.json").display()
+        );
+        let mut npm = run::command(
+            "npm",
+            &["ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+        );
         run::check(npm.current_dir(folder))?;
         stamp(&modules, &wanted)?;
     }

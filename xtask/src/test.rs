@@ -56,7 +56,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
     match arguments {
         [] => steps(STEPS.iter().collect()),
         [list] if list == "--list" => {
-            STEPS.iter().for_each(|step| println!("{:8} {}", step.name, step.what));
+            STEPS
+                .iter()
+                .for_each(|step| println!("{:8} {}", step.name, step.what));
             Ok(())
         }
         [only, names] if only == "--only" => steps(chosen(names)?),
@@ -71,7 +73,9 @@ fn chosen(names: &str) -> Result<Vec<&'static Step>> {
             STEPS
                 .iter()
                 .find(|step| step.name == name)
-                .with_context(|| format!("there is no step '{name}'; `cargo xtask test --list` names them"))
+                .with_context(|| {
+                    format!("there is no step '{name}'; `cargo xtask test --list` names them")
+                })
         })
         .collect()
 }
@@ -87,7 +91,11 @@ fn steps(steps: Vec<&Step>) -> Result<()> {
             eprintln!("━━ {} failed: {error:#}", step.name);
             failed.push(step.name);
         }
-        timing.push(format!("{} {:.0} s", step.name, start.elapsed().as_secs_f64()));
+        timing.push(format!(
+            "{} {:.0} s",
+            step.name,
+            start.elapsed().as_secs_f64()
+        ));
     }
     eprintln!("\ntook: {}", timing.join(" · "));
     if !failed.is_empty() {
@@ -105,11 +113,23 @@ fn build() -> Result<()> {
 }
 
 fn clippy() -> Result<()> {
-    run::cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+    run::cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ])
 }
 
 fn doc() -> Result<()> {
-    let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items"];
+    let arguments = [
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ];
     run::check(run::cargo_command(&arguments).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
