@@ -3,7 +3,9 @@
 //! | Module | From | To |
 //! |---|---|---|
 //! | [`workflow`] | events of a history, documents | execution, states, attempts, spans |
+//! | [`lambda`] | the lines of one log stream | invocations, spans |
 //! | [`summary`] | an execution | what happened, in one sentence |
 
+pub mod lambda;
 pub mod summary;
 pub mod workflow;

@@ -59,7 +59,7 @@ impl Recorder {
                 .identity
                 .of(&key, event.event_id.as_deref(), event.time, &event.message);
         let told = told(&event, &line);
-        let request_id = attribute_request(stream, &line, named);
+        let request_id = attribute_request(stream, &line, event.time.or(line.time), named);
         let service_name = service(stream, &event, &line, origin);
         let origin = match (line.platform, stream.lambda) {
             (true, _) => LogOrigin::LambdaPlatform,
@@ -130,11 +130,12 @@ fn xray_second(root: &str) -> Option<UnixNanos> {
 fn attribute_request(
     stream: &mut Stream,
     line: &lambda::Line,
+    time: Option<UnixNanos>,
     one_sandbox: bool,
 ) -> Option<String> {
-    let current = stream.current_request().map(str::to_owned);
+    let current = stream.current_request(time).map(str::to_owned);
     match (line.event_name.as_str(), &line.request_id) {
-        (word::START, Some(id)) => stream.opened(id, one_sandbox),
+        (word::START, Some(id)) => stream.opened(id, time, one_sandbox),
         (word::END | word::REPORT, Some(id)) => stream.closed(id),
         _ => {}
     }

@@ -13,33 +13,36 @@ pub(super) struct Stream {
     pub(super) lambda: bool,
     pub(super) function: Option<String>,
     pub(super) identity: Identity,
-    open: Vec<String>,
+    open: Vec<(String, Option<UnixNanos>)>,
     clock: Clock,
     untimed: Vec<LogRecord>,
 }
 
 impl Stream {
     /// The invocation in which a line without a request id was printed, if only one was open.
-    pub(super) fn current_request(&self) -> Option<&str> {
+    pub(super) fn current_request(&self, time: Option<UnixNanos>) -> Option<&str> {
         match &self.open[..] {
-            [only] => Some(only),
+            // An export in another order than time's must not give a line to what began after it.
+            [(id, start)] if time.is_none() || start.is_none_or(|start| Some(start) <= time) => {
+                Some(id)
+            }
             _ => None,
         }
     }
 
     /// A START: in a real stream, one sandbox, nothing else can be open any more.
-    pub(super) fn opened(&mut self, id: &str, one_sandbox: bool) {
+    pub(super) fn opened(&mut self, id: &str, time: Option<UnixNanos>, one_sandbox: bool) {
         if one_sandbox {
             self.open.clear();
         }
         if self.open.len() >= MAX_OPEN {
             self.open.remove(0);
         }
-        self.open.push(id.to_owned());
+        self.open.push((id.to_owned(), time));
     }
 
     pub(super) fn closed(&mut self, id: &str) {
-        self.open.retain(|open| open != id);
+        self.open.retain(|(open, _)| open != id);
     }
 
     /// Gives the record its time, and lets go those that waited for one.

@@ -63,12 +63,12 @@ impl Importer<'_> {
             self.file.is("Logs Insights results");
             return self.log_object(&row, &Context::default(), place);
         }
+        if items.iter().take(16).any(is_log_event) {
+            self.file.is("CloudWatch log events");
+            return self.log_list(&items, &Context::default(), place);
+        }
         let one_by_one = |item: &Value| {
-            is_log_event(item)
-                || is_frame(item)
-                || is_logged(item)
-                || is_insights_row(item)
-                || is_envelope(item)
+            is_frame(item) || is_logged(item) || is_insights_row(item) || is_envelope(item)
         };
         if items
             .iter()
@@ -272,15 +272,27 @@ impl Importer<'_> {
         }
     }
 
+    /// A list of log events, in the order of time: some tools print the newest first.
     fn log_list(
         &mut self,
         events: &[Value],
         context: &Context,
         place: &Place,
     ) -> Result<bool, Refused> {
-        for (n, event) in events.iter().enumerate() {
+        let time = |event: &Value| written_time(event).and_then(timestamp::parse);
+        let mut order: Vec<usize> = (0..events.len()).collect();
+        if let (Some(first), Some(last)) =
+            (events.first().and_then(time), events.last().and_then(time))
+            && first > last
+        {
+            order.reverse();
+        }
+        if events.iter().all(|event| time(event).is_some()) {
+            order.sort_by_key(|n| time(&events[*n]));
+        }
+        for n in order {
             let place = place.inside(&format!("events[{n}]"));
-            self.log_object(event, context, &place)?;
+            self.log_object(&events[n], context, &place)?;
         }
         Ok(true)
     }
@@ -301,7 +313,7 @@ impl Importer<'_> {
                 .skip(place.position.clone(), "a log event without a message");
             return Ok(true);
         };
-        let written = event.get("timestamp").or_else(|| event.get("@timestamp"));
+        let written = written_time(event);
         let time = written.and_then(timestamp::parse);
         if time.is_none() && written.is_some() {
             self.file.skip(
@@ -333,6 +345,10 @@ impl Importer<'_> {
         )?;
         Ok(true)
     }
+}
+
+fn written_time(event: &Value) -> Option<&Value> {
+    event.get("timestamp").or_else(|| event.get("@timestamp"))
 }
 
 /// What a page says about all its events.
