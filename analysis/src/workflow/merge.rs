@@ -13,10 +13,6 @@ pub struct Merged {
     pub changed: bool,
 }
 
-/// Two copies of an event with one id may differ by this much, nanoseconds, when the deliveries disagree
-/// about the redrive count.
-const SAME_TIME: i64 = 1_000_000_000;
-
 /// Puts the events of one execution together. Identity is (redrive count, event id); of two copies the
 /// richer one wins: with payload over without, history over logs, then the longer, so that the order of
 /// arrival makes no difference.
@@ -40,32 +36,9 @@ pub fn merge_events(held: Vec<HistoryEvent>, new: Vec<HistoryEvent>) -> Merged {
         }
     }
     Merged {
-        events: drop_shadows(by_id),
+        events: by_id.into_values().collect(),
         changed,
     }
-}
-
-/// History and logs may count redrives differently around a redrive: the same id, type and time
-/// under two redrive counts is one event.
-fn drop_shadows(by_id: BTreeMap<(u32, u64), HistoryEvent>) -> Vec<HistoryEvent> {
-    if by_id.keys().all(|(redrive, _)| *redrive == 0) {
-        return by_id.into_values().collect();
-    }
-    let mut kept: BTreeMap<u64, Vec<HistoryEvent>> = BTreeMap::new();
-    for event in by_id.into_values() {
-        let copies = kept.entry(event.event_id).or_default();
-        let twin = copies.iter_mut().find(|other| {
-            other.event_type == event.event_type && other.time.since(event.time).abs() <= SAME_TIME
-        });
-        match twin {
-            Some(twin) if richer(&event, twin) == Ordering::Greater => *twin = event,
-            Some(_) => {}
-            None => copies.push(event),
-        }
-    }
-    let mut events: Vec<HistoryEvent> = kept.into_values().flatten().collect();
-    events.sort_by_key(|event| (event.redrive_count, event.event_id));
-    events
 }
 
 fn richer(a: &HistoryEvent, b: &HistoryEvent) -> Ordering {
@@ -132,13 +105,5 @@ mod tests {
         let first = merge_events(Vec::new(), events.clone());
         assert!(first.changed && first.events[0].event_id == 1);
         assert!(!merge_events(first.events, events).changed);
-    }
-
-    #[test]
-    fn a_different_redrive_count_makes_no_second_event() {
-        let mut other = event(1, "{}", EventSource::Logs);
-        other.redrive_count = 1;
-        let merged = merge_events(vec![event(1, "{}", EventSource::History)], vec![other]);
-        assert_eq!(merged.events.len(), 1);
     }
 }

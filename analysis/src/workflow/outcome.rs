@@ -48,26 +48,17 @@ struct Close {
 pub(super) fn outcomes(nest: &Nest, end: Option<End>, failing: Option<usize>) -> Outcomes {
     let mut path = vec![false; nest.visits.len()];
     if end.is_some_and(|end| end.status == ExecutionStatus::Failed) {
-        let visits = failing
-            .into_iter()
-            .flat_map(|visit| nest.up(Node::Visit(visit)));
-        visits
-            .filter_map(|node| {
-                if let Node::Visit(n) = node {
-                    Some(n)
-                } else {
-                    None
-                }
-            })
-            .for_each(|n| path[n] = true);
+        mark_path(nest, failing, &mut path);
     }
     let root = end.map(|end| Close {
         time: end.time,
         gap: end.status == ExecutionStatus::Succeeded || end.step.is_none(),
     });
+    let left_behind = left_behind(nest, &mut path);
     let mut visits: Vec<Outcome> = Vec::with_capacity(nest.visits.len());
     for visit in 0..nest.visits.len() {
-        let close = close_of(nest, nest.visits[visit].container, root, &visits);
+        let close = left_behind[visit]
+            .or_else(|| close_of(nest, nest.visits[visit].container, root, &visits));
         visits.push(visit_outcome(nest, visit, close, path[visit]));
     }
     let runs: Vec<Outcome> = (0..nest.runs.len())
@@ -89,6 +80,60 @@ pub(super) fn outcomes(nest: &Nest, end: Option<End>, failing: Option<usize>) ->
         branches,
         tries,
     }
+}
+
+fn mark_path(nest: &Nest, failing: Option<usize>, path: &mut [bool]) {
+    let nodes = failing
+        .into_iter()
+        .flat_map(|visit| nest.up(Node::Visit(visit)));
+    for node in nodes {
+        if let Node::Visit(n) = node {
+            path[n] = true;
+        }
+    }
+}
+
+/// Visits that an end before a redrive cut off, and that the redrive did not take up again.
+fn left_behind(nest: &Nest, path: &mut [bool]) -> Vec<Option<Close>> {
+    let mut closes = vec![None; nest.visits.len()];
+    let redrives: Vec<usize> = (0..nest.steps.len())
+        .filter(|at| nest.steps[*at].kind == Kind::Redriven)
+        .collect();
+    if redrives.is_empty() {
+        return closes;
+    }
+    let mut touched: Vec<usize> = nest.visits.iter().map(|visit| visit.first).collect();
+    for (at, about) in nest.about.iter().enumerate() {
+        about.iter().for_each(|visit| touched[*visit] = at);
+    }
+    for visit in (0..nest.visits.len()).rev() {
+        if let Some(block) = nest.visit_at(nest.visits[visit].container) {
+            touched[block] = touched[block].max(touched[visit]);
+        }
+    }
+    for redrive in redrives {
+        let Some(end) = (0..redrive)
+            .rev()
+            .find(|at| matches!(nest.steps[*at].kind, Kind::Ended(_)))
+        else {
+            continue;
+        };
+        mark_path(
+            nest,
+            nest.cause[end].and_then(|from| nest.about[from]),
+            path,
+        );
+        let close = Close {
+            time: nest.steps[end].time(),
+            gap: false,
+        };
+        for (visit, last) in touched.iter().enumerate() {
+            if *last <= end && nest.visits[visit].exited.is_none() {
+                closes[visit].get_or_insert(close);
+            }
+        }
+    }
+    closes
 }
 
 /// When and how a container ended; `None` while it is open. Its visits have been judged already.

@@ -142,9 +142,11 @@ impl Assembly {
             .filter_map(entered_state)
             .collect::<Vec<_>>();
         self.seen(&arn, &history.path).states.extend(states);
-        let mut redrives = 0;
+        let mut redrives = 0_u32;
         for event in history.events {
-            redrives += u32::from(event.event_type == "ExecutionRedriven");
+            if event.event_type == "ExecutionRedriven" {
+                redrives = redrive_count(&event.details).unwrap_or(redrives.saturating_add(1));
+            }
             self.batch.events.push(fact(event, &arn, redrives));
         }
     }
@@ -298,6 +300,18 @@ fn fact(event: Event, execution_arn: &str, redrives: u32) -> HistoryEvent {
         details: event.details,
         source: EventSource::History,
     }
+}
+
+/// What ExecutionRedriven says; it counts right when earlier pages are missing, too.
+fn redrive_count(details: &str) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Redriven {
+        redrive_count: u32,
+    }
+    serde_json::from_str::<Redriven>(details)
+        .ok()
+        .map(|redriven| redriven.redrive_count)
 }
 
 fn entered_state(event: &Event) -> Option<String> {

@@ -28,7 +28,7 @@ impl Event {
     pub(super) fn read(value: &Value) -> Result<Event, String> {
         let members = value.as_object().ok_or("it is not an object")?;
         let mut frame = Frame::default();
-        let mut wrapped = None;
+        let mut wrapped = Vec::new();
         let mut flat = Map::new();
         for (key, value) in members {
             if value.is_null() || frame.take(key, value) {
@@ -37,14 +37,15 @@ impl Event {
             let name = camel(key);
             match value {
                 Value::Object(details) if name == "details" || name.ends_with("EventDetails") => {
-                    wrapped = Some(details);
+                    wrapped.push((name, details));
                 }
                 _ => {
                     flat.insert(name, value.clone());
                 }
             }
         }
-        let details = match wrapped {
+        let event_type = frame.event_type.unwrap_or_default();
+        let details = match details_of(&event_type, wrapped) {
             Some(details) => details.iter().map(|(k, v)| (camel(k), v.clone())).collect(),
             None => flat,
         };
@@ -54,13 +55,37 @@ impl Event {
                 .filter(|id| *id > 0)
                 .ok_or("it has no id of 1 or more")?,
             previous: frame.previous.unwrap_or(0),
-            event_type: frame.event_type.ok_or("it has no type")?,
+            event_type: Some(event_type)
+                .filter(|name| !name.is_empty())
+                .ok_or("it has no type")?,
             time: frame.time,
             execution_arn: frame.execution_arn,
             redrive_count: frame.redrive_count,
             details: flat_details(details),
         })
     }
+}
+
+/// The wrapper that goes with the type; serialisers may write all of them, most of them empty.
+fn details_of<'a>(
+    event_type: &str,
+    wrapped: Vec<(String, &'a Map<String, Value>)>,
+) -> Option<&'a Map<String, Value>> {
+    let own = match event_type {
+        name if name.ends_with("StateEntered") => "stateEnteredEventDetails".to_owned(),
+        name if name.ends_with("StateExited") => "stateExitedEventDetails".to_owned(),
+        name => format!("{}EventDetails", camel(name)),
+    };
+    let named = wrapped.iter().find(|(name, _)| *name == own);
+    let filled = || {
+        wrapped
+            .iter()
+            .find(|(_, details)| details.values().any(|value| !value.is_null()))
+    };
+    named
+        .or_else(filled)
+        .or(wrapped.first())
+        .map(|(_, details)| *details)
 }
 
 #[derive(Default)]
@@ -210,7 +235,7 @@ mod tests {
         }));
         check(json!({
             "Timestamp": "2021-02-26T15:24:09.766Z", "Type": "TaskStateEntered", "Id": 2.0, "PreviousEventId": 0,
-            "TaskFailedEventDetails": null,
+            "TaskFailedEventDetails": {"Error": null, "Cause": null},
             "StateEnteredEventDetails": {"Name": "A", "Input": "{\"a\":1}", "InputDetails": {"truncated": false}}
         }));
         assert!(expect.is_ok());

@@ -4,7 +4,10 @@ use super::{
     Event, History, Problem,
     identity::{folder, subject},
 };
-use std::{collections::HashMap, collections::hash_map::Entry, path::PathBuf};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::{Path, PathBuf},
+};
 
 /// A history put together from its pages.
 #[derive(Debug, Default)]
@@ -94,18 +97,18 @@ pub(super) fn join_pages(pages: Vec<(PathBuf, History)>) -> Vec<Joined> {
 }
 
 /// Adds a page's events; where the ids start anew, so does a history. Returns the one added to last.
-fn add_page(histories: &mut Vec<Joined>, mut at: usize, path: &PathBuf, page: History) -> usize {
+fn add_page(histories: &mut Vec<Joined>, mut at: usize, path: &Path, page: History) -> usize {
     histories[at].problems.extend(
         page.problems
             .into_iter()
-            .map(|problem| (path.clone(), problem)),
+            .map(|problem| (path.to_owned(), problem)),
     );
     let mut after_first = false;
     for event in page.events {
         let is_first = event.event_type == "ExecutionStarted";
         if histories[at].conflicts(&event) {
             if is_first || after_first {
-                histories.push(Joined::new(path.clone(), page.execution_arn.clone()));
+                histories.push(Joined::new(path.to_owned(), page.execution_arn.clone()));
                 at = histories.len() - 1;
             } else {
                 let position = format!("event id {}", event.id);
@@ -115,7 +118,7 @@ fn add_page(histories: &mut Vec<Joined>, mut at: usize, path: &PathBuf, page: Hi
                 );
                 histories[at]
                     .problems
-                    .push((path.clone(), Problem { position, reason }));
+                    .push((path.to_owned(), Problem { position, reason }));
                 continue;
             }
         }
