@@ -3,7 +3,7 @@
 use crate::dice::Dice;
 use crate::lambda_log::{event_id, filter_log_events};
 use crate::otel;
-use crate::run::{Event, Run};
+use crate::run::{ACCOUNT, Event, REGION, Run};
 use crate::when;
 use crate::workflows;
 use crate::world::World;
@@ -127,32 +127,15 @@ fn terminal(last: &Event, value: &mut Value) {
 }
 
 fn state_machine(name: &str, definition: &Value, anchor: i64) -> Value {
-    let express = name == "quote-api";
-    let arn = |what: &str| {
-        format!(
-            "arn:aws:{what}:{}:{}",
-            crate::run::REGION,
-            crate::run::ACCOUNT
-        )
-    };
-    let mut value = json!({
-        "stateMachineArn": format!("{}:stateMachine:{name}", arn("states")),
+    json!({
+        "stateMachineArn": format!("arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"),
         "name": name, "status": "ACTIVE", "definition": definition.to_string(),
-        "roleArn": format!("arn:aws:iam::{}:role/{name}-role", crate::run::ACCOUNT),
-        "type": if express { "EXPRESS" } else { "STANDARD" },
+        "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/{name}-role"),
+        "type": "STANDARD",
         "creationDate": when::cli(anchor - 40 * 86_400_000),
         "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
         "tracingConfiguration": {"enabled": false},
-    });
-    if express {
-        value["loggingConfiguration"] = json!({
-            "level": "ALL", "includeExecutionData": true,
-            "destinations": [{"cloudWatchLogsLogGroup": {
-                "logGroupArn": format!("{}:log-group:/aws/vendedlogs/states/quote-api:*", arn("logs")),
-            }}],
-        });
-    }
-    value
+    })
 }
 
 /// The log group of the Express workflow: several executions share a stream.

@@ -16,14 +16,13 @@ use serde_json::{Value, json};
 
 const HOUR: i64 = 3_600_000;
 
-/// Name and definition of every state machine.
+/// Name and definition of every Standard state machine; of the Express one only logs are left.
 pub fn definitions() -> Vec<(&'static str, Value)> {
     vec![
         ("catalog-etl", catalog::definition()),
         ("image-thumbnails", thumbnails::definition()),
         ("ledger-close", ledger::definition()),
         ("order-pipeline", orders::definition()),
-        ("quote-api", quotes::definition()),
         ("refund-approval", refunds::definition()),
         ("shipment", shipment::definition()),
     ]

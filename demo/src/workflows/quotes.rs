@@ -84,26 +84,3 @@ fn price(
     })?;
     Ok(output["Payload"].clone())
 }
-
-/// The definition.
-pub fn definition() -> Value {
-    json!({
-        "Comment": "What does a parcel cost?",
-        "StartAt": "CheckRequest",
-        "States": {
-            "CheckRequest": {
-                "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
-                "Parameters": {"FunctionName": crate::world::function_arn(&CHECK_QUOTE), "Payload.$": "$"},
-                "Catch": [{"ErrorEquals": ["ValueError"], "Next": "Refuse"}],
-                "ResultPath": null, "Next": "QuotePrice",
-            },
-            "QuotePrice": {
-                "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
-                "Parameters": {"FunctionName": crate::world::function_arn(&QUOTE_PRICE), "Payload.$": "$"},
-                "Retry": [{"ErrorEquals": ["Sandbox.Timedout"], "IntervalSeconds": 1, "MaxAttempts": 1}],
-                "OutputPath": "$.Payload", "End": true,
-            },
-            "Refuse": {"Type": "Fail", "Error": "BadRequest", "Cause": "the request was refused"},
-        },
-    })
-}
