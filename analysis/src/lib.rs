@@ -3,9 +3,11 @@
 //! | Module | From | To |
 //! |---|---|---|
 //! | [`workflow`] | events of a history, documents | execution, states, attempts, spans |
+//! | [`joins`] | attempts, invocations, application spans | what happened inside what, and how sure |
 //! | [`lambda`] | the lines of one log stream | invocations, spans |
 //! | [`summary`] | an execution | what happened, in one sentence |
 
+pub mod joins;
 pub mod lambda;
 pub mod summary;
 pub mod workflow;

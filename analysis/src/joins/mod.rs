@@ -1,0 +1,138 @@
+//! Which invocation an attempt made, which execution it started, which spans ran inside an invocation.
+//!
+//! Keys are tried from the best to the worst: Lambda's request id in the answer, the same in the text of a
+//! failure, the X-Ray root, and last the function's name with the time. What a better key has joined is out of
+//! reach for a worse one, and an attempt whose request id is known is never guessed about. A join says how
+//! it was found, how sure it is, and how many others would have fitted.
+
+mod application;
+mod keys;
+mod window;
+
+pub use application::join_spans;
+
+use crate::workflow::execution_span_id;
+use model::{Attempt, Execution, Invocation, Join, JoinEnd, JoinMethod, Span, TraceId};
+use std::collections::HashSet;
+
+/// Clocks of Step Functions and of Lambda's hosts agree this well, nanoseconds.
+pub(crate) const CLOCK_SLACK_NS: i64 = 250_000_000;
+
+/// All joins inside one execution. `invocations` may hold others than its own, `spans` are those of
+/// applications. The order of the arguments' rows does not matter.
+pub fn join(
+    execution: &Execution,
+    attempts: &[Attempt],
+    invocations: &[Invocation],
+    spans: &[Span],
+) -> Vec<Join> {
+    let mut matches = keys::by_request_id(attempts, invocations);
+    matches.extend(window::by_trace_context(attempts, invocations, &matches));
+    matches.extend(window::by_time(attempts, invocations, &matches));
+    let arn = &execution.execution_arn;
+    let mut joins: Vec<Join> = matches
+        .iter()
+        .map(|found| found.join(arn, attempts, invocations))
+        .collect();
+    let joined: HashSet<usize> = matches.iter().map(|found| found.invocation).collect();
+    let own: Vec<&Invocation> = invocations
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| joined.contains(n))
+        .map(|(_, i)| i)
+        .collect();
+    joins.extend(
+        attempts
+            .iter()
+            .filter_map(|attempt| child_execution(arn, attempt)),
+    );
+    joins.extend(join_spans(arn, &own, spans));
+    joins.sort_by(|a, b| key(a).cmp(&key(b)));
+    joins
+}
+
+/// The joined invocations that certainly belong to the execution and started cold.
+pub fn cold_starts(joins: &[Join], invocations: &[Invocation]) -> u32 {
+    let certain: HashSet<_> = joins
+        .iter()
+        .filter(|join| join.child.kind == "invocation" && !join.ambiguous())
+        .map(|join| join.child.span_id)
+        .collect();
+    let cold =
+        |of: &&Invocation| certain.contains(&of.span_id) && of.cold_start.is_cold() == Some(true);
+    invocations.iter().filter(cold).count() as u32
+}
+
+fn key(join: &Join) -> (TraceId, model::SpanId, TraceId, model::SpanId, JoinMethod) {
+    (
+        join.parent.trace_id,
+        join.parent.span_id,
+        join.child.trace_id,
+        join.child.span_id,
+        join.method,
+    )
+}
+
+/// An attempt and an invocation that were found to belong together, by their places in the slices.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Match {
+    pub(crate) attempt: usize,
+    pub(crate) invocation: usize,
+    pub(crate) method: JoinMethod,
+    pub(crate) confidence: f64,
+    pub(crate) candidates: u32,
+    pub(crate) evidence: String,
+}
+
+impl Match {
+    fn join(&self, execution_arn: &str, attempts: &[Attempt], invocations: &[Invocation]) -> Join {
+        Join {
+            execution_arn: execution_arn.to_owned(),
+            parent: attempt_end(&attempts[self.attempt]),
+            child: invocation_end(&invocations[self.invocation]),
+            method: self.method,
+            confidence: self.confidence,
+            candidates: self.candidates,
+            evidence: self.evidence.clone(),
+        }
+    }
+}
+
+fn attempt_end(attempt: &Attempt) -> JoinEnd {
+    JoinEnd {
+        kind: "attempt".to_owned(),
+        trace_id: attempt.trace_id,
+        span_id: attempt.span_id,
+    }
+}
+
+pub(crate) fn invocation_end(invocation: &Invocation) -> JoinEnd {
+    JoinEnd {
+        kind: "invocation".to_owned(),
+        trace_id: invocation.trace_id,
+        span_id: invocation.span_id,
+    }
+}
+
+fn child_execution(execution_arn: &str, attempt: &Attempt) -> Option<Join> {
+    let child = attempt
+        .child_execution_arn
+        .as_deref()
+        .filter(|arn| !arn.is_empty())?;
+    Some(Join {
+        execution_arn: execution_arn.to_owned(),
+        parent: attempt_end(attempt),
+        child: JoinEnd {
+            kind: "execution".to_owned(),
+            trace_id: TraceId::of_execution(child),
+            span_id: execution_span_id(child),
+        },
+        method: JoinMethod::ExecutionArn,
+        confidence: 1.0,
+        candidates: 1,
+        evidence: child.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;
