@@ -47,7 +47,7 @@ pub fn join(
             .filter_map(|attempt| child_execution(arn, attempt)),
     );
     joins.extend(join_spans(arn, &own, spans));
-    joins.sort_by(|a, b| key(a).cmp(&key(b)));
+    joins.sort_by_key(key);
     joins
 }
 
