@@ -68,6 +68,8 @@ pub fn App() -> impl IntoView {
             <main id="main">
                 <Routes fallback=|| view! { <NotFound /> }>
                     <Route path=path!("/") view=|| pages::executions::Executions().into_any() />
+                    <Route path=path!("/x/:id") view=|| pages::execution::ExecutionPage().into_any() />
+                    <Route path=path!("/t/:id") view=|| pages::trace::TracePage().into_any() />
                 </Routes>
             </main>
         </Router>

@@ -1,15 +1,22 @@
 //! Parts of pages: values in, callbacks out.
 
+pub mod events;
 pub mod filters;
 mod histogram;
 mod icons;
+mod json_tree;
+pub mod logs;
+mod panel;
 mod rows;
 mod states;
 pub mod status;
+pub mod trace_view;
+pub mod waterfall;
 
 pub use filters::FilterBar;
 pub use histogram::TimeHistogram;
 pub use icons::icon;
+pub use json_tree::JsonTree;
 pub use rows::Rows;
 pub use states::{Empty, Problem, Waiting};
 pub use status::{Status, status_class};

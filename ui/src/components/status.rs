@@ -38,7 +38,11 @@ pub fn status_word(status: &str) -> String {
 
 /// A status.
 #[component]
-pub fn Status(#[prop(into)] status: Signal<String>) -> impl IntoView {
+pub fn Status(
+    /// The word, in any case.
+    #[prop(into)]
+    status: Signal<String>,
+) -> impl IntoView {
     let class = Memo::new(move |_| status.with(|status| status_class(status)));
     view! {
         <span class=move || format!("status {}", class.get())>

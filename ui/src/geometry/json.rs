@@ -1,7 +1,92 @@
-//! A JSON document as lines of a tree that folds.
+//! A JSON document as lines of a tree that folds. Members keep the order in which they came.
 
-use serde_json::Value;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
+
+/// A JSON value with its members in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json {
+    /// `null`, `true` or `false`.
+    Word(&'static str),
+    /// A number as written (as far as 64 bits hold it).
+    Number(String),
+    /// Text.
+    Text(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object.
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Reads a document. Text that holds an object or array is opened, as workflows nest JSON in text.
+    pub fn read(text: &str) -> Option<Self> {
+        match serde_json::from_str(text).ok()? {
+            Json::Text(inner) if inner.trim_start().starts_with(['{', '[']) => {
+                serde_json::from_str(&inner)
+                    .ok()
+                    .or(Some(Json::Text(inner)))
+            }
+            other => Some(other),
+        }
+    }
+
+    fn members(&self) -> usize {
+        match self {
+            Json::Array(items) => items.len(),
+            Json::Object(members) => members.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Json, E> {
+        Ok(Json::Word("null"))
+    }
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Word(if value { "true" } else { "false" }))
+    }
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.to_string()))
+    }
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.to_string()))
+    }
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::Number(value.to_string()))
+    }
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::Text(value.to_owned()))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Json::Array(items))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = access.next_entry()? {
+            members.push(member);
+        }
+        Ok(Json::Object(members))
+    }
+}
 
 /// A line of the tree.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,109 +129,108 @@ pub const MOST_MEMBERS: usize = 500;
 
 /// The lines of a value. `toggled` holds the paths whose state differs from the default, which is
 /// open down to `open_depth`.
-pub fn lines(value: &Value, toggled: &HashSet<String>, open_depth: usize) -> Vec<Line> {
-    let mut out = Vec::new();
-    push(
-        value,
-        String::new(),
-        "$".into(),
-        0,
+pub fn lines(value: &Json, toggled: &HashSet<String>, open_depth: usize) -> Vec<Line> {
+    let mut folding = Folding {
         toggled,
         open_depth,
-        &mut out,
-    );
-    out
+        out: Vec::new(),
+    };
+    folding.push(value, String::new(), "$".into(), 0);
+    folding.out
 }
 
-fn push(
-    value: &Value,
-    key: String,
-    path: String,
-    depth: usize,
-    toggled: &HashSet<String>,
+struct Folding<'a> {
+    toggled: &'a HashSet<String>,
     open_depth: usize,
-    out: &mut Vec<Line>,
-) {
-    let open = (depth < open_depth) != toggled.contains(&path);
-    let container = |object, members| Shown::Container {
-        object,
-        members,
-        open: open && members > 0,
-    };
-    let shown = match value {
-        Value::Null => Shown::Word("null"),
-        Value::Bool(true) => Shown::Word("true"),
-        Value::Bool(false) => Shown::Word("false"),
-        Value::Number(number) => Shown::Number(number.to_string()),
-        Value::String(text) => Shown::Text(serde_json::to_string(text).unwrap_or_default()),
-        Value::Array(items) => container(false, items.len()),
-        Value::Object(members) => container(true, members.len()),
-    };
-    out.push(Line {
-        path: path.clone(),
-        depth,
-        key,
-        value: shown,
-    });
-    let members: Vec<(String, String, &Value)> = match value {
-        Value::Array(items) if open => items
-            .iter()
-            .take(MOST_MEMBERS)
-            .enumerate()
-            .map(|(at, item)| (at.to_string(), format!("{path}[{at}]"), item))
-            .collect(),
-        Value::Object(map) if open => map
-            .iter()
-            .take(MOST_MEMBERS)
-            .map(|(name, item)| (name.clone(), format!("{path}.{name}"), item))
-            .collect(),
-        _ => return,
-    };
-    let listed = members.len();
-    for (name, at, item) in members {
-        push(item, name, at, depth + 1, toggled, open_depth, out);
-    }
-    let all = match value {
-        Value::Array(items) => items.len(),
-        Value::Object(map) => map.len(),
-        _ => 0,
-    };
-    if all > listed {
-        out.push(Line {
-            path: format!("{path}…"),
-            depth: depth + 1,
-            key: String::new(),
-            value: Shown::More(all - listed),
+    out: Vec<Line>,
+}
+
+impl Folding<'_> {
+    fn push(&mut self, value: &Json, key: String, path: String, depth: usize) {
+        let all = value.members();
+        let open = all > 0 && (depth < self.open_depth) != self.toggled.contains(&path);
+        let container = |object| Shown::Container {
+            object,
+            members: all,
+            open,
+        };
+        let shown = match value {
+            Json::Word(word) => Shown::Word(word),
+            Json::Number(number) => Shown::Number(number.clone()),
+            Json::Text(text) => Shown::Text(serde_json::to_string(text).unwrap_or_default()),
+            Json::Array(_) => container(false),
+            Json::Object(_) => container(true),
+        };
+        self.out.push(Line {
+            path: path.clone(),
+            depth,
+            key,
+            value: shown,
         });
+        if !open {
+            return;
+        }
+        match value {
+            Json::Array(items) => {
+                items
+                    .iter()
+                    .take(MOST_MEMBERS)
+                    .enumerate()
+                    .for_each(|(at, item)| {
+                        self.push(item, at.to_string(), format!("{path}[{at}]"), depth + 1)
+                    })
+            }
+            Json::Object(members) => members.iter().take(MOST_MEMBERS).for_each(|(name, item)| {
+                self.push(item, name.clone(), format!("{path}.{name}"), depth + 1)
+            }),
+            _ => (),
+        }
+        if all > MOST_MEMBERS {
+            self.out.push(Line {
+                path: format!("{path}…"),
+                depth: depth + 1,
+                key: String::new(),
+                value: Shown::More(all - MOST_MEMBERS),
+            });
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    fn paths(value: &Value, toggled: &[&str], depth: usize) -> Vec<String> {
+    fn paths(text: &str, toggled: &[&str], depth: usize) -> Vec<String> {
         let toggled = toggled.iter().map(|path| (*path).to_owned()).collect();
-        let lines = lines(value, &toggled, depth);
+        let lines = lines(&Json::read(text).unwrap(), &toggled, depth);
         lines.into_iter().map(|line| line.path).collect()
     }
 
     #[test]
     fn folding_follows_the_depth_and_the_clicks() {
-        let value = json!({"a": {"b": [1, {"c": null}]}, "d": "x"});
-        assert_eq!(paths(&value, &[], 1), ["$", "$.a", "$.d"]);
-        assert_eq!(paths(&value, &["$.a"], 1), ["$", "$.a", "$.a.b", "$.d"]);
-        assert_eq!(paths(&value, &["$"], 9), ["$"]);
-        assert_eq!(paths(&value, &[], 9).len(), 7);
-        assert_eq!(paths(&json!(3), &[], 0), ["$"]);
+        let text = r#"{"z": {"b": [1, {"c": null}]}, "d": "x"}"#;
+        assert_eq!(paths(text, &[], 1), ["$", "$.z", "$.d"]);
+        assert_eq!(paths(text, &["$.z"], 1), ["$", "$.z", "$.z.b", "$.d"]);
+        assert_eq!(paths(text, &["$"], 9), ["$"]);
+        assert_eq!(paths(text, &[], 9).len(), 7);
+        assert_eq!(paths("3", &[], 0), ["$"]);
     }
 
     #[test]
     fn long_containers_are_cut() {
-        let value = json!(vec![0; MOST_MEMBERS + 7]);
+        let value = Json::Array(vec![Json::Word("null"); MOST_MEMBERS + 7]);
         let lines = lines(&value, &HashSet::new(), 1);
         assert_eq!(lines.len(), MOST_MEMBERS + 2);
         assert_eq!(lines.last().map(|line| &line.value), Some(&Shown::More(7)));
+    }
+
+    #[test]
+    fn json_in_text_is_opened() {
+        let check = |text: &str, expect: Option<Json>| assert_eq!(Json::read(text), expect);
+        let object = Json::Object(vec![("a".into(), Json::Number("1".into()))]);
+        check(r#""{\"a\":1}""#, Some(object));
+        check(r#""{not json""#, Some(Json::Text("{not json".into())));
+        check("{", None);
+        check(&"[".repeat(100_000), None);
     }
 }

@@ -109,6 +109,29 @@ pub fn bar(window: Window, start: f64, duration: f64, least: f64) -> Option<(f64
     Some((left, (right - left).max(least)))
 }
 
+/// Where the text of a bar goes, percent of the track.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Place {
+    /// Begins here: right of the bar.
+    After(f64),
+    /// Ends here, percent from the right edge: left of the bar.
+    Before(f64),
+    /// Within the bar, beginning here.
+    Inside(f64),
+}
+
+/// The place with enough room: beside the bar if there is any, else inside.
+pub fn label_place((left, width): (f64, f64)) -> Place {
+    let right = left + width;
+    if right < 82.0 {
+        Place::After(right)
+    } else if left > 18.0 {
+        Place::Before(100.0 - left)
+    } else {
+        Place::Inside(left.max(0.0))
+    }
+}
+
 /// A line of the ruler.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick {
@@ -197,6 +220,14 @@ mod tests {
         check(0.0, 1_000.0, Some((-1.0, 102.0)));
         check(200.0, 0.0, Some((99.5, 0.5)));
         check(f64::NAN, 1.0, None);
+    }
+
+    #[test]
+    fn labels_go_where_there_is_room() {
+        let check = |bar, expect| assert_eq!(label_place(bar), expect);
+        check((10.0, 20.0), Place::After(30.0));
+        check((60.0, 40.0), Place::Before(40.0));
+        check((-1.0, 102.0), Place::Inside(0.0));
     }
 
     #[test]

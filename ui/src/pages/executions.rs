@@ -218,7 +218,7 @@ pub fn Executions() -> impl IntoView {
         Signal::derive(move || offered.with(|facets| pick(facets).clone()))
     };
     view! {
-        <title>"Executions · Inquest"</title>
+        <super::Title text="Executions · Inquest".to_owned() />
         <div class="page list-page">
             <h1 class="visually-hidden">"Executions"</h1>
             <FilterBar
