@@ -32,6 +32,8 @@ pub(super) struct Importer<'a> {
     pub(super) pieces: Vec<(PathBuf, step_functions::Piece)>,
     held: u64,
     folder: PathBuf,
+    /// Documents and lines of the file in which nothing known was found: the first, and how many.
+    unknown: Option<(String, u64)>,
     /// The file being read.
     pub(super) file: FileReport,
     pub(super) origin: Origin,
@@ -46,6 +48,7 @@ impl<'a> Importer<'a> {
             pieces: Vec::new(),
             held: 0,
             folder: PathBuf::new(),
+            unknown: None,
             file: FileReport::default(),
             origin: Origin::default(),
         }
@@ -64,14 +67,35 @@ impl<'a> Importer<'a> {
             let sent = self.sink.log(record);
             sent.or_else(|refused| self.refused(refused))?;
         }
-        if self.file.taken.is_empty()
-            && self.file.skipped.is_empty()
-            && !self.pieces.iter().any(|(of, _)| of == path)
-        {
-            self.file.skip("", NOTHING);
-        }
+        self.tell_unknown();
         self.report.files.push(std::mem::take(&mut self.file));
         Ok(())
+    }
+
+    /// One line of the report for all that was not recognised.
+    fn tell_unknown(&mut self) {
+        let Some((first, count)) = self.unknown.take() else {
+            return;
+        };
+        let others = if count > 1 {
+            format!(" (the first of {count})")
+        } else {
+            String::new()
+        };
+        let position = format!("{first}{others}");
+        let known = !self.file.kind.is_empty();
+        self.file.skip(
+            position,
+            if known {
+                "not recognised, unlike the rest of the file"
+            } else {
+                NOTHING
+            },
+        );
+    }
+
+    fn unknown(&mut self, position: String) {
+        self.unknown.get_or_insert((position, 0)).1 += 1;
     }
 
     /// Pairs what waits for pairing, and hands on the rest.
@@ -96,6 +120,10 @@ impl<'a> Importer<'a> {
         let pieces = std::mem::take(&mut self.pieces);
         let (batch, skips) = step_functions::assemble(pieces);
         for skip in skips {
+            // Taken were the pieces; what pairing leaves out was none after all.
+            let left_out = u64::from(skip.reason.ends_with("was left out"));
+            let taken = &mut self.report.of(&skip.path).taken;
+            taken.documents = taken.documents.saturating_sub(left_out);
             self.report.of(&skip.path).skip(skip.position, skip.reason);
         }
         let sent = self.sink.whole(batch);
@@ -141,7 +169,10 @@ impl<'a> Importer<'a> {
 
     fn text(&mut self, head: &[u8], reader: impl BufRead) -> Result<(), Refused> {
         let Some(style) = text::recognise(head) else {
-            self.file.skip("", NOTHING);
+            self.file.skip(
+                "",
+                "text in which no lines of CloudWatch Logs or of a Lambda function were recognised",
+            );
             return Ok(());
         };
         self.origin.lambda = style.lambda;
@@ -254,8 +285,12 @@ impl<'a> Importer<'a> {
                         &line_of(&piece),
                     );
                 }
-                self.file
-                    .skip(line_of(&piece), format!("not JSON: {}", shortened(text)));
+                if self.file.kind.is_empty() {
+                    self.unknown(line_of(&piece));
+                } else {
+                    self.file
+                        .skip(line_of(&piece), format!("not JSON: {}", shortened(text)));
+                }
                 Ok(())
             }
         }
@@ -271,7 +306,7 @@ impl<'a> Importer<'a> {
                 self.held += piece.bytes.len() as u64;
                 let taken = self.value(value, &place)?;
                 if !taken {
-                    self.file.skip(place.position, NOTHING);
+                    self.unknown(place.position);
                 }
                 Ok(())
             }

@@ -459,7 +459,11 @@ fn the_good_part_of_damaged_files_is_kept() {
         "line 2: not JSON: rubbish",
     );
     check(format!("[{a},\n{b},\nnul,\n{c}]"), 2, "line 3 column");
-    check(format!("{a}\n{{\"unknown\":1}}"), 1, "line 2: nothing");
+    check(
+        format!("{a}\n{{\"unknown\":1}}"),
+        1,
+        "line 2: not recognised",
+    );
 }
 
 #[test]
@@ -477,13 +481,9 @@ fn what_is_no_log_is_refused_in_words() {
     check(
         "readme.md",
         b"# Title\n\nSome words about START.\n",
-        "nothing in it was recognised",
+        "no lines of CloudWatch",
     );
-    check(
-        "main.py",
-        b"import os\nprint('[ERROR] x')\n",
-        "nothing in it",
-    );
+    check("main.py", b"import os\nprint('[ERROR] x')\n", "no lines of");
     check("a.png", b"\x89PNG\r\n\x1a\n\x00\x00", "binary");
     check("a.json", b"{\"a\":1}", "nothing in it");
     check(
