@@ -9,6 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// How many histories of a folder are compared with a page that follows none of them.
+const MAX_BESIDE: usize = 1_000;
+
 /// A history put together from its pages.
 #[derive(Debug, Default)]
 pub(super) struct Joined {
@@ -48,17 +51,16 @@ impl Joined {
             self.events.push(event);
         }
     }
+    fn sort(&mut self) {
+        self.events.sort_by_key(|event| event.id);
+        let numbered = self.events.iter().enumerate();
+        self.by_id = numbered.map(|(n, event)| (event.id, n)).collect();
+    }
     fn absorb(&mut self, other: Joined) {
         for event in other.events {
             self.add(event);
         }
-        self.events.sort_by_key(|event| event.id);
-        self.by_id = self
-            .events
-            .iter()
-            .enumerate()
-            .map(|(n, event)| (event.id, n))
-            .collect();
+        self.sort();
         self.problems.extend(other.problems);
         self.execution_arn = self.execution_arn.take().or(other.execution_arn);
         self.more = other.more;
@@ -90,7 +92,7 @@ pub(super) fn join_pages(pages: Vec<(PathBuf, History)>) -> Vec<Joined> {
         open.insert(key, at);
     }
     for history in &mut histories {
-        history.events.sort_by_key(|event| event.id);
+        history.sort();
     }
     histories.retain(|history| !history.events.is_empty() || !history.problems.is_empty());
     join_files(histories)
@@ -135,21 +137,22 @@ fn join_files(mut histories: Vec<Joined>) -> Vec<Joined> {
     histories.sort_by_key(Joined::first_id);
     let mut wholes: Vec<Joined> = Vec::new();
     let mut ends: HashMap<(PathBuf, u64), Vec<usize>> = HashMap::new();
+    let mut places: HashMap<PathBuf, Vec<usize>> = HashMap::new();
     for history in histories {
         let place = folder(&history.path);
         let before = (place.clone(), history.first_id().saturating_sub(1));
-        let best = ends
-            .get(&before)
-            .into_iter()
-            .flatten()
-            .copied()
-            .filter(|at| continues(&wholes[*at], &history))
+        let follows = ends.get(&before).into_iter().flatten().copied();
+        let follows = follows.filter(|at| continues(&wholes[*at], &history));
+        let best = follows
             .max_by_key(|at| {
-                (
-                    likeness(&wholes[*at], &history),
-                    wholes[*at].events.last().and_then(|e| e.time),
-                    usize::MAX - at,
-                )
+                let last = wholes[*at].events.last().and_then(|event| event.time);
+                (likeness(&wholes[*at], &history), last, usize::MAX - at)
+            })
+            .or_else(|| {
+                let beside = places.get(&place).into_iter().flatten().copied();
+                beside
+                    .take(MAX_BESIDE)
+                    .find(|at| overlaps(&wholes[*at], &history))
             });
         let at = match best {
             Some(at) if history.first_id() > 1 => {
@@ -159,6 +162,10 @@ fn join_files(mut histories: Vec<Joined>) -> Vec<Joined> {
             }
             _ => {
                 wholes.push(history);
+                places
+                    .entry(place.clone())
+                    .or_default()
+                    .push(wholes.len() - 1);
                 wholes.len() - 1
             }
         };
@@ -169,13 +176,15 @@ fn join_files(mut histories: Vec<Joined>) -> Vec<Joined> {
     wholes
 }
 
+fn same_execution(base: &Joined, next: &Joined) -> bool {
+    let either_unknown = base.execution_arn.is_none() || next.execution_arn.is_none();
+    either_unknown || base.execution_arn == next.execution_arn
+}
+
 fn continues(base: &Joined, next: &Joined) -> bool {
     let (Some(last), Some(first)) = (base.events.last(), next.events.first()) else {
         return false;
     };
-    let same = base.execution_arn.is_none()
-        || next.execution_arn.is_none()
-        || base.execution_arn == next.execution_arn;
     let ended = [
         "ExecutionSucceeded",
         "ExecutionFailed",
@@ -183,9 +192,18 @@ fn continues(base: &Joined, next: &Joined) -> bool {
         "ExecutionTimedOut",
     ]
     .contains(&last.event_type.as_str());
-    same && first.time >= last.time
+    same_execution(base, next)
+        && first.time >= last.time
         && base.path != next.path
         && (!ended || first.event_type == "ExecutionRedriven")
+}
+
+/// True when the later page begins inside the earlier one: all that both hold is the same.
+fn overlaps(base: &Joined, next: &Joined) -> bool {
+    let first = next.events.first();
+    first.is_some_and(|event| base.by_id.contains_key(&event.id))
+        && same_execution(base, next)
+        && !next.events.iter().any(|event| base.conflicts(event))
 }
 
 /// How much two files seem to be pages of one thing.
