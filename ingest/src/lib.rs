@@ -1,3 +1,31 @@
-//! Inquest: ingest.
+//! The one door: what arrives is decoded, admitted, handed to the store and acknowledged when durable.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`door`] | admits, makes durable, applies; also what is read again from the log |
+//! | [`decode`] | OTLP protobuf → rows, the hot path |
+//! | [`json`] | OTLP JSON → OTLP protobuf |
+//! | [`promotion`] | which attributes have a column of their own |
+//! | [`grpc`], [`http`] | the two servers |
+//!
+//! Protobuf exists only here.
 
+mod attributes;
+mod budget;
+mod columns;
+pub mod decode;
+pub mod door;
+pub mod grpc;
+pub mod http;
+pub mod json;
 pub mod promotion;
+mod resource;
+mod rpc;
+mod value;
+mod wire;
+
+pub use door::{Door, Limits, Outcome, Refusal, Submitted};
+pub use grpc::serve_grpc;
+pub use http::{Origins, serve_http};
+pub use promotion::Promotion;
+pub use wire::WireError;

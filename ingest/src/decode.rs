@@ -1,0 +1,146 @@
+//! OTLP protobuf → rows, in one pass and without owned structures in between.
+//!
+//! The same bytes give the same rows whenever they are decoded, so that what is read again from the
+//! log is recognised as held already. Which attributes have a column of their own may differ; the
+//! store does not count that as a difference.
+
+mod logs;
+mod spans;
+
+use crate::{promotion::Promotion, wire::WireError};
+use arrow::{
+    array::{ArrayRef, RecordBatch},
+    datatypes::{Field, Schema},
+    error::ArrowError,
+};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use store::Table;
+
+/// Largest request, bytes; what is larger must be sent in parts.
+pub const MAX_REQUEST: usize = 256 << 20;
+/// How many bytes of resource and scope the rows of one request may repeat in all.
+const MAX_REPEATED: usize = 256 << 20;
+
+/// Why a request cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// It is not OTLP protobuf, or cut off.
+    #[error("not an OTLP protobuf message: {0}")]
+    Wire(#[from] WireError),
+    /// It is too large.
+    #[error("the request has {size} bytes, more than {MAX_REQUEST}: send it in parts")]
+    TooLarge {
+        /// Its size, bytes.
+        size: usize,
+    },
+    /// The columns do not fit together: a mistake of the decoder.
+    #[error("the rows do not fit the table: {0}")]
+    Rows(#[from] ArrowError),
+}
+
+/// The rows of a request.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Rows with the columns of the table and those of promoted attributes that occur.
+    pub batch: RecordBatch,
+    /// How many spans or records were left out.
+    pub rejected: u64,
+    /// Why, or what was changed; empty if nothing was.
+    pub message: String,
+}
+
+/// Decodes an `ExportTraceServiceRequest` (or `TracesData`) into rows of `spans`.
+pub fn traces(request: &[u8], promotion: &Promotion) -> Result<Decoded, DecodeError> {
+    check_size(request)?;
+    spans::decode(request, promotion)
+}
+
+/// Decodes an `ExportLogsServiceRequest` (or `LogsData`) into rows of `logs`.
+pub fn logs(request: &[u8], promotion: &Promotion) -> Result<Decoded, DecodeError> {
+    check_size(request)?;
+    logs::decode(request, promotion)
+}
+
+fn check_size(request: &[u8]) -> Result<(), DecodeError> {
+    let size = request.len();
+    if size > MAX_REQUEST {
+        return Err(DecodeError::TooLarge { size });
+    }
+    Ok(())
+}
+
+/// A time as OTLP has it, as the tables have it.
+fn nanos(unsigned: u64) -> Result<i64, &'static str> {
+    i64::try_from(unsigned).map_err(|_| "a time is after the year 2262")
+}
+
+/// What was left out or changed, with reasons.
+#[derive(Default)]
+struct Notes {
+    rejected: BTreeMap<&'static str, u64>,
+    changed: BTreeMap<&'static str, u64>,
+    repeated: usize,
+}
+
+impl Notes {
+    /// Accounts for what one more row repeats of resource and scope.
+    fn repeat(&mut self, bytes: usize) -> Result<(), &'static str> {
+        if self.repeated + bytes > MAX_REPEATED {
+            return Err("its resource is too large to go with so many rows in one request");
+        }
+        self.repeated += bytes;
+        Ok(())
+    }
+
+    fn reject(&mut self, reason: &'static str) {
+        *self.rejected.entry(reason).or_default() += 1;
+    }
+
+    fn change(&mut self, what: &'static str, count: u64) {
+        if count > 0 {
+            *self.changed.entry(what).or_default() += count;
+        }
+    }
+
+    fn decoded(self, batch: RecordBatch, noun: &str) -> Decoded {
+        let mut message = String::new();
+        for (reason, count) in &self.rejected {
+            sentence(
+                &mut message,
+                format_args!("{count} {noun} rejected: {reason}"),
+            );
+        }
+        for (what, count) in &self.changed {
+            sentence(&mut message, format_args!("{count} {what}"));
+        }
+        Decoded {
+            batch,
+            rejected: self.rejected.values().sum(),
+            message,
+        }
+    }
+}
+
+fn sentence(message: &mut String, text: std::fmt::Arguments) {
+    if !message.is_empty() {
+        message.push_str("; ");
+    }
+    write!(message, "{text}").expect("writing to memory cannot fail");
+}
+
+/// The columns of `table` followed by those of attributes.
+fn batch(
+    table: Table,
+    mut columns: Vec<ArrayRef>,
+    promoted: Vec<(Field, ArrayRef)>,
+) -> Result<RecordBatch, ArrowError> {
+    let mut fields: Vec<_> = table.schema().fields().iter().cloned().collect();
+    for (field, column) in promoted {
+        fields.push(Arc::new(field));
+        columns.push(column);
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,174 @@
+//! OTLP over gRPC: `TraceService` and `LogsService`. Metrics are answered UNIMPLEMENTED, which
+//! exporters take as "not wanted" and do not repeat.
+//!
+//! Messages are handed on as bytes: no protobuf library reads them.
+
+use crate::{
+    door::{Door, Outcome, Refusal},
+    rpc,
+};
+use axum::{Router, body::Body, extract::State, http, response::Response, routing::post};
+use bytes::{Buf, BufMut, Bytes};
+use std::{sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tonic::{
+    Code, Status,
+    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    server::Grpc,
+    transport::{Server, server::TcpIncoming},
+};
+
+const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
+/// Calls whose messages are read at once; others wait, and flow control holds their senders.
+const CONCURRENT: usize = 64;
+/// How long open connections are waited for when closing.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves OTLP/gRPC on `listener` until `shutdown`, then lets open calls finish.
+pub async fn serve_grpc(
+    listener: TcpListener,
+    door: Door,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), tonic::transport::Error> {
+    let state = Arc::new(Service {
+        door,
+        calls: Semaphore::new(CONCURRENT),
+    });
+    let router = Router::new()
+        .route(TRACES, post(traces))
+        .route(LOGS, post(logs))
+        .fallback(unimplemented)
+        .with_state(state);
+    let closing = Arc::new(tokio::sync::Notify::new());
+    let closed = closing.clone();
+    let serving = Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(60)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(8 << 20)
+        .max_concurrent_streams(256)
+        .http2_max_header_list_size(64 << 10)
+        .add_routes(router.into())
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            async move {
+                shutdown.await;
+                closing.notify_one();
+            },
+        );
+    tokio::select! {
+        served = serving => served,
+        () = async { closed.notified().await; tokio::time::sleep(DRAIN).await } => Ok(()),
+    }
+}
+
+struct Service {
+    door: Door,
+    calls: Semaphore,
+}
+
+type Request = http::Request<Body>;
+
+async fn traces(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let door = service.door.clone();
+    call(&service, request, move |message: Bytes| {
+        let door = door.clone();
+        async move { door.traces(message).await }
+    })
+    .await
+}
+
+async fn logs(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let door = service.door.clone();
+    call(&service, request, move |message: Bytes| {
+        let door = door.clone();
+        async move { door.logs(message).await }
+    })
+    .await
+}
+
+async fn unimplemented(request: Request) -> Response {
+    let path = request.uri().path();
+    let message = format!("{path} is not implemented: Inquest takes OTLP traces and logs");
+    Status::unimplemented(message).into_http()
+}
+
+async fn call<F>(
+    service: &Service,
+    request: Request,
+    take: impl Fn(Bytes) -> F + Send + 'static,
+) -> Response
+where
+    F: Future<Output = Result<Outcome, Refusal>> + Send + 'static,
+{
+    let _call = service.calls.acquire().await;
+    let unary = tower::service_fn(move |request: tonic::Request<Bytes>| {
+        let taken = take(request.into_inner());
+        async move {
+            match taken.await {
+                Ok(outcome) => Ok(tonic::Response::new(rpc::response(&outcome))),
+                Err(refusal) => Err(status(&refusal)),
+            }
+        }
+    });
+    let response = Grpc::new(AsBytes)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(service.door.limits().request_bytes)
+        .unary(unary, request)
+        .await;
+    final_size_error(response.map(Body::new))
+}
+
+fn status(refusal: &Refusal) -> Status {
+    let status = rpc::status(refusal);
+    let details = prost::Message::encode_to_vec(&status);
+    Status::with_details(Code::from_i32(status.code), status.message, details.into())
+}
+
+/// A message over the limit is OUT_OF_RANGE to tonic, which OTLP's exporters would send again.
+fn final_size_error(response: Response) -> Response {
+    let out_of_range = (Code::OutOfRange as i32).to_string();
+    let code = response.headers().get("grpc-status");
+    if code.is_none_or(|code| code.as_bytes() != out_of_range.as_bytes()) {
+        return response;
+    }
+    let message = Status::from_header_map(response.headers())
+        .map(|status| status.message().to_owned())
+        .unwrap_or_default();
+    Status::invalid_argument(format!("{message}: send smaller batches")).into_http()
+}
+
+/// Messages as bytes.
+struct AsBytes;
+
+impl Codec for AsBytes {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = AsBytes;
+    type Decoder = AsBytes;
+    fn encoder(&mut self) -> AsBytes {
+        AsBytes
+    }
+    fn decoder(&mut self) -> AsBytes {
+        AsBytes
+    }
+}
+
+impl Encoder for AsBytes {
+    type Item = Bytes;
+    type Error = Status;
+    fn encode(&mut self, message: Bytes, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put(message);
+        Ok(())
+    }
+}
+
+impl Decoder for AsBytes {
+    type Item = Bytes;
+    type Error = Status;
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(message.copy_to_bytes(message.remaining())))
+    }
+}

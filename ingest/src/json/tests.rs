@@ -1,0 +1,87 @@
+use super::*;
+use crate::{Promotion, decode};
+use arrow::json::LineDelimitedWriter;
+use opentelemetry_proto::tonic::collector::{
+    logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest,
+};
+use prost::Message as _;
+
+fn span(members: &str) -> Result<Vec<u8>, JsonError> {
+    let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{members}}}]}}]}}]}}"#);
+    traces(text.as_bytes())
+}
+
+/// The members of a span give the same protobuf as another way to write them.
+fn check_same(one: &str, other: &str) {
+    let (one, other) = (span(one).unwrap(), span(other).unwrap());
+    let read = |bytes: &[u8]| ExportTraceServiceRequest::decode(bytes).unwrap();
+    assert_eq!(read(&one), read(&other));
+}
+
+fn check_error(members: &str, expect: &str) {
+    let message = span(members).unwrap_err().to_string();
+    assert!(message.contains(expect), "{message}");
+    assert!(message.contains("line 1 column"), "{message}");
+}
+
+#[test]
+fn lenient_forms_mean_the_same() {
+    check_same(
+        r#""traceId":"0102030405060708090a0b0c0d0e0f10","startTimeUnixNano":"1","kind":2"#,
+        r#""trace_id":"AQIDBAUGBwgJCgsMDQ4PEA==","start_time_unix_nano":1,"kind":"SPAN_KIND_SERVER","new":[{"a":1}]"#,
+    );
+    check_same(
+        r#""attributes":[{"key":"a","value":{"intValue":"-5"}}],"status":{"code":"STATUS_CODE_ERROR"}"#,
+        r#""attributes":[{"key":"a","value":{"int_value":-5}}],"status":{"code":2,"message":null},"events":null"#,
+    );
+    check_same(
+        r#""attributes":[{"key":"a","value":{"doubleValue":"NaN"}}],"endTimeUnixNano":1.7e18"#,
+        r#""attributes":[{"value":{"doubleValue":"NaN"},"key":"a"}],"endTimeUnixNano":"1700000000000000000""#,
+    );
+}
+
+#[test]
+fn errors_name_the_member_and_the_place() {
+    check_error(r#""traceId":"xyz""#, "an id in hex digits in traceId");
+    check_error(
+        r#""startTimeUnixNano":"soon""#,
+        "a whole number in startTimeUnixNano",
+    );
+    check_error(
+        r#""startTimeUnixNano":-1"#,
+        "a whole number in startTimeUnixNano",
+    );
+    check_error(r#""name":5"#, "text in name");
+    check_error(r#""name":["a"]"#, "text in name");
+    check_error(r#""status":"ok""#, "an object (Status)");
+    check_error(r#""flags":99999999999"#, "a whole number in flags");
+    assert!(traces(b"{} {}").is_err());
+    assert!(traces(b"[").is_err());
+}
+
+#[test]
+fn deep_nesting_ends() {
+    let deep = r#"{"arrayValue":{"values":["#.repeat(10_000);
+    assert!(span(&format!(r#""attributes":[{{"key":"a","value":{deep}"#)).is_err());
+}
+
+fn lines(batch: arrow::array::RecordBatch) -> String {
+    let mut out = Vec::new();
+    LineDelimitedWriter::new(&mut out).write(&batch).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn json_of_opentelemetry_proto_gives_the_same_rows_as_its_protobuf() {
+    let request = crate::decode::tests::request();
+    let json = serde_json::to_vec(&request).unwrap();
+    let converted = traces(&json).unwrap();
+    let rows = |bytes: &[u8]| lines(decode::traces(bytes, &Promotion::default()).unwrap().batch);
+    assert_eq!(rows(&converted), rows(&request.encode_to_vec()));
+
+    let request: ExportLogsServiceRequest = crate::decode::tests::log_request();
+    let json = serde_json::to_vec(&request).unwrap();
+    let converted = logs(&json).unwrap();
+    let rows = |bytes: &[u8]| lines(decode::logs(bytes, &Promotion::default()).unwrap().batch);
+    assert_eq!(rows(&converted), rows(&request.encode_to_vec()));
+}
