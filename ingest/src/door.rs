@@ -338,3 +338,6 @@ fn spans_of_invocations(rows: &RecordBatch) -> Option<Vec<model::Span>> {
     let rows = filter_record_batch(rows, &is_not_null(named).ok()?).ok()?;
     store::rows::read_spans(&rows).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 mod traffic;
 
 use bytes::Bytes;
-use ingest::{Door, Promotion, decode};
+use inquest_ingest::{Door, Promotion, decode};
 use std::time::Instant;
 use store::{Store, StoreConfig};
 
@@ -14,8 +14,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let mode = arguments.next().unwrap_or_else(|| "decode".into());
     let spans = arguments.next().map_or(Ok(1_000_000), |n| n.parse())?;
-    let folder = arguments.next().unwrap_or_else(|| "/tmp/inquest-load".into());
-    let requests: Vec<Bytes> = traffic::requests(spans, 1).into_iter().map(Bytes::from).collect();
+    let folder = arguments
+        .next()
+        .unwrap_or_else(|| "/tmp/inquest-load".into());
+    let requests: Vec<Bytes> = traffic::requests(spans, 1)
+        .into_iter()
+        .map(Bytes::from)
+        .collect();
     let bytes: usize = requests.iter().map(Bytes::len).sum();
     println!(
         "{spans} spans in {} requests, {:.1} bytes a span",
@@ -40,7 +45,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Senders that each have a few requests under way, as exporters do.
-async fn door(requests: Vec<Bytes>, folder: &str, meter: &Meter) -> Result<(), Box<dyn std::error::Error>> {
+async fn door(
+    requests: Vec<Bytes>,
+    folder: &str,
+    meter: &Meter,
+) -> Result<(), Box<dyn std::error::Error>> {
     const SENDERS: usize = 8;
     let _ = std::fs::remove_dir_all(folder);
     let (store, _) = Store::open(StoreConfig::at(folder)).await?;
@@ -72,7 +81,10 @@ async fn door(requests: Vec<Bytes>, folder: &str, meter: &Meter) -> Result<(), B
     drop(door);
     store.close().await?;
     let size = parquet_bytes(std::path::Path::new(folder))?;
-    println!("{rows} rows, {:.1} bytes a span at rest", size as f64 / rows as f64);
+    println!(
+        "{rows} rows, {:.1} bytes a span at rest",
+        size as f64 / rows as f64
+    );
     Ok(())
 }
 
@@ -108,7 +120,10 @@ impl Meter {
     fn report(&self, what: &str) {
         let cpu = (cpu_seconds() - self.cpu) * 1e6 / self.spans;
         let wall = self.wall.elapsed().as_secs_f64();
-        println!("{what}: {cpu:.2} CPU s a million spans, {wall:.2} s in all, peak {} MiB", peak_mib());
+        println!(
+            "{what}: {cpu:.2} CPU s a million spans, {wall:.2} s in all, peak {} MiB",
+            peak_mib()
+        );
     }
 }
 
@@ -117,7 +132,10 @@ fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let fields = after_name.split_whitespace().skip(11).take(2);
-    fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
+    fields
+        .filter_map(|field| field.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
 fn peak_mib() -> u64 {

@@ -9,9 +9,26 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 
 const SERVICES: [&str; 20] = [
-    "frontend", "cart", "checkout", "payment", "shipping", "inventory", "catalog", "search",
-    "recommendation", "pricing", "accounts", "email", "ads", "currency", "fraud", "tax", "reviews",
-    "images", "sessions", "audit",
+    "frontend",
+    "cart",
+    "checkout",
+    "payment",
+    "shipping",
+    "inventory",
+    "catalog",
+    "search",
+    "recommendation",
+    "pricing",
+    "accounts",
+    "email",
+    "ads",
+    "currency",
+    "fraud",
+    "tax",
+    "reviews",
+    "images",
+    "sessions",
+    "audit",
 ];
 const INSTANCES: usize = 3;
 const SPANS_A_REQUEST: usize = 100;
@@ -118,7 +135,10 @@ fn describe(random: &mut Random, span: &mut Span, service: usize, tenant: u64, u
         text("user.id", format!("user-{user}")),
         text("thread.name", format!("worker-{}", random.below(16))),
         int("thread.id", random.below(64) as i64),
-        text("feature.flag", ["control", "variant-a", "variant-b"][random.below(3) as usize]),
+        text(
+            "feature.flag",
+            ["control", "variant-a", "variant-b"][random.below(3) as usize],
+        ),
     ];
     attributes.extend(match kind {
         0 | 1 => {
@@ -133,7 +153,10 @@ fn describe(random: &mut Random, span: &mut Span, service: usize, tenant: u64, u
                 int("http.response.status_code", if failed { 503 } else { 200 }),
                 text("server.address", format!("{name}.shop.svc.cluster.local")),
                 int("server.port", 8080),
-                text("user_agent.original", format!("shop-client/{}.4 (linux)", random.below(12))),
+                text(
+                    "user_agent.original",
+                    format!("shop-client/{}.4 (linux)", random.below(12)),
+                ),
             ]
         }
         2 => {
@@ -144,9 +167,15 @@ fn describe(random: &mut Random, span: &mut Span, service: usize, tenant: u64, u
                 text("db.namespace", "shop"),
                 text("db.operation.name", "SELECT"),
                 text("db.collection.name", format!("{name}_{item}")),
-                text("db.query.text", format!("SELECT * FROM {name}_{item} WHERE tenant = $1 AND id = $2")),
+                text(
+                    "db.query.text",
+                    format!("SELECT * FROM {name}_{item} WHERE tenant = $1 AND id = $2"),
+                ),
                 int("db.response.returned_rows", random.skewed(500) as i64),
-                text("server.address", format!("db-{}.shop.svc.cluster.local", service % 4)),
+                text(
+                    "server.address",
+                    format!("db-{}.shop.svc.cluster.local", service % 4),
+                ),
             ]
         }
         3 => {
@@ -165,12 +194,18 @@ fn describe(random: &mut Random, span: &mut Span, service: usize, tenant: u64, u
             span.name = format!("{name}.compute-{item}");
             span.kind = 1;
             vec![
-                text("code.function.name", format!("shop::{name}::compute_{item}")),
+                text(
+                    "code.function.name",
+                    format!("shop::{name}::compute_{item}"),
+                ),
                 int("code.line.number", 40 + item as i64 * 17),
                 bool("cache.hit", random.below(4) > 0),
                 double("score", random.unit()),
                 int("items", random.skewed(60) as i64),
-                text("step", ["load", "rank", "filter", "write"][random.below(4) as usize]),
+                text(
+                    "step",
+                    ["load", "rank", "filter", "write"][random.below(4) as usize],
+                ),
             ]
         }
     });
@@ -207,9 +242,15 @@ fn request(instance: usize, spans: Vec<Span>) -> Vec<u8> {
         text("service.name", service),
         text("service.version", format!("1.{}.0", instance % 7)),
         text("service.namespace", "shop"),
-        text("service.instance.id", format!("{service}-{replica}-6c9f7d5b4-x{instance:03}")),
+        text(
+            "service.instance.id",
+            format!("{service}-{replica}-6c9f7d5b4-x{instance:03}"),
+        ),
         text("deployment.environment.name", "production"),
-        text("host.name", format!("node-{}.eu-central-1.compute.internal", instance % 9)),
+        text(
+            "host.name",
+            format!("node-{}.eu-central-1.compute.internal", instance % 9),
+        ),
         text("host.arch", "arm64"),
         text("os.type", "linux"),
         int("process.pid", 1 + instance as i64),
@@ -218,7 +259,10 @@ fn request(instance: usize, spans: Vec<Span>) -> Vec<u8> {
         text("telemetry.sdk.name", "opentelemetry"),
         text("telemetry.sdk.language", "rust"),
         text("telemetry.sdk.version", "0.33.0"),
-        text("k8s.pod.name", format!("{service}-6c9f7d5b4-x{instance:03}")),
+        text(
+            "k8s.pod.name",
+            format!("{service}-6c9f7d5b4-x{instance:03}"),
+        ),
         text("cloud.region", "eu-central-1"),
     ];
     ExportTraceServiceRequest {
@@ -244,7 +288,14 @@ fn request(instance: usize, spans: Vec<Span>) -> Vec<u8> {
 
 fn uuid(random: &mut Random) -> String {
     let (high, low) = (random.next(), random.next());
-    format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xffff, high & 0xffff, low >> 48, low & 0xffff_ffff_ffff)
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
 }
 
 fn pair(key: &str, value: Value) -> KeyValue {

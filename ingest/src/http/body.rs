@@ -65,7 +65,10 @@ async fn collect(door: &Door, body: Body) -> Result<Bytes, BodyError> {
     let mut whole = BytesMut::new();
     while let Some(frame) = frames.next().await {
         let frame = frame.map_err(|error| {
-            BodyError::Other(StatusCode::BAD_REQUEST, format!("the request was cut off: {error}"))
+            BodyError::Other(
+                StatusCode::BAD_REQUEST,
+                format!("the request was cut off: {error}"),
+            )
         })?;
         let size = whole.len() + frame.len();
         if size > door.limits().request_bytes {

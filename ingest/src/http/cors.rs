@@ -26,7 +26,11 @@ impl Origins {
 
 /// Answers preflights and marks answers to pages of allowed origins. Pages of others cannot send:
 /// OTLP's content types always need a preflight.
-pub(super) async fn allow(State(origins): State<Origins>, request: Request, next: Next) -> Response {
+pub(super) async fn allow(
+    State(origins): State<Origins>,
+    request: Request,
+    next: Next,
+) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let Some(origin) = origin.filter(|origin| origins.allows(origin)) else {
         return next.run(request).await;

@@ -35,8 +35,8 @@ fn lenient_forms_mean_the_same() {
         r#""attributes":[{"key":"a","value":{"int_value":-5}}],"status":{"code":2,"message":null},"events":null"#,
     );
     check_same(
-        r#""attributes":[{"key":"a","value":{"doubleValue":"NaN"}}],"endTimeUnixNano":1.7e18"#,
-        r#""attributes":[{"value":{"doubleValue":"NaN"},"key":"a"}],"endTimeUnixNano":"1700000000000000000""#,
+        r#""attributes":[{"key":"a","value":{"doubleValue":"Infinity"}}],"endTimeUnixNano":1.7e18"#,
+        r#""attributes":[{"value":{"doubleValue":"Infinity"},"key":"a"}],"endTimeUnixNano":"1700000000000000000""#,
     );
 }
 
