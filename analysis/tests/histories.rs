@@ -435,3 +435,35 @@ fn an_express_execution_is_named_by_its_longer_arn() {
         (Some("us-east-1"), Some("111111111111"))
     );
 }
+
+#[test]
+fn a_growing_history_keeps_its_span_ids() {
+    for file in [
+        "aws-sfn-localstack/wire/25-map-nested.json",
+        "aws-sfn-localstack/wire/19-map-retried.json",
+        "stepfunctions/map_retry_catch_parallel_lambda.history.json",
+    ] {
+        let events = import(&fixtures().join(file)).events;
+        let whole: std::collections::HashSet<_> = build(&events, &[])
+            .spans
+            .iter()
+            .map(|span| span.span_id)
+            .collect();
+        for length in 1..events.len() {
+            let partial = build(&events[..length], &[]);
+            assert_eq!(partial.execution.status, model::ExecutionStatus::Running);
+            assert_eq!(
+                partial.execution.incomplete_reason.as_deref(),
+                Some("still running")
+            );
+            assert!(
+                partial
+                    .spans
+                    .iter()
+                    .all(|span| whole.contains(&span.span_id)),
+                "{file} {length}"
+            );
+            assert!(partial.spans[0].attributes.contains_key("inquest.running"));
+        }
+    }
+}

@@ -128,6 +128,11 @@ impl Described {
         u32::try_from(self.members.get(name)?.as_u64()?).ok()
     }
 
+    /// What StartSyncExecution says that the execution costs.
+    pub fn billing(&self, name: &str) -> Option<i64> {
+        self.members.get("billingDetails")?.get(name)?.as_i64()
+    }
+
     pub fn status(&self) -> Option<ExecutionStatus> {
         ExecutionStatus::parse(self.text("status")?)
     }

@@ -50,6 +50,8 @@ pub(super) struct Visit {
 #[derive(Debug)]
 pub(super) struct Run {
     pub visit: usize,
+    /// 1 for the first start of the visit.
+    pub number: usize,
     pub started: usize,
     /// The failure after which the block was started again.
     pub superseded: Option<usize>,
@@ -420,6 +422,7 @@ impl<'a> Nest<'a> {
         }
         self.runs.push(Run {
             visit,
+            number: self.visits[visit].runs.len() + 1,
             started: at,
             superseded: None,
             iterations: Vec::new(),

@@ -93,13 +93,25 @@ fn mark_path(nest: &Nest, failing: Option<usize>, path: &mut [bool]) {
     }
 }
 
+/// The terminal events that a redrive took back, in order.
+fn ends_before_redrives(nest: &Nest) -> Vec<usize> {
+    let mut ends = Vec::new();
+    let mut last = None;
+    for (at, step) in nest.steps.iter().enumerate() {
+        match step.kind {
+            Kind::Ended(_) => last = Some(at),
+            Kind::Redriven => ends.extend(last.take()),
+            _ => {}
+        }
+    }
+    ends
+}
+
 /// Visits that an end before a redrive cut off, and that the redrive did not take up again.
 fn left_behind(nest: &Nest, path: &mut [bool]) -> Vec<Option<Close>> {
     let mut closes = vec![None; nest.visits.len()];
-    let redrives: Vec<usize> = (0..nest.steps.len())
-        .filter(|at| nest.steps[*at].kind == Kind::Redriven)
-        .collect();
-    if redrives.is_empty() {
+    let ends = ends_before_redrives(nest);
+    if ends.is_empty() {
         return closes;
     }
     let mut touched: Vec<usize> = nest.visits.iter().map(|visit| visit.first).collect();
@@ -111,26 +123,20 @@ fn left_behind(nest: &Nest, path: &mut [bool]) -> Vec<Option<Close>> {
             touched[block] = touched[block].max(touched[visit]);
         }
     }
-    for redrive in redrives {
-        let Some(end) = (0..redrive)
-            .rev()
-            .find(|at| matches!(nest.steps[*at].kind, Kind::Ended(_)))
-        else {
-            continue;
-        };
+    for end in &ends {
         mark_path(
             nest,
-            nest.cause[end].and_then(|from| nest.about[from]),
+            nest.cause[*end].and_then(|from| nest.about[from]),
             path,
         );
-        let close = Close {
-            time: nest.steps[end].time(),
-            gap: false,
-        };
-        for (visit, last) in touched.iter().enumerate() {
-            if *last <= end && nest.visits[visit].exited.is_none() {
-                closes[visit].get_or_insert(close);
-            }
+    }
+    for (visit, last) in touched.iter().enumerate() {
+        let end = ends.get(ends.partition_point(|end| end < last));
+        if nest.visits[visit].exited.is_none() {
+            closes[visit] = end.map(|end| Close {
+                time: nest.steps[*end].time(),
+                gap: false,
+            });
         }
     }
     closes

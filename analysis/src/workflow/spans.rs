@@ -132,6 +132,17 @@ impl Maker<'_> {
         set(&mut span, "workflow.engine", Some(row.engine.as_str()));
         set(&mut span, "cloud.region", row.region.as_deref());
         set(&mut span, "cloud.account.id", row.account.as_deref());
+        let billed = |name: &str| self.built.described.billing(name);
+        set(
+            &mut span,
+            "aws.sfn.billed_duration_ms",
+            billed("billedDurationInMilliseconds"),
+        );
+        set(
+            &mut span,
+            "aws.sfn.billed_memory_mb",
+            billed("billedMemoryUsedInMB"),
+        );
         if row.redrive_count > 0 {
             set(
                 &mut span,
@@ -242,12 +253,10 @@ impl Maker<'_> {
         let nest = self.built.nest;
         let run = &nest.runs[n];
         let visit = &nest.visits[run.visit];
-        let number = visit
-            .runs
-            .iter()
-            .position(|other| *other == n)
-            .filter(|_| visit.runs.len() > 1)?
-            + 1;
+        if visit.runs.len() < 2 {
+            return None;
+        }
+        let number = run.number;
         let outcome = self.built.outcomes.runs[n];
         let name = format!("{} (try {number})", visit.name);
         let id = self.built.names.runs[n];
