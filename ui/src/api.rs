@@ -50,6 +50,11 @@ impl Abort {
         }
     }
 
+    /// True after [`abort`](Self::abort).
+    pub fn aborted(&self) -> bool {
+        self.signal().is_some_and(|signal| signal.aborted())
+    }
+
     fn signal(&self) -> Option<web_sys::AbortSignal> {
         self.0.as_ref().map(web_sys::AbortController::signal)
     }
@@ -215,8 +220,7 @@ where
                     Ok(value) => Load::Ready(Arc::new(value)),
                     Err(failure) => Load::Failed(failure),
                 };
-                let stale = abort.signal().is_some_and(|signal| signal.aborted());
-                if !stale {
+                if !abort.aborted() {
                     let _ = remote.state.try_set(state);
                 }
             });

@@ -69,6 +69,8 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=|| view! { <NotFound /> }>
                     <Route path=path!("/") view=|| pages::executions::Executions().into_any() />
                     <Route path=path!("/x/:id") view=|| pages::execution::ExecutionPage().into_any() />
+                    <Route path=path!("/traces") view=|| pages::traces::Traces().into_any() />
+                    <Route path=path!("/sql") view=|| pages::sql::Sql().into_any() />
                     <Route path=path!("/t/:id") view=|| pages::trace::TracePage().into_any() />
                 </Routes>
             </main>

@@ -1,7 +1,10 @@
 //! Parts of pages: values in, callbacks out.
 
+pub mod chart;
+pub mod editor;
 pub mod events;
 pub mod filters;
+pub mod grid;
 mod histogram;
 mod icons;
 mod json_tree;

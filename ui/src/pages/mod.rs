@@ -2,7 +2,9 @@
 
 pub mod execution;
 pub mod executions;
+pub mod sql;
 pub mod trace;
+pub mod traces;
 
 use leptos::prelude::*;
 
