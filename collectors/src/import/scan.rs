@@ -6,6 +6,10 @@
 
 use std::io::{self, BufRead};
 
+/// A document with a long list in it (what the AWS CLI makes of all pages) is handed on in parts of this size.
+const PART: usize = 32 << 20;
+/// What stands before the list is repeated in every part, if it is no longer than this.
+const MAX_HEADER: usize = 1 << 20;
 /// The largest document or line that is held in memory, bytes.
 pub(super) const MAX_DOCUMENT: usize = 256 << 20;
 
@@ -39,7 +43,10 @@ pub(super) struct Scan<R> {
     line: u64,
     offset: u64,
     limit: usize,
+    part: usize,
     at_line_start: bool,
+    /// A document of which parts were handed on.
+    held: Option<Document>,
 }
 
 #[derive(Default)]
@@ -49,6 +56,10 @@ struct Document {
     in_string: bool,
     escaped: bool,
     last: u8,
+    /// Length up to and with the bracket of the list that may be handed on in parts.
+    header: usize,
+    /// Passing over what stands between two parts.
+    between: bool,
     /// Length at which the last element of a list was complete, and the brackets open there.
     good: Option<(usize, Vec<u8>)>,
     too_large: bool,
@@ -57,6 +68,8 @@ struct Document {
 enum Step {
     More,
     Done,
+    /// The document is long enough for a part.
+    Part,
     /// The byte does not belong to the document any more.
     Violated(&'static str),
 }
@@ -68,7 +81,9 @@ impl<R: BufRead> Scan<R> {
             line: 1,
             offset: 0,
             limit: MAX_DOCUMENT,
+            part: PART,
             at_line_start: true,
+            held: None,
         }
     }
 
@@ -82,6 +97,9 @@ impl<R: BufRead> Scan<R> {
 
     /// The next piece; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Item>> {
+        if let Some(document) = self.held.take() {
+            return self.go_on(document).map(Some);
+        }
         loop {
             let Some(byte) = self.peek()? else {
                 return Ok(None);
@@ -145,42 +163,47 @@ impl<R: BufRead> Scan<R> {
 
     fn document(&mut self) -> io::Result<Item> {
         self.at_line_start = false;
-        let mut document = Document {
-            chunk: Chunk {
-                line: self.line,
-                offset: self.offset,
-                ..Chunk::default()
-            },
-            ..Document::default()
+        let chunk = Chunk {
+            line: self.line,
+            offset: self.offset,
+            ..Chunk::default()
         };
+        self.go_on(Document {
+            chunk,
+            ..Document::default()
+        })
+    }
+
+    fn go_on(&mut self, mut document: Document) -> io::Result<Item> {
         loop {
             let buffer = self.reader.fill_buf()?;
             if buffer.is_empty() {
                 return Ok(document.broken("it ends in the middle of a JSON document"));
             }
             let mut taken = 0;
-            let mut end = None;
+            let mut end = Step::More;
             for byte in buffer {
-                match document.step(*byte, self.limit) {
-                    Step::More => taken += 1,
-                    Step::Done => {
-                        taken += 1;
-                        end = Some(None);
-                        break;
-                    }
-                    Step::Violated(why) => {
-                        end = Some(Some(why));
-                        break;
-                    }
+                end = document.step(*byte, self.limit, self.part);
+                if matches!(end, Step::Violated(_)) {
+                    break;
                 }
+                taken += 1;
                 self.line += u64::from(*byte == b'\n');
+                if !matches!(end, Step::More) {
+                    break;
+                }
             }
             self.reader.consume(taken);
             self.offset += taken as u64;
             match end {
-                None => {}
-                Some(None) => return Ok(document.done()),
-                Some(Some(why)) => {
+                Step::More => {}
+                Step::Done => return Ok(document.done()),
+                Step::Part => {
+                    let (part, rest) = document.split(self.line, self.offset);
+                    self.held = Some(rest);
+                    return Ok(Item::Document(part));
+                }
+                Step::Violated(why) => {
                     self.resume()?;
                     return Ok(document.broken(why));
                 }
@@ -204,7 +227,11 @@ impl<R: BufRead> Scan<R> {
 }
 
 impl Document {
-    fn step(&mut self, byte: u8, limit: usize) -> Step {
+    fn step(&mut self, byte: u8, limit: usize, part: usize) -> Step {
+        if self.between && matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',') {
+            return Step::More;
+        }
+        self.between = false;
         let step = if self.in_string {
             self.in_text(byte)
         } else {
@@ -219,7 +246,40 @@ impl Document {
             self.too_large = true;
         }
         self.remember(byte);
-        step
+        let splits =
+            matches!(byte, b'}' | b']') && self.chunk.bytes.len() >= part && self.is_splittable();
+        if splits && matches!(step, Step::More) {
+            Step::Part
+        } else {
+            step
+        }
+    }
+
+    /// At the end of an element of the outermost list.
+    fn is_splittable(&self) -> bool {
+        !self.in_string
+            && !self.too_large
+            && self.open.len() <= 2
+            && self.open.last() == Some(&b'[')
+            && (1..=MAX_HEADER).contains(&self.header)
+    }
+
+    /// The part until here, closed, and the document as it goes on: with the same beginning.
+    fn split(mut self, line: u64, offset: u64) -> (Chunk, Document) {
+        let rest = Document {
+            chunk: Chunk {
+                bytes: self.chunk.bytes[..self.header].to_vec(),
+                line,
+                offset,
+            },
+            open: self.open.clone(),
+            last: b'[',
+            header: self.header,
+            between: true,
+            ..Document::default()
+        };
+        self.chunk.bytes.extend(closers(&self.open));
+        (self.chunk, rest)
     }
 
     fn in_text(&mut self, byte: u8) -> Step {
@@ -248,6 +308,9 @@ impl Document {
                     return Step::Violated("brackets are nested deeper than 120");
                 }
                 self.open.push(byte);
+                if byte == b'[' && self.open.len() <= 2 {
+                    self.header = self.chunk.bytes.len() + 1;
+                }
             }
             b'}' | b']' => {
                 let opener = if byte == b'}' { b'{' } else { b'[' };
@@ -292,16 +355,19 @@ impl Document {
         match self.good {
             Some((length, open)) => {
                 self.chunk.bytes.truncate(length);
-                let closers = open
-                    .iter()
-                    .rev()
-                    .map(|open| if *open == b'{' { b'}' } else { b']' });
-                self.chunk.bytes.extend(closers);
+                self.chunk.bytes.extend(closers(&open));
             }
             None => self.chunk.bytes.clear(),
         }
         Item::Broken(self.chunk, why)
     }
+}
+
+/// The brackets that close what is open.
+fn closers(open: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    open.iter()
+        .rev()
+        .map(|open| if *open == b'{' { b'}' } else { b']' })
 }
 
 #[cfg(test)]
@@ -339,6 +405,31 @@ mod tests {
             &["1{\n \"a\": \"\\\"{\"\n}", "5line hello {", "6line you"],
         );
         check("{\"a\":1},\n{\"b\":2}", &["1{\"a\":1}", "2{\"b\":2}"]);
+    }
+
+    #[test]
+    fn long_lists_come_in_parts() {
+        let text = r#"{"g":"x","events":[{"a":1}, {"b":[2]},{"c":3}],"t":"y"} [4]"#;
+        let mut scan = Scan {
+            part: 30,
+            ..Scan::new(text.as_bytes())
+        };
+        let mut parts = Vec::new();
+        while let Some(Item::Document(chunk)) = scan.next().unwrap() {
+            parts.push(String::from_utf8(chunk.bytes).unwrap());
+        }
+        let expect = [
+            r#"{"g":"x","events":[{"a":1}, {"b":[2]}]}"#,
+            r#"{"g":"x","events":[{"c":3}],"t":"y"}"#,
+            "[4]",
+        ];
+        assert_eq!(parts, expect);
+        let mut cut = Scan {
+            part: 30,
+            ..Scan::new(&text.as_bytes()[..42])
+        };
+        assert!(matches!(cut.next(), Ok(Some(Item::Document(_)))));
+        assert!(matches!(cut.next(), Ok(Some(Item::Broken(chunk, _))) if chunk.bytes.is_empty()));
     }
 
     #[test]
