@@ -467,3 +467,19 @@ fn a_growing_history_keeps_its_span_ids() {
         }
     }
 }
+
+#[test]
+fn a_history_that_leaves_out_the_causes_is_read_in_its_order() {
+    let path = fixtures().join("aws-sfn-localstack/wire/33-lambda-invoke-retry-then-caught.json");
+    let mut value: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    for event in value["events"].as_array_mut().unwrap() {
+        event.as_object_mut().unwrap().remove("previousEventId");
+    }
+    let pieces = recognise(&value)
+        .unwrap()
+        .into_iter()
+        .map(|piece| (path.clone(), piece));
+    let batch = assemble(pieces.collect()).0;
+    assert_eq!(facts(&build(&batch.events, &[])), facts(&trace(&path)));
+}

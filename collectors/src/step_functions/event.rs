@@ -49,20 +49,34 @@ impl Event {
             Some(details) => details.iter().map(|(k, v)| (camel(k), v.clone())).collect(),
             None => flat,
         };
+        let id = frame
+            .id
+            .filter(|id| *id > 0)
+            .ok_or("it has no id of 1 or more")?;
+        let event_type = Some(event_type)
+            .filter(|name| !name.is_empty())
+            .ok_or("it has no type")?;
         Ok(Event {
-            id: frame
-                .id
-                .filter(|id| *id > 0)
-                .ok_or("it has no id of 1 or more")?,
-            previous: frame.previous.unwrap_or(0),
-            event_type: Some(event_type)
-                .filter(|name| !name.is_empty())
-                .ok_or("it has no type")?,
+            id,
+            previous: frame
+                .previous
+                .unwrap_or_else(|| unsaid_cause(id, &event_type)),
+            event_type,
             time: frame.time,
             execution_arn: frame.execution_arn,
             redrive_count: frame.redrive_count,
             details: flat_details(details),
         })
+    }
+}
+
+/// The cause of an event that does not say it (the member is optional): the event before it, and none for
+/// the first state and the execution's own events.
+fn unsaid_cause(id: u64, event_type: &str) -> u64 {
+    if id <= 2 || event_type.starts_with("Execution") {
+        0
+    } else {
+        id - 1
     }
 }
 
