@@ -209,26 +209,54 @@ pub(super) fn is_plausible_type(name: &str) -> bool {
             || INSIDE.iter().any(|end| name.ends_with(end)))
 }
 
-/// True when the value has the frame of an event with a type that Step Functions could have sent.
+/// True when a type is one that Step Functions sends, or has the form of one.
+fn is_known_type(name: &str) -> bool {
+    const VERBS: [&str; 12] = [
+        "Entered",
+        "Exited",
+        "Scheduled",
+        "Started",
+        "Submitted",
+        "Succeeded",
+        "Failed",
+        "TimedOut",
+        "Aborted",
+        "Redriven",
+        "ScheduleFailed",
+        "SubmitFailed",
+    ];
+    const THINGS: [&str; 7] = [
+        "Execution",
+        "Task",
+        "LambdaFunction",
+        "Activity",
+        "MapIteration",
+        "MapRun",
+        "Evaluation",
+    ];
+    let thing = VERBS.iter().filter_map(|verb| name.strip_suffix(verb));
+    thing
+        .into_iter()
+        .any(|thing| THINGS.contains(&thing) || thing.ends_with("State"))
+        || name.ends_with("StartFailed")
+}
+
+/// True when the value has the frame of an event of Step Functions: a known type, or a plausible one with a
+/// cause, so that other people's events are left alone.
 pub(super) fn is_event(value: &Value) -> bool {
     let Some(members) = value.as_object() else {
         return false;
     };
-    let either = |a: &str, b: &str| members.get(a).or_else(|| members.get(b));
-    either("type", "Type")
-        .and_then(Value::as_str)
-        .is_some_and(is_plausible_type)
-        && [
-            "timestamp",
-            "event_timestamp",
-            "previousEventId",
-            "previous_event_id",
-            "Timestamp",
-            "PreviousEventId",
-        ]
-        .iter()
-        .any(|key| members.contains_key(*key))
-        && either("id", "Id").is_some_and(|id| whole(id).is_some())
+    let any = |keys: &[&str]| keys.iter().find_map(|key| members.get(*key));
+    let caused = any(&["previousEventId", "previous_event_id", "PreviousEventId"]).is_some();
+    let timed = any(&["timestamp", "event_timestamp", "Timestamp"]).is_some();
+    let name = any(&["type", "Type"]).and_then(Value::as_str).unwrap_or("");
+    let of_a_kind = if caused {
+        is_plausible_type(name)
+    } else {
+        timed && is_known_type(name)
+    };
+    of_a_kind && any(&["id", "Id"]).is_some_and(|id| whole(id).is_some())
 }
 
 #[cfg(test)]

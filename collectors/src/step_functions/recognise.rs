@@ -283,6 +283,14 @@ mod tests {
             json!({"events": [{"id": 1, "type": "click", "timestamp": 1}]}),
             "",
         );
+        check(
+            json!([{"id": 1, "type": "TaskCreated", "timestamp": 1}]),
+            "",
+        );
+        check(
+            json!({"id": 7, "type": "MapRunPaused", "timestamp": 1, "previousEventId": 6}),
+            r#"history(1,"-")"#,
+        );
         check(json!({"a": [[[[1]]]], "b": "c"}), "");
     }
 

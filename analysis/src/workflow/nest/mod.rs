@@ -271,8 +271,10 @@ fn as_visit(node: Node) -> Option<usize> {
 /// state 'X' (entered at the event id #N). …`. A text that merely quotes such a sentence (a child
 /// execution's cause inside JSON) names no state of this execution.
 pub(super) fn named_in_cause(cause: &str) -> Option<(&str, Option<u64>)> {
-    let (before, rest) = cause.split_once("executing the state '")?;
-    if before.len() > 80 || before.contains(['{', '"', '\'']) {
+    // "while executing", and "while scheduling" for what failed before it began.
+    let (before, rest) = cause.split_once("ing the state '")?;
+    let says_so = before.ends_with("execut") || before.contains("rror occurred while");
+    if !says_so || before.len() > 80 || before.contains(['{', '"', '\'']) {
         return None;
     }
     match rest.split_once("' (entered at the event id #") {
@@ -310,7 +312,12 @@ mod tests {
             "{\"Cause\":\"An error occurred while executing the state 'W' (entered",
             None,
         );
+        check(
+            "An error occurred while scheduling the state 'W' (entered at the event id #4). x",
+            Some(("W", Some(4))),
+        );
         check("boom", None);
+        check("Nobody minds entering the state 'W' today", None);
         check(
             "executing the state 'W' (entered at the event id #99999999999999999999)",
             Some(("W", None)),
