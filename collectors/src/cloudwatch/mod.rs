@@ -33,6 +33,8 @@ pub struct Origin {
     pub file: String,
     /// Function that its name or folder names: the last resort.
     pub function: Option<String>,
+    /// Log stream that the folder names, as in CloudWatch's exports to S3.
+    pub stream: Option<String>,
     /// The file is known to be a Lambda log, because lines of the platform are in it.
     pub lambda: bool,
 }

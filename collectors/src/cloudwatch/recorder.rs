@@ -30,7 +30,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Takes one event; events of one stream should come in the order of the export.
-    pub fn record(&mut self, event: Event, origin: &Origin) -> Recorded {
+    pub fn record(&mut self, mut event: Event, origin: &Origin) -> Recorded {
         let problem = match step_functions::parse_log_message(&event.message) {
             Some(Ok(event)) => {
                 return Recorded {
@@ -44,6 +44,9 @@ impl Recorder {
         let mut logs = Vec::new();
         if self.streams.len() >= MAX_STREAMS {
             logs = self.finish();
+        }
+        if let (true, Some(stream)) = (event.stream.is_empty(), &origin.stream) {
+            event.stream.clone_from(stream);
         }
         let named = !event.stream.is_empty();
         let key = if named {

@@ -169,10 +169,7 @@ impl<'a> Importer<'a> {
 
     fn text(&mut self, head: &[u8], reader: impl BufRead) -> Result<(), Refused> {
         let Some(style) = text::recognise(head) else {
-            self.file.skip(
-                "",
-                "text in which no lines of CloudWatch Logs or of a Lambda function were recognised",
-            );
+            self.file.skip("", text::stranger(head));
             return Ok(());
         };
         self.origin.lambda = style.lambda;
@@ -220,7 +217,12 @@ impl<'a> Importer<'a> {
             return Ok(());
         };
         self.file.is("OTLP protobuf");
-        for (message, signal) in messages {
+        if let Some(at) = messages.bad {
+            let count = messages.found.len();
+            let reason = format!("no further message is legible; the {count} before it were kept");
+            self.file.skip(format!("byte {at}"), reason);
+        }
+        for (message, signal) in messages.found {
             self.otlp(bytes.slice_ref(message), signal, &Place::default(), false)?;
         }
         Ok(())

@@ -69,11 +69,32 @@ pub(super) fn origin(path: &Path) -> Origin {
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join("/");
+    let stream = path
+        .components()
+        .rev()
+        .find_map(|part| stream(&part.as_os_str().to_string_lossy()));
     Origin {
         file,
         function: function(path),
+        stream,
         lambda: false,
     }
+}
+
+/// CloudWatch's export to S3 writes a folder for each stream, with dashes for slashes:
+/// `2024-05-30-[$LATEST]60cefc4c4d174d898e4dbb301f9f10ef/000000.gz`.
+fn stream(name: &str) -> Option<String> {
+    let (date, rest) = (name.get(..10)?, name.get(10..)?.strip_prefix('-')?);
+    let is_date = date.bytes().enumerate().all(|(n, b)| {
+        if n == 4 || n == 7 {
+            b == b'-'
+        } else {
+            b.is_ascii_digit()
+        }
+    });
+    let (function, version) = rest.split_once('[')?;
+    let known = is_date && version.contains(']') && !function.contains(char::is_whitespace);
+    known.then(|| format!("{}/{rest}", date.replace('-', "/")))
 }
 
 /// The function that `…/aws/lambda/<name>/…`, `<name>.log` or `<name>/events.json` names.
@@ -94,7 +115,11 @@ fn function(path: &Path) -> Option<String> {
     parts
         .iter()
         .rev()
-        .take(2)
+        .take(if parts.iter().any(|part| stream(part).is_some()) {
+            3
+        } else {
+            2
+        })
         .map(|part| stem(part))
         .find(|stem| !is_generic(stem))
 }
@@ -122,6 +147,9 @@ fn stem(name: &str) -> String {
 }
 
 fn is_generic(stem: &str) -> bool {
+    if stream(stem).is_some() {
+        return true;
+    }
     let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));
     bare.is_empty()
         || matches!(stem, "." | ".." | "/")
@@ -146,6 +174,7 @@ mod tests {
         check("charge/events.json", Some("charge"));
         check("aws-lambda-charge.filter-log-events.json", Some("charge"));
         check("logs/events-2.json", None);
+        check("orders/2024-05-30-[$LATEST]60ce/000000.gz", Some("orders"));
         assert_eq!(origin(Path::new("/a/b/c.log")).file, "b/c.log");
     }
 }

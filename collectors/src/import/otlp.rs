@@ -242,11 +242,20 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// The messages of a file, and the offset from which on it is not legible (cut off, or rubbish).
+pub(super) struct Messages<'a> {
+    pub(super) found: Vec<(&'a [u8], Signal)>,
+    pub(super) bad: Option<usize>,
+}
+
 /// The messages of a file: one, or many behind their lengths (big-endian 32 bit as the OpenTelemetry
 /// collector's file exporter writes, or varint). `None` if it is neither.
-pub(super) fn messages(bytes: &[u8]) -> Option<Vec<(&[u8], Signal)>> {
+pub(super) fn messages(bytes: &[u8]) -> Option<Messages<'_>> {
     if let Some(signal) = sniff_protobuf(bytes) {
-        return Some(vec![(bytes, signal)]);
+        return Some(Messages {
+            found: vec![(bytes, signal)],
+            bad: None,
+        });
     }
     let fixed = |bytes: &mut &[u8]| {
         let (head, rest) = bytes.split_first_chunk::<4>()?;
@@ -256,16 +265,27 @@ pub(super) fn messages(bytes: &[u8]) -> Option<Vec<(&[u8], Signal)>> {
     framed(bytes, fixed).or_else(|| framed(bytes, varint))
 }
 
-fn framed(
-    mut bytes: &[u8],
-    length: impl Fn(&mut &[u8]) -> Option<u64>,
-) -> Option<Vec<(&[u8], Signal)>> {
-    let mut messages = Vec::new();
-    while !bytes.is_empty() {
-        let length = usize::try_from(length(&mut bytes)?).ok()?;
-        let (message, rest) = bytes.split_at_checked(length)?;
-        bytes = rest;
-        messages.push((message, sniff_protobuf(message)?));
+fn framed(bytes: &[u8], length: impl Fn(&mut &[u8]) -> Option<u64>) -> Option<Messages<'_>> {
+    let mut messages = Messages {
+        found: Vec::new(),
+        bad: None,
+    };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let at = bytes.len() - rest.len();
+        let message = length(&mut rest).and_then(|length| {
+            let (message, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            rest = behind;
+            Some(message)
+        });
+        match message.map(|message| (message, sniff_protobuf(message))) {
+            Some((message, Some(signal))) => messages.found.push((message, signal)),
+            Some(([], _)) => {}
+            _ => {
+                messages.bad = Some(at);
+                break;
+            }
+        }
     }
-    (!messages.is_empty()).then_some(messages)
+    (!messages.found.is_empty()).then_some(messages)
 }

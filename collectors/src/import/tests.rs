@@ -299,6 +299,13 @@ fn one_line_in_every_export() {
         "file:ship.csv",
         "ship",
     );
+    let exported = "orders/2024-05-30-[7]60cefc4c4d174d898e4dbb301f9f10ef/000000";
+    check(
+        exported,
+        &format!("2024-05-30T20:15:00.037Z {START}\n"),
+        STREAM,
+        "orders",
+    );
     let own = STREAM.replace("[7]", "refund[7]");
     check(
         "ship.log",
@@ -484,6 +491,16 @@ fn what_is_no_log_is_refused_in_words() {
         "no lines of CloudWatch",
     );
     check("main.py", b"import os\nprint('[ERROR] x')\n", "no lines of");
+    check(
+        "h.yaml",
+        b"events:\n- id: 1\n  type: ExecutionStarted\n",
+        "--output json",
+    );
+    check(
+        "h.txt",
+        b"EVENTS\t1\t0\t2024-05-30T20:15:00Z\tExecutionStarted\n",
+        "--output json",
+    );
     check("a.png", b"\x89PNG\r\n\x1a\n\x00\x00", "binary");
     check("a.json", b"{\"a\":1}", "nothing in it");
     check(
@@ -497,4 +514,73 @@ fn what_is_no_log_is_refused_in_words() {
         "Zipkin",
     );
     check("cut.gz", &gzip(b"{\"a\":1}")[..12], "cannot be");
+}
+
+/// A protobuf field: number, wire type 2.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![number << 3 | 2];
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    [out, bytes.to_vec()].concat()
+}
+
+#[test]
+fn otlp_protobuf_alone_and_length_delimited() {
+    let resource = field(
+        1,
+        &field(
+            1,
+            &[field(1, b"service.name"), field(2, &field(1, b"shop"))].concat(),
+        ),
+    );
+    let request = |item: &[u8]| field(1, &[resource.clone(), field(2, &field(2, item))].concat());
+    let times = [&[0x39][..], &[7; 8], &[0x41], &[8; 8]].concat();
+    let span = [
+        field(1, &[1; 16]),
+        field(2, &[2; 8]),
+        field(5, &[b'n'; 300]),
+        times,
+    ]
+    .concat();
+    let log = [
+        &[0x09][..],
+        &[7; 8],
+        &[0x10, 9],
+        &field(5, &field(1, b"hello")),
+    ]
+    .concat();
+    let metric = [field(1, b"requests"), field(7, b"")].concat();
+    let check = |bytes: Vec<u8>, expect: (usize, usize)| {
+        let got = import_named(&[("x.bin", &bytes)]);
+        assert_eq!(
+            (got.traces.len(), got.logs.len()),
+            expect,
+            "{:?}",
+            skips(&got)
+        );
+        got
+    };
+    let (spans, logs) = (request(&span), request(&log));
+    assert_eq!(check(spans.clone(), (1, 0)).traces[0], spans);
+    check(logs.clone(), (0, 1));
+    check(gzip(&spans), (1, 0));
+    let framed = |message: &[u8]| [&(message.len() as u32).to_be_bytes()[..], message].concat();
+    check(
+        [framed(&spans), framed(&logs), framed(&spans)].concat(),
+        (2, 1),
+    );
+    let varint = |message: &[u8]| field(0, message)[1..].to_vec();
+    check([varint(&spans), varint(&spans)].concat(), (2, 0));
+    let mut cut = [framed(&spans), framed(b""), framed(&logs), framed(&spans)].concat();
+    cut.truncate(cut.len() - 9);
+    let got = check(cut, (1, 1));
+    assert!(skips(&got)[0].starts_with("byte "), "{:?}", skips(&got));
+    let got = check(request(&metric), (0, 0));
+    assert!(skips(&got)[0].contains("metrics"), "{:?}", skips(&got));
+    let got = check(spans[..spans.len() - 5].to_vec(), (0, 0));
+    assert!(skips(&got)[0].contains("binary data"), "{:?}", skips(&got));
 }

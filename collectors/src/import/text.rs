@@ -78,6 +78,29 @@ pub(super) fn recognise(head: &[u8]) -> Option<Style> {
     })
 }
 
+/// What to say of text that is no log.
+pub(super) fn stranger(head: &[u8]) -> &'static str {
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines().map(str::trim_end);
+    let cli = |line: &str| {
+        [
+            "EVENTS\t",
+            "events:",
+            "EXECUTIONS\t",
+            "SEARCHEDLOGSTREAMS\t",
+            "NEXTTOKEN\t",
+        ]
+        .iter()
+        .any(|head| line.starts_with(head))
+            || line.contains("|  GetExecutionHistory")
+            || line.contains("|   DescribeExecution")
+    };
+    if lines.by_ref().take(20).any(cli) {
+        return "output of the AWS CLI as text, table or YAML: export it again with --output json";
+    }
+    "text in which no lines of CloudWatch Logs or of a Lambda function were recognised"
+}
+
 /// A line that only a Lambda log has.
 fn is_lambda(rest: &str) -> bool {
     if is_platform_text(rest) {
