@@ -2,8 +2,8 @@
 
 use model::{Execution, ExecutionStatus, time::human_duration};
 
-/// The outcome of an execution in plain words, such as "Failed after 20 s: SyncGranule failed with
-/// CumulusMessageAdapterExecutionError after 3 retries, was caught, and WorkflowFailed ended the run."
+/// The outcome of an execution in plain words, such as "Failed after 20 s: SyncGranule failed
+/// 4 times with AdapterError (3 retries), was caught, and WorkflowFailed ended the run."
 pub fn plain_words(execution: &Execution) -> String {
     let took = execution.duration_ns.map(human_duration);
     let after = took
@@ -67,32 +67,42 @@ fn running(execution: &Execution) -> String {
     }
 }
 
-/// `: A failed with E after 3 retries, was caught, and B ended the run`.
+/// `: A failed 4 times with E (3 retries), was caught, and B ended the run`. Only when all attempts were
+/// those of one visit, and an attempt is what failed, is it known whose the retries were.
 fn why(execution: &Execution) -> String {
-    let with = |error: &Option<String>| match error {
-        Some(error) => format!(" with {error}"),
-        None => String::new(),
-    };
-    let retries = match execution.retries + execution.block_retries {
-        0 => String::new(),
-        retries => format!(" after {}", count(retries, "retry", "retries")),
-    };
-    match (&execution.root_state, &execution.failing_state) {
-        (Some(root), Some(failing)) if root != failing => format!(
-            ": {root} failed{}{retries}, was caught, and {failing} ended the run",
-            with(&execution.root_error)
+    let error = execution.root_error.as_ref().or(execution.error.as_ref());
+    let with = error
+        .map(|error| format!(" with {error}"))
+        .unwrap_or_default();
+    let all = execution.retries + execution.block_retries;
+    let of_one = execution.block_retries == 0
+        && execution.attempts == execution.retries + 1
+        && execution
+            .root_event_id
+            .is_some_and(|id| id < u64::from(execution.events))
+        && execution.root_error.as_deref() != Some("States.QueryEvaluationError");
+    let (times, elsewhere) = match all {
+        0 => (String::new(), String::new()),
+        n if of_one => (
+            format!(
+                " {} times{with} ({})",
+                execution.attempts,
+                count(n, "retry", "retries")
+            ),
+            String::new(),
         ),
-        (Some(state), _) | (None, Some(state)) => {
-            let error = execution
-                .root_error
-                .clone()
-                .or_else(|| execution.error.clone());
-            format!(": {state} failed{}{retries}", with(&error))
+        n => (
+            String::new(),
+            format!("; {} in the whole run", count(n, "retry", "retries")),
+        ),
+    };
+    let failed = if times.is_empty() { with } else { times };
+    match (&execution.root_state, &execution.failing_state) {
+        (Some(root), Some(failing)) if root != failing => {
+            format!(": {root} failed{failed}, was caught, and {failing} ended the run{elsewhere}")
         }
-        (None, None) => match execution.root_error.as_ref().or(execution.error.as_ref()) {
-            Some(error) => format!(": {error}"),
-            None => String::new(),
-        },
+        (Some(state), _) | (None, Some(state)) => format!(": {state} failed{failed}{elsewhere}"),
+        (None, None) => error.map(|error| format!(": {error}")).unwrap_or_default(),
     }
 }
 
@@ -121,12 +131,15 @@ mod tests {
             root_state: Some("SyncGranule".into()),
             root_error: Some("AdapterError".into()),
             failing_state: Some("WorkflowFailed".into()),
+            attempts: 4,
             retries: 3,
+            events: 17,
+            root_event_id: Some(14),
             ..Execution::default()
         };
         check(
             failed.clone(),
-            "Failed after 20 s: SyncGranule failed with AdapterError after 3 retries, was caught, and WorkflowFailed ended the run.",
+            "Failed after 20 s: SyncGranule failed 4 times with AdapterError (3 retries), was caught, and WorkflowFailed ended the run.",
         );
         let plain = Execution {
             failing_state: failed.root_state.clone(),
@@ -135,7 +148,7 @@ mod tests {
         };
         check(
             plain,
-            "Failed after 20 s: SyncGranule failed with AdapterError after 1 retry.",
+            "Failed after 20 s: SyncGranule failed with AdapterError; 1 retry in the whole run.",
         );
         check(
             Execution {
