@@ -251,7 +251,9 @@ impl Rivals {
     }
 
     fn at(&self, time: i64) -> usize {
-        self.from.partition_point(|from| *from <= time) - self.to.partition_point(|to| *to < time)
+        // An attempt that ended before it began, in damaged data, counts in neither.
+        let begun = self.from.partition_point(|from| *from <= time);
+        begun.saturating_sub(self.to.partition_point(|to| *to < time))
     }
 }
 

@@ -54,8 +54,10 @@ impl<'a> Evidence<'a> {
     }
 
     pub(super) fn duration_ns(&self) -> Option<i64> {
-        self.number(word::DURATION_MS)
-            .map(|millis| (millis * 1e6).round() as i64)
+        let millis = self
+            .number(word::DURATION_MS)
+            .filter(|millis| *millis >= 0.0)?;
+        Some((millis * 1e6).round() as i64)
     }
 
     pub(super) fn has_report(&self) -> bool {

@@ -170,7 +170,7 @@ fn wait(of: &Invocation) -> Option<Span> {
         }
         _ => return None,
     };
-    let length = (millis * 1e6).round() as i64;
+    let length = ((millis * 1e6).round() as i64).max(0);
     // A failed init is repeated inside the invocation, any other lies before it.
     let start = match of.cold_start {
         ColdStart::FailedInit => of.start_time,
