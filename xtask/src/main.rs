@@ -1,8 +1,8 @@
 //! `cargo xtask …`: what a bare machine needs to build, show and test Inquest.
 
+mod chromium;
 mod demo;
 mod run;
-mod screenshots;
 mod setup;
 mod test;
 mod ui;
@@ -11,6 +11,7 @@ const HELP: &str = "\
 cargo xtask demo [ARGUMENTS]      build everything and run `inquest demo` with these arguments
 cargo xtask test [--only STEP,…]  run all tests, or some steps of them (`--list` names them)
 cargo xtask screenshots           take the pictures in docs/screenshots/ from a running demo
+cargo xtask performance           time the pages, for docs/performance.md
 cargo xtask docs                  write docs/tables.md from the tables themselves
 cargo xtask ui                    build the browser's part into ui/dist/
 
@@ -22,7 +23,8 @@ fn main() -> anyhow::Result<()> {
     match arguments.first().map(String::as_str) {
         Some("demo") => demo::run(rest),
         Some("test") => test::run(rest),
-        Some("screenshots") => screenshots::take(rest),
+        Some("screenshots") => chromium::take(rest),
+        Some("performance") => chromium::time(),
         Some("docs") => docs(),
         Some("ui") => ui::build(),
         None | Some("help" | "--help" | "-h") => {

@@ -1,8 +1,7 @@
 //! `cargo xtask test`: everything that must hold, from the format to the browser.
 
-use crate::{demo, run, setup, ui};
+use crate::{chromium, run, setup, ui};
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// A part of the tests that can be run alone.
@@ -112,51 +111,57 @@ fn build() -> Result<()> {
     run::cargo(&["build", "--package", "inquest"])
 }
 
-fn clippy() -> Result<()> {
-    run::cargo(&[
-        "clippy",
+/// The server's crates, with the very features that `--package inquest` gives, so that nothing is
+/// compiled twice; the browser's part and xtask bring other features of the same libraries.
+fn server(task: &'static str) -> Vec<&'static str> {
+    vec![
+        task,
         "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ])
+        "--exclude",
+        "inquest-ui",
+        "--exclude",
+        "xtask",
+    ]
+}
+
+/// The crates left out by [`server`].
+fn others(task: &'static str) -> Vec<&'static str> {
+    vec![task, "--package", "inquest-ui", "--package", "xtask"]
+}
+
+fn clippy() -> Result<()> {
+    for mut arguments in [server("clippy"), others("clippy")] {
+        arguments.extend(["--all-targets", "--", "-D", "warnings"]);
+        run::cargo(&arguments)?;
+    }
+    Ok(())
 }
 
 fn doc() -> Result<()> {
-    let arguments = [
-        "doc",
-        "--workspace",
-        "--no-deps",
-        "--document-private-items",
-    ];
-    run::check(run::cargo_command(&arguments).env("RUSTDOCFLAGS", "-D warnings"))
+    for mut arguments in [server("doc"), others("doc")] {
+        arguments.extend(["--no-deps", "--document-private-items"]);
+        run::check(run::cargo_command(&arguments).env("RUSTDOCFLAGS", "-D warnings"))?;
+    }
+    Ok(())
 }
 
 fn rust() -> Result<()> {
-    let binary = binary()?;
+    build()?;
+    let binary = run::target().join("debug/inquest");
     let venv = setup::venv(&run::root().join("tests/requirements.txt"))?;
     let modules = setup::node_modules(&run::root().join("tests/e2e"))?;
-    let mut tests = run::cargo_command(&["test", "--workspace", "--no-fail-fast"]);
-    tests
-        .env("INQUEST_BIN", binary)
-        .env("INQUEST_VENV", venv)
-        .env("INQUEST_NODE_MODULES", modules);
-    run::check(&mut tests)
+    for mut arguments in [server("test"), others("test")] {
+        arguments.push("--no-fail-fast");
+        let mut tests = run::cargo_command(&arguments);
+        tests
+            .env("INQUEST_BIN", &binary)
+            .env("INQUEST_VENV", &venv)
+            .env("INQUEST_NODE_MODULES", &modules);
+        run::check(&mut tests)?;
+    }
+    Ok(())
 }
 
 fn e2e() -> Result<()> {
-    let binary = demo::build()?;
-    let modules = setup::node_modules(&run::root().join("tests/e2e"))?;
-    let chromium = setup::chromium()?;
-    let mut node = run::command("node", &["tests/e2e/run.mjs"]);
-    node.env("INQUEST_BIN", binary)
-        .env("INQUEST_NODE_MODULES", modules)
-        .env("INQUEST_CHROMIUM", chromium);
-    run::check(&mut node)
-}
-
-fn binary() -> Result<PathBuf> {
-    build()?;
-    Ok(run::target().join("debug/inquest"))
+    chromium::in_chromium("tests/e2e/run.mjs", &[])
 }
