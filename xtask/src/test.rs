@@ -82,21 +82,15 @@ fn chosen(names: &str) -> Result<Vec<&'static Step>> {
 /// Every step runs, even after one failed: a broken format should not hide a broken test.
 fn steps(steps: Vec<&Step>) -> Result<()> {
     let mut failed = Vec::new();
-    let mut timing = Vec::new();
+    let start = Instant::now();
     for step in steps {
-        println!("\n━━ {}: {}", step.name, step.what);
-        let start = Instant::now();
+        let after = start.elapsed().as_secs();
+        println!("\n━━ {}: {} (after {after} s)", step.name, step.what);
         if let Err(error) = (step.run)() {
             eprintln!("━━ {} failed: {error:#}", step.name);
             failed.push(step.name);
         }
-        timing.push(format!(
-            "{} {:.0} s",
-            step.name,
-            start.elapsed().as_secs_f64()
-        ));
     }
-    eprintln!("\ntook: {}", timing.join(" · "));
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }
