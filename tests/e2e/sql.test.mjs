@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { assert, open, sql, until } from './expect.mjs';
 
 const EDITOR = '.cm-content, textarea';
-const CELL = '[role=gridcell], [role=cell], td';
+const CELL = '[role=table][aria-label=Result] [role=cell]';
 
 async function ask(page, query) {
   await page.locator(EDITOR).first().click();
@@ -24,7 +24,7 @@ export async function columns_sort({ page }) {
   await ask(page, 'select * from (values (2), (10), (1)) as t(n)');
   await until(() => page.locator(CELL).allInnerTexts(), (cells) => cells.includes('10'), 'an answer');
   const first = async () => (await page.locator(CELL).allInnerTexts()).filter((text) => /^\d+$/.test(text)).join();
-  await page.getByRole('columnheader', { name: /^n/ }).click();
+  await page.getByRole('columnheader', { name: /^n/ }).getByRole('button').click();
   await until(first, (text) => text.endsWith('1,2,10') || text.endsWith('10,2,1'), 'sorted as numbers');
 }
 
