@@ -29,6 +29,7 @@ pub struct Block {
     /// days.
     pub day: Option<String>,
     /// Its attribute columns, with types.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub promoted: BTreeMap<String, PromotedType>,
 }
 
@@ -44,6 +45,18 @@ pub enum PromotedType {
     Float64,
     /// Truth values.
     Boolean,
+}
+
+impl PromotedType {
+    /// The word in the catalog.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            PromotedType::Utf8 => "utf8",
+            PromotedType::Int64 => "int64",
+            PromotedType::Float64 => "float64",
+            PromotedType::Boolean => "boolean",
+        }
+    }
 }
 
 impl Block {

@@ -22,8 +22,6 @@ pub struct StoreConfig {
     pub wal_limit_bytes: u64,
     /// Rows that compaction puts into one block.
     pub block_rows: usize,
-    /// Days after which blocks are removed; `None` keeps everything.
-    pub retention_days: Option<u32>,
     /// Bytes of block footers, bloom filters and identities kept in memory.
     pub cache_bytes: usize,
 }
@@ -40,8 +38,13 @@ impl StoreConfig {
             flush_after: Duration::from_secs(60),
             wal_limit_bytes: 2 << 30,
             block_rows: 1 << 20,
-            retention_days: None,
             cache_bytes: 128 << 20,
         }
+    }
+
+    /// Rows of a block of derived rows. They are fewer, because such a block is written anew when a
+    /// unit in it changes.
+    pub(crate) fn derived_rows(&self) -> usize {
+        (self.block_rows / 8).max(1)
     }
 }

@@ -1,8 +1,9 @@
 //! What makes a row of an appended table the same row: (trace, span, kind) of a span, the id of a log
 //! record.
 
-use crate::{Error, Table};
+use crate::{Error, Table, memory::UnitId};
 use arrow::array::{AsArray, BinaryArray, RecordBatch};
+use std::collections::HashSet;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A row's identity, hashed to 128 bits where it is longer. Two rows that differ are taken for one
@@ -13,15 +14,64 @@ pub(crate) type Identity = u128;
 pub(crate) fn of(table: Table, batch: &RecordBatch) -> Result<Vec<Identity>, Error> {
     match table {
         Table::Spans => spans(batch),
-        Table::Logs => Ok(binary(table, batch, "log_id")?
-            .iter()
-            .map(|id| xxh3_128(id.unwrap_or_default()))
-            .collect()),
+        Table::Logs => {
+            let ids = binary(table, batch, "log_id")?;
+            check_lengths(table, "log_id", ids, 16)?;
+            Ok(ids
+                .iter()
+                .map(|id| xxh3_128(id.unwrap_or_default()))
+                .collect())
+        }
         _ => Err(Error::Refused {
             table: table.name(),
             why: "rows of this table are replaced by unit, not appended".to_owned(),
         }),
     }
+}
+
+/// The keys ([`Table::key`]) of all rows, each once.
+pub(crate) fn keys(table: Table, batch: &RecordBatch) -> Result<HashSet<UnitId>, Error> {
+    let keys = binary(table, batch, table.key())?;
+    Ok(keys.iter().filter_map(|key| key?.try_into().ok()).collect())
+}
+
+/// Refuses rows that are not of the unit as which they come.
+pub(crate) fn check_unit(table: Table, batch: &RecordBatch, unit: &UnitId) -> Result<(), Error> {
+    if table == Table::Logs {
+        return Err(Error::Refused {
+            table: table.name(),
+            why: "log records are appended, not replaced by unit".to_owned(),
+        });
+    }
+    if batch.num_rows() == 0 {
+        return Ok(());
+    }
+    let traces = binary(table, batch, "trace_id")?;
+    if traces.iter().all(|id| id == Some(unit)) {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        table: table.name(),
+        why: "a row has another trace_id than its unit".to_owned(),
+    })
+}
+
+fn check_lengths(
+    table: Table,
+    name: &str,
+    column: &BinaryArray,
+    length: usize,
+) -> Result<(), Error> {
+    if column
+        .iter()
+        .all(|id| id.is_some_and(|id| id.len() == length))
+    {
+        return Ok(());
+    }
+    Err(Error::Refused {
+        table: table.name(),
+        why: format!("{name} is not of {length} bytes everywhere"),
+    })
 }
 
 /// The columns from which [`of`] is computed.
@@ -40,6 +90,8 @@ fn spans(batch: &RecordBatch) -> Result<Vec<Identity>, Error> {
         .column_by_name("kind")
         .and_then(|column| column.as_string_opt::<i32>())
         .ok_or_else(|| missing(Table::Spans, "kind"))?;
+    check_lengths(Table::Spans, "trace_id", traces, 16)?;
+    check_lengths(Table::Spans, "span_id", spans, 8)?;
     let mut buffer = Vec::with_capacity(48);
     let identity = |row: usize| {
         buffer.clear();

@@ -9,11 +9,17 @@
 //! | `wal` | what is acknowledged is here until blocks hold it |
 //! | `memory`, `state` | rows that are not in blocks yet; deduplication by `identity` |
 //! | `promote` | attributes with columns of their own |
+//! | `flush`, `encode`, `compact`, `tend` | memory → Parquet blocks → larger blocks |
+//! | `catalog`, `objects` | which blocks there are, and the object store they are in |
 //! | `snapshot`, `read` | one moment of the store, and finding rows by trace |
 
 mod block;
+mod catalog;
+mod compact;
 mod config;
+mod encode;
 mod error;
+mod flush;
 mod identity;
 mod lock;
 mod memory;
@@ -25,6 +31,7 @@ mod snapshot;
 mod state;
 mod store;
 pub mod tables;
+mod tend;
 mod wal;
 
 pub use block::{Block, PromotedType};
@@ -36,3 +43,6 @@ pub use snapshot::Snapshot;
 pub use store::{Appended, Store, Unit};
 pub use tables::Table;
 pub use wal::{Entry, EntryKind, Position};
+
+#[cfg(test)]
+mod tests;

@@ -1,43 +1,129 @@
-//! Which object store an address means.
+//! The object store that an address means, with writes that last.
 
-use crate::Error;
-use object_store::{
-    ObjectStore, aws::AmazonS3Builder, local::LocalFileSystem, memory::InMemory, path::Path,
-    prefix::PrefixStore,
+use crate::{
+    Error,
+    error::{log_error, object_error},
 };
-use std::sync::Arc;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::{
+    ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, aws::AmazonS3Builder,
+    local::LocalFileSystem, memory::InMemory, path::Path, prefix::PrefixStore,
+};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    sync::Arc,
+};
 
-/// The object store at `url`: a folder, `file:///…`, `s3://bucket/prefix` (credentials from the usual
-/// `AWS_…` variables) or `memory://`.
-pub(crate) fn open(url: &str) -> Result<Arc<dyn ObjectStore>, Error> {
-    let failed = |why: &dyn std::fmt::Display| Error::Address {
-        url: url.to_owned(),
-        why: why.to_string(),
-    };
-    if url.starts_with("memory:") {
-        return Ok(Arc::new(InMemory::new()));
-    }
-    if let Some(rest) = url.strip_prefix("s3://") {
-        let prefix = rest.split_once('/').map_or("", |(_, prefix)| prefix);
-        let s3 = AmazonS3Builder::from_env().with_url(url).build();
-        let s3 = s3.map_err(|e| failed(&e))?;
-        let prefix = Path::parse(prefix).map_err(|e| failed(&e))?;
-        return Ok(Arc::new(PrefixStore::new(s3, prefix)));
-    }
-    if let Some(folder) = folder(url) {
-        std::fs::create_dir_all(&folder).map_err(|e| failed(&e))?;
-        let local = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(&e))?;
-        return Ok(Arc::new(local));
-    }
-    Err(failed(&"unknown kind of address"))
+/// Where blocks and catalog are.
+#[derive(Clone)]
+pub(crate) struct Objects {
+    store: Arc<dyn ObjectStore>,
+    /// The folder, if they are files of this machine: `LocalFileSystem` does not sync what it writes.
+    folder: Option<PathBuf>,
 }
 
-/// The folder on this machine that an address means, if it means one.
-pub(crate) fn folder(url: &str) -> Option<std::path::PathBuf> {
-    match url.split_once("://") {
-        None if url.starts_with("memory:") => None,
-        None => Some(url.into()),
-        Some(("file", path)) => Some(path.into()),
-        Some(_) => None,
+impl Objects {
+    /// The object store at `url`: a folder, `file:///…`, `s3://bucket/prefix` (credentials from the
+    /// usual `AWS_…` variables) or `memory://`.
+    pub(crate) fn open(url: &str) -> Result<Self, Error> {
+        let failed = |why: &dyn std::fmt::Display| Error::Address {
+            url: url.to_owned(),
+            why: why.to_string(),
+        };
+        if url.starts_with("memory:") {
+            return Ok(Self::new(Arc::new(InMemory::new())));
+        }
+        if let Some(rest) = url.strip_prefix("s3://") {
+            let prefix = rest.split_once('/').map_or("", |(_, prefix)| prefix);
+            let s3 = AmazonS3Builder::from_env().with_url(url).build();
+            let s3 = s3.map_err(|e| failed(&e))?;
+            let prefix = Path::parse(prefix).map_err(|e| failed(&e))?;
+            return Ok(Self::new(Arc::new(PrefixStore::new(s3, prefix))));
+        }
+        let folder = match url.split_once("://") {
+            None => PathBuf::from(url),
+            Some(("file", path)) => PathBuf::from(path),
+            Some(_) => return Err(failed(&"unknown kind of address")),
+        };
+        fs::create_dir_all(&folder).map_err(|e| failed(&e))?;
+        let local = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(&e))?;
+        Ok(Objects {
+            store: Arc::new(local),
+            folder: Some(folder),
+        })
     }
+
+    /// Any object store.
+    pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Objects {
+            store,
+            folder: None,
+        }
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
+        self.store.clone()
+    }
+
+    /// Writes an object that is not there yet; it is durable when this returns.
+    pub(crate) async fn create(&self, path: &Path, bytes: Vec<u8>) -> Result<(), Error> {
+        let options = PutOptions::from(PutMode::Create);
+        let bytes = Bytes::from(bytes);
+        let payload = PutPayload::from(bytes.clone());
+        match self.store.put_opts(path, payload, options).await {
+            Ok(_) => {}
+            // An earlier try whose answer was lost.
+            Err(object_store::Error::AlreadyExists { .. }) if self.get(path).await? == bytes => {}
+            Err(error) => return Err(object_error("write", path)(error)),
+        }
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let file = folder.join(path.as_ref());
+        let folder = folder.clone();
+        tokio::task::spawn_blocking(move || sync(&folder, &file))
+            .await
+            .map_err(|_| Error::Closed)?
+    }
+
+    pub(crate) async fn get(&self, path: &Path) -> Result<Bytes, Error> {
+        let failed = || object_error("read", path);
+        let answer = self.store.get(path).await.map_err(failed())?;
+        answer.bytes().await.map_err(failed())
+    }
+
+    /// Paths below a prefix.
+    pub(crate) async fn list(&self, prefix: &Path) -> Result<Vec<Path>, Error> {
+        let listing = self.store.list(Some(prefix));
+        listing
+            .map(|object| object.map(|object| object.location))
+            .try_collect()
+            .await
+            .map_err(object_error("list", prefix))
+    }
+
+    /// Deletes an object; it is no error if it has gone already.
+    pub(crate) async fn delete(&self, path: &Path) -> Result<(), Error> {
+        match self.store.delete(path).await {
+            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(object_error("delete", path)(error)),
+        }
+    }
+}
+
+/// Syncs a file and the folders down to it, so that its name lasts, too.
+fn sync(root: &std::path::Path, file: &std::path::Path) -> Result<(), Error> {
+    let sync = |path: &std::path::Path| {
+        File::open(path)
+            .and_then(|file| file.sync_all())
+            .map_err(log_error("sync", path))
+    };
+    sync(file)?;
+    let folders = file.ancestors().skip(1);
+    for folder in folders.take_while(|folder| folder.starts_with(root)) {
+        sync(folder)?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::{
     Error, Table,
     block::Block,
-    identity::{self, Identity},
+    identity::Identity,
     memory::{Derived, Facts, Generation, UnitId},
     promote::Promoted,
     read::Reader,
@@ -14,8 +14,9 @@ use arrow::{
     compute::filter_record_batch,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, OnceLock},
+    time::Instant,
 };
 
 /// Blocks by table.
@@ -31,6 +32,8 @@ pub(crate) struct State {
     /// Counts changes of `blocks`.
     pub(crate) version: u64,
     pub(crate) promoted: Promoted,
+    /// Since when memory holds rows that are not frozen.
+    pub(crate) since: Option<Instant>,
     snapshot: Option<Arc<Snapshot>>,
 }
 
@@ -39,30 +42,32 @@ impl State {
     pub(crate) fn append(
         &mut self,
         table: Table,
-        batch: RecordBatch,
+        batch: &RecordBatch,
         identities: &[Identity],
+        held: &HashSet<Identity>,
     ) -> Result<usize, Error> {
         let frozen = self.frozen.as_ref().and_then(|f| f.facts.get(&table));
         let facts = self.active.facts.entry(table).or_default();
-        let is_new =
-            |id: &Identity| !frozen.is_some_and(|frozen| frozen.holds(id)) && facts.note(*id);
+        let is_new = |id: &Identity| {
+            !held.contains(id) && !frozen.is_some_and(|frozen| frozen.holds(id)) && facts.note(*id)
+        };
         let keep: Vec<bool> = identities.iter().map(is_new).collect();
         let new = keep.iter().filter(|keep| **keep).count();
         if new == 0 {
             return Ok(0);
         }
-        let batch = if new == keep.len() {
-            batch
+        let conformed = if new == keep.len() {
+            self.promoted.conform(table, batch)?
         } else {
-            filter(table, &batch, keep)?
+            let batch = filter(table, batch, keep)?;
+            self.promoted.conform(table, &batch)?
         };
-        let conformed = self.promoted.conform(table, &batch)?;
         self.active
             .facts
             .entry(table)
             .or_default()
             .push(table, conformed)?;
-        self.snapshot = None;
+        self.touched();
         Ok(new)
     }
 
@@ -74,7 +79,7 @@ impl State {
         batch: RecordBatch,
     ) -> Result<(), Error> {
         let batch = self.promoted.conform(table, &batch)?;
-        self.snapshot = None;
+        self.touched();
         let derived = self.active.derived.entry(table).or_default();
         derived.replace(table, unit, batch)
     }
@@ -83,6 +88,7 @@ impl State {
     pub(crate) fn freeze(&mut self) -> Arc<Generation> {
         let frozen = Arc::new(std::mem::take(&mut self.active));
         self.frozen = Some(frozen.clone());
+        self.since = None;
         self.snapshot = None;
         frozen
     }
@@ -100,6 +106,11 @@ impl State {
             self.frozen = None;
         }
         self.snapshot = None;
+    }
+
+    fn touched(&mut self) {
+        self.snapshot = None;
+        self.since.get_or_insert_with(Instant::now);
     }
 
     /// Bytes of rows in memory.
@@ -145,9 +156,4 @@ pub(crate) fn filter(
         table: table.name(),
         source,
     })
-}
-
-/// The identities of a batch, and the batch without rows that repeat nothing but themselves.
-pub(crate) fn identities(table: Table, batch: &RecordBatch) -> Result<Vec<Identity>, Error> {
-    identity::of(table, batch)
 }

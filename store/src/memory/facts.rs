@@ -33,6 +33,10 @@ impl Facts {
         Arc::make_mut(&mut self.identities).insert(identity)
     }
 
+    pub(crate) fn noted(&self) -> &HashSet<Identity> {
+        &self.identities
+    }
+
     /// Adds rows whose identities are noted.
     pub(crate) fn push(&mut self, table: Table, batch: RecordBatch) -> Result<(), Error> {
         self.rows += batch.num_rows();
