@@ -179,7 +179,7 @@ impl Inner {
             removed.extend(gone.await?);
         }
         let paths: HashSet<&str> = removed.iter().map(|block| block.path.as_str()).collect();
-        for (_, blocks) in &mut blocks {
+        for blocks in blocks.values_mut() {
             blocks.retain(|block| !paths.contains(block.path.as_str()));
         }
         for block in written.iter() {

@@ -60,10 +60,10 @@ async fn what_was_appended_is_in_the_files_once_and_found_by_trace() {
 async fn a_unit_is_replaced_in_memory_and_in_files() {
     let dir = tempfile::tempdir().unwrap();
     let store = reopen(small(dir.path())).await;
-    for version in 1..=4 {
-        for n in 0..300 {
+    for version in 1..=4u32 {
+        for n in 0..300u64 {
             // Not every unit changes in every round.
-            if n % u64::from(version) == 0 {
+            if n.is_multiple_of(u64::from(version)) {
                 submit(&store, &format!("unit {n} {version}"))
                     .await
                     .unwrap();
@@ -83,7 +83,12 @@ async fn a_unit_is_replaced_in_memory_and_in_files() {
     }
     store.compact().await.unwrap();
     store.close().await.unwrap();
-    let newest = |n: u64| (1..=4).rev().find(|version| n % version == 0).unwrap() as u32;
+    let newest = |n: u64| {
+        (1..=4u64)
+            .rev()
+            .find(|version| n.is_multiple_of(*version))
+            .unwrap() as u32
+    };
     let expect: Vec<_> = (0..300).map(|n| (n, newest(n))).collect();
     assert_eq!(versions_at_rest(dir.path()), expect);
     assert_eq!(

@@ -32,7 +32,7 @@ impl Failing {
             .random
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |x| Some(next(x)));
         let one_in = self.one_in.load(Ordering::SeqCst);
-        one_in > 0 && (random.unwrap_or(0) >> 33) % one_in == 0
+        one_in > 0 && (random.unwrap_or(0) >> 33).is_multiple_of(one_in)
     }
 
     fn trouble(&self) -> Answer<()> {
