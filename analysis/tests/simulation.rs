@@ -107,7 +107,14 @@ impl Simulator {
                 0 | 1 => (self.pass(cause, &name, &path, &mut track), None),
                 2..=4 => self.task(cause, &name, &path, &mut track),
                 5 => (self.fail(cause, &name, &path, &mut track, caught), None),
-                _ => self.block(cause, &name, &path, &mut track, depth, kind.is_multiple_of(2)),
+                _ => self.block(
+                    cause,
+                    &name,
+                    &path,
+                    &mut track,
+                    depth,
+                    kind.is_multiple_of(2),
+                ),
             };
             caught = caught_here.or(caught);
             match ending {
@@ -418,8 +425,7 @@ impl Simulator {
             .order
             .iter()
             .filter(|event| written.contains(event))
-            .filter(mine)
-            .next_back()?;
+            .rfind(mine)?;
         let last = &self.events[*last];
         (last.event_type == "MapIterationStarted")
             .then(|| last.details["index"].as_u64())
