@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     cloudwatch::Event,
-    lambda::severity_number,
+    lambda::{is_platform_text, severity_number},
     step_functions::{self, Piece},
     timestamp,
 };
@@ -322,11 +322,11 @@ impl Importer<'_> {
             );
         }
         let event = Event {
-            group: text(&["logGroupName", "logGroup", "@log"])
+            group: text(&["logGroupName", "logGroup", "@log", "@log_group"])
                 .map_or_else(|| context.group.clone(), group),
-            stream: text(&["logStreamName", "logStream", "@logStream"])
+            stream: text(&["logStreamName", "logStream", "@logStream", "@log_stream"])
                 .unwrap_or_else(|| context.stream.clone()),
-            event_id: text(&["eventId", "id"]),
+            event_id: text(&["eventId", "id", "@id", "@ptr"]),
             time,
             message,
         };
@@ -367,14 +367,17 @@ impl Context {
                 .to_owned()
         };
         Context {
-            group: text(["logGroup", "logGroupName"]),
+            group: group(text(["logGroup", "logGroupName"])),
             stream: text(["logStream", "logStreamName"]),
         }
     }
 }
 
-/// Insights puts the account in front: `123456789012:/aws/lambda/orders`.
+/// Insights puts the account in front: `123456789012:/aws/lambda/orders`; some tools write the ARN.
 fn group(name: String) -> String {
+    if let Some((_, group)) = name.split_once(":log-group:") {
+        return group.trim_end_matches(":*").to_owned();
+    }
     match name.split_once(':') {
         Some((account, group)) if account.bytes().all(|b| b.is_ascii_digit()) => group.to_owned(),
         _ => name,
@@ -400,6 +403,10 @@ const LOG_EVENT: &[&str] = &[
     "@ingestionTime",
     "@ptr",
     "ptr",
+    "@id",
+    "@owner",
+    "@log_group",
+    "@log_stream",
 ];
 
 fn is_log_event(value: &Value) -> bool {
@@ -407,6 +414,11 @@ fn is_log_event(value: &Value) -> bool {
         return false;
     };
     let has = |key: &str| members.contains_key(key);
+    // Whatever a forwarder put around it, nothing but Lambda prints such a line.
+    let text = members.get("message").and_then(Value::as_str);
+    if text.is_some_and(is_platform_text) {
+        return true;
+    }
     (has("message") || has("@message"))
         && [
             "timestamp",

@@ -25,7 +25,9 @@ impl Prefix<'_> {
 /// Reads what stands in front of a line.
 ///
 /// `aws logs tail`: `<time with offset> <stream> …`, `--format short`: `<time> …`; `sam logs`:
-/// `<stream> <time> …`; `awslogs`: `<group> <stream> <time> …`; the console: `<time>⇥…`.
+/// `<stream> <time> …`; `awslogs`: `<group> <stream> <time> …`; the console: `<time>⇥…`; the Serverless
+/// framework: `<day> <time> (<offset>)⇥…`. Where anything else stands in front of a platform line, what is
+/// legible of it counts.
 pub(super) fn read(line: &str) -> Prefix<'_> {
     let mut prefix = Prefix {
         rest: line.trim_start_matches(['▶', '▼', '►', ' ']),
@@ -57,7 +59,34 @@ pub(super) fn read(line: &str) -> Prefix<'_> {
             break;
         }
     }
-    prefix
+    if prefix.any() || prefix.rest_is_message {
+        prefix
+    } else {
+        behind_anything(line).unwrap_or(prefix)
+    }
+}
+
+/// `14:06:29 START RequestId: …`, `[orders] 2024-05-30T20:15:00Z END RequestId: …`.
+fn behind_anything(line: &str) -> Option<Prefix<'_>> {
+    const LONGEST: usize = 100;
+    let head = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
+    let at = head
+        .iter()
+        .filter_map(|head| line.find(head))
+        .min()
+        .filter(|at| (1..=LONGEST).contains(at))?;
+    let (before, rest) = line.split_at(at);
+    if !before.ends_with([' ', '\t', '|', '>', ':']) || before.contains(['{', '"', '\'']) {
+        return None;
+    }
+    let words = || before.split_whitespace();
+    Some(Prefix {
+        time: words().find_map(|word| parse_iso(word.trim_matches(['[', ']', '|', ',']))),
+        stream: words().find(|word| is_stream(word, false)),
+        group: words().find(|word| word.starts_with("/aws/")),
+        rest,
+        rest_is_message: false,
+    })
 }
 
 fn take_time(prefix: &mut Prefix<'_>, offset: &mut bool) -> bool {
@@ -73,7 +102,9 @@ fn take_time(prefix: &mut Prefix<'_>, offset: &mut bool) -> bool {
             let (clock, rest) = split(rest);
             let both = &line[..line.len() - rest.len()];
             match parse_iso(both.trim_end()) {
-                Some(time) if clock.contains(':') => (time, rest, clock),
+                Some(time) if clock.contains(':') => {
+                    with_offset(time, both.trim_end(), rest, clock)
+                }
                 _ => return false,
             }
         }
@@ -89,6 +120,23 @@ fn take_time(prefix: &mut Prefix<'_>, offset: &mut bool) -> bool {
         prefix.rest = rest;
     }
     true
+}
+
+/// `… 20:15:00.037 (+02:00)⇥…`: the offset stands behind, in brackets.
+fn with_offset<'a>(
+    time: UnixNanos,
+    both: &str,
+    rest: &'a str,
+    clock: &'a str,
+) -> (UnixNanos, &'a str, &'a str) {
+    let (word, behind) = split(rest);
+    let offset = word
+        .strip_prefix('(')
+        .and_then(|word| word.strip_suffix(')'));
+    match offset.and_then(|offset| parse_iso(&format!("{both}{offset}"))) {
+        Some(time) => (time, behind, word),
+        None => (time, rest, clock),
+    }
 }
 
 /// The first word and what follows the one separator behind it.
@@ -163,6 +211,25 @@ mod tests {
             None,
             "",
             "hello 2024-05-30T20:15:00.037Z",
+        );
+        check("2024-05-30 22:15:00.037 (+02:00)\thello", at, "", "hello");
+        check(
+            "14:06:29 START RequestId: x",
+            None,
+            "",
+            "START RequestId: x",
+        );
+        check(
+            "[f] 2024-05-30T20:15:00.037Z | END RequestId: x",
+            at,
+            "",
+            "END RequestId: x",
+        );
+        check(
+            "said {\"a\": END RequestId: x",
+            None,
+            "",
+            "said {\"a\": END RequestId: x",
         );
         check("  indented", None, "", "  indented");
         let own = "2024-05-30T20:15:00.037Z\tdb275f87-a934-471a-8980-b63bf4dc1beb\tINFO\thi";

@@ -255,6 +255,14 @@ fn one_line_in_every_export() {
         STREAM,
         "charge",
     );
+    let datadog = format!(
+        r#"{{"id":"3829","timestamp":1717100100037,"message":"{START}","service":"x","logGroup":"arn:aws:logs:us-east-1:1:log-group:/aws/lambda/charge:*","logStream":"{STREAM}","ddsource":"lambda"}}"#
+    );
+    check("dd.json", &datadog, STREAM, "charge");
+    let elastic = format!(
+        r#"{{"@id":"3829","@timestamp":"2024-05-30T20:15:00.037Z","@message":"{START}","@owner":"1","@log_group":"/aws/lambda/charge","@log_stream":"{STREAM}"}}"#
+    );
+    check("es.json", &elastic, STREAM, "charge");
     check(
         "tail.txt",
         &format!("2024-05-30T20:15:00.037000+00:00 {STREAM} {START}\n\n"),
@@ -364,6 +372,29 @@ fn tracebacks_stay_whole_with_and_without_heads() {
         &lines
             .map(|line| format!("2024-05-30T20:15:00.037000+00:00 {STREAM} {line}\n"))
             .concat(),
+    );
+}
+
+/// What the Serverless framework prints: platform lines bare, others with a local time.
+#[test]
+fn bare_platform_lines_among_timed_ones() {
+    let text = format!(
+        "{START}\n2024-05-30 22:15:00.037 (+02:00)\tdb275f87-a934-471a-8980-b63bf4dc1beb\tINFO\thello\nEND RequestId: db275f87-a934-471a-8980-b63bf4dc1beb\nREPORT RequestId: db275f87-a934-471a-8980-b63bf4dc1beb\tDuration: 1 ms\n"
+    );
+    let got = import_text("f.log", &text);
+    let logs = &got.batch.logs;
+    assert_eq!(logs.len(), 4, "{logs:?}");
+    assert!(
+        logs.iter()
+            .all(|log| (log.time.0 - 1_717_100_100_037_000_000).abs() < 10)
+    );
+    assert!(
+        logs.iter()
+            .all(|log| log.request_id.starts_with("db275f87"))
+    );
+    assert_eq!(
+        (logs[1].body.as_str(), logs[1].severity_number),
+        ("hello", 9)
     );
 }
 

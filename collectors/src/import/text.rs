@@ -194,9 +194,7 @@ impl Pending {
         let event = Event {
             group: text(prefix.group),
             stream: text(prefix.stream),
-            time: prefix
-                .time
-                .filter(|_| style.heads || prefix.rest_is_message),
+            time: prefix.time,
             ..Event::default()
         };
         Pending {

@@ -20,14 +20,18 @@ pub(super) fn read(message: &str) -> Line {
     line
 }
 
-/// `<ISO>⇥<id>⇥<LEVEL>⇥text`, as Node prints `console.log`.
+/// `<ISO>⇥<id>⇥<LEVEL>⇥text`, as Node prints `console.log`; until 2019 without the level.
 fn node(message: &str) -> Option<Line> {
     let mut parts = message.splitn(4, '\t');
     let time = timestamp::parse_iso(parts.next()?)?;
     let id = parts.next()?.trim();
-    let level = parts.next()?.trim();
-    if severity_number(level) == 0 || !(is_request_id(id) || id == "undefined") {
+    if !(is_request_id(id) || id == "undefined") {
         return None;
+    }
+    let level = parts.next()?.trim();
+    if severity_number(level) == 0 {
+        let text = message.splitn(3, '\t').nth(2)?;
+        return Some(decorated(Some(time), id, "", text));
     }
     Some(decorated(Some(time), id, level, parts.next().unwrap_or("")))
 }
@@ -46,7 +50,7 @@ fn python(message: &str) -> Option<Line> {
 
 /// `<id> <LEVEL> text`, as log4j patterns for Lambda print; a time may stand in front.
 fn id_first(message: &str) -> Option<Line> {
-    let (first, rest) = message.split_once(' ')?;
+    let (first, rest) = message.split_once(char::is_whitespace)?;
     let (time, id, rest) = match timestamp::parse_iso(first) {
         Some(time) => {
             let (id, rest) = rest.trim_start().split_once(' ')?;
@@ -54,9 +58,17 @@ fn id_first(message: &str) -> Option<Line> {
         }
         None => (None, first, rest),
     };
-    let (level, text) = rest.trim_start().split_once(char::is_whitespace)?;
-    if !is_request_id(id) || severity_number(level) == 0 {
+    let (level, text) = rest
+        .trim_start()
+        .split_once(char::is_whitespace)
+        .unwrap_or((rest, ""));
+    if !is_request_id(id) {
         return None;
+    }
+    if severity_number(level) == 0 {
+        // A whole id and a tab are no accident.
+        let decorated_by_lambda = id.len() == 36 && message.contains(&format!("{id}\t"));
+        return decorated_by_lambda.then(|| decorated(time, id, "", rest));
     }
     Some(decorated(time, id, level, text.trim_start()))
 }

@@ -173,6 +173,20 @@ fn application_lines() {
         "2024-05-30 20:15:00 WARN disk",
         false,
     );
+    check(
+        &format!("2017-05-30T20:15:00.037Z\t{id}\thello\tyou"),
+        "",
+        "hello\tyou",
+        true,
+    );
+    check(&format!("{id}\tINFO\thello"), "INFO", "hello", true);
+    check(&format!("{id}\thello you"), "", "hello you", true);
+    check(
+        &format!("{id} hello you"),
+        "",
+        &format!("{id} hello you"),
+        false,
+    );
     check("just text", "", "just text", false);
     check(
         &format!(
