@@ -143,7 +143,7 @@ pub(super) fn read(
             continue;
         }
         pending.send(importer)?;
-        pending = Pending::new(&prefix, style, line.number);
+        pending = Pending::new(&prefix, line.number);
         pending.push(prefix.rest, line.cut);
     }
     pending.send(importer)
@@ -189,7 +189,7 @@ struct Pending {
 }
 
 impl Pending {
-    fn new(prefix: &prefix::Prefix<'_>, style: Style, line: u64) -> Pending {
+    fn new(prefix: &prefix::Prefix<'_>, line: u64) -> Pending {
         let text = |part: Option<&str>| part.unwrap_or("").to_owned();
         let event = Event {
             group: text(prefix.group),
