@@ -1,1 +1,32 @@
-//! Inquest: query.
+//! Questions about what the store holds: SQL over a snapshot, and the typed questions of the pages.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`engine`] | runs SQL, read-only, with a budget of memory and time |
+//! | [`view`], [`scan`], [`source`] | a table as SQL sees it: memory and Parquet blocks, pruned, with logical types |
+//! | [`attributes`] | `attributes['http.route']`, whether or not the attribute has a column of its own |
+//! | [`format`] | answers as JSON, NDJSON, CSV, Arrow, Parquet, a text table or a grid |
+//! | [`questions`] | executions, traces, the tree of a trace, logs, schema: what the browser asks |
+//!
+//! DataFusion stays inside this crate; HTTP stays outside.
+
+mod attributes;
+mod cells;
+mod convert;
+pub mod engine;
+pub mod error;
+pub mod format;
+mod guard;
+mod json;
+mod place;
+pub mod questions;
+mod scan;
+mod source;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Answer, Engine, Limits, Options};
+pub use error::{Error, Kind};
+pub use format::Format;

@@ -1,0 +1,23 @@
+//! What the pages ask, each a method of [`Engine`](crate::Engine).
+//!
+//! | Module | Questions |
+//! |---|---|
+//! | [`executions`] | a page of executions, their histogram and facets |
+//! | [`execution`] | one execution and its events |
+//! | [`traces`] | a page of OTLP traces |
+//! | [`trace`] | the tree of a trace, and one span of it |
+//! | [`logs`] | the logs of a trace or of one of its spans |
+//! | [`schema`] | the tables and their columns |
+
+pub mod execution;
+pub mod executions;
+pub mod logs;
+mod parameter;
+pub mod schema;
+pub mod trace;
+pub mod traces;
+mod tree;
+
+pub use executions::ExecutionFilter;
+pub use logs::LogFilter;
+pub use traces::TraceFilter;

@@ -1,0 +1,584 @@
+//! The tree of a trace, and everything about one of its spans.
+
+use super::execution::{child, find_execution, with_statuses};
+use super::tree::{Adoption, Key, Node, assemble};
+use crate::{Engine, Error, cells::Cells, scan::align};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::logical_expr::lit;
+use model::api::SpanDetail;
+use model::trace_file::{
+    FLAG_ABORTED, FLAG_CAUGHT, FLAG_COLD, FLAG_ERROR, FLAG_RETRY, FLAG_RUNNING, RowKind, TraceFile,
+};
+use model::{
+    Attempt, ColdStart, Execution, Invocation, Join, Span, SpanId, SpanSource, State, Status,
+    StatusCode, TraceId, Value,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, LazyLock},
+};
+use store::{Snapshot, Table, rows};
+
+/// Below this a join is a guess.
+const CERTAIN: f64 = 0.9;
+
+/// Everything held about a trace.
+pub(super) struct Held {
+    trace_id: TraceId,
+    execution: Option<Execution>,
+    states: Vec<State>,
+    attempts: Vec<Attempt>,
+    pub invocations: Vec<Invocation>,
+    joins: Vec<Join>,
+    spans: Vec<RecordBatch>,
+}
+
+impl Engine {
+    /// The tree of an execution or of an OTLP trace, with what is joined to it.
+    pub async fn trace(&self, snapshot: &Snapshot, trace_id: TraceId) -> Result<TraceFile, Error> {
+        let held = Held::find(snapshot, trace_id).await?;
+        let file = held.tree()?;
+        if file.rows.is_empty() {
+            return Err(Error::NotFound(format!("no trace '{trace_id}' is held")));
+        }
+        Ok(file)
+    }
+
+    /// Everything about one span.
+    pub async fn span(
+        &self,
+        snapshot: &Snapshot,
+        trace_id: TraceId,
+        span_id: SpanId,
+    ) -> Result<SpanDetail, Error> {
+        let mut spans = Vec::new();
+        for batch in snapshot.find(Table::Spans, &[trace_id]).await? {
+            let batch = only_span(&batch, span_id)?;
+            spans.extend(rows::read_spans(&batch)?);
+        }
+        let Some(span) = spans.into_iter().next() else {
+            return Err(Error::NotFound(format!(
+                "no span '{span_id}' of trace '{trace_id}' is held"
+            )));
+        };
+        let mut detail = received(&span);
+        self.add_workflow(snapshot, &span, &mut detail).await?;
+        detail.joins = self.joins_of(snapshot, span_id).await?;
+        Ok(detail)
+    }
+
+    /// Joins at one of whose ends the span is.
+    async fn joins_of(&self, snapshot: &Snapshot, span_id: SpanId) -> Result<Vec<Join>, Error> {
+        let id = || lit(span_id.to_string());
+        let column = super::parameter::name;
+        let frame = self
+            .table(snapshot, Table::Joins)
+            .await?
+            .filter(
+                column("parent_span_id")
+                    .eq(id())
+                    .or(column("child_span_id").eq(id())),
+            )?
+            .select(vec![column("trace_id")])?
+            .distinct()?;
+        let mut traces = Vec::new();
+        for batch in self.collect(frame).await? {
+            let cells = Cells(&batch);
+            traces.extend(
+                (0..batch.num_rows())
+                    .filter_map(|row| cells.text("trace_id", row)?.parse::<TraceId>().ok()),
+            );
+        }
+        let mut joins = Vec::new();
+        if traces.is_empty() {
+            return Ok(joins);
+        }
+        for batch in snapshot.find(Table::Joins, &traces).await? {
+            joins.extend(rows::read_joins(&batch)?);
+        }
+        joins.retain(|join| join.parent.span_id == span_id || join.child.span_id == span_id);
+        Ok(joins)
+    }
+
+    /// What the tables of executions, states, attempts and invocations know beyond the span.
+    async fn add_workflow(
+        &self,
+        snapshot: &Snapshot,
+        span: &Span,
+        detail: &mut SpanDetail,
+    ) -> Result<(), Error> {
+        let ids = [span.trace_id];
+        match kind(span) {
+            RowKind::Execution => {
+                if let Some(execution) = find_execution(snapshot, span.trace_id).await? {
+                    detail.status = execution.status.as_str().to_owned();
+                    detail.duration_ns = execution.duration_ns;
+                    set_failure(detail, execution.error, execution.cause);
+                    detail.input = execution.input;
+                    detail.output = execution.output;
+                }
+            }
+            RowKind::State => {
+                for batch in snapshot.find(Table::States, &ids).await? {
+                    let batch = only_span(&batch, span.span_id)?;
+                    for state in rows::read_states(&batch)? {
+                        detail.status = state.status.as_str().to_owned();
+                        detail.duration_ns = state.duration_ns;
+                        set_failure(detail, state.error, state.cause);
+                        detail.input = state.input;
+                        detail.output = state.output;
+                    }
+                }
+            }
+            RowKind::Attempt => {
+                for batch in snapshot.find(Table::Attempts, &ids).await? {
+                    let batch = only_span(&batch, span.span_id)?;
+                    for attempt in rows::read_attempts(&batch)? {
+                        describe_attempt(snapshot, detail, attempt).await?;
+                    }
+                }
+            }
+            RowKind::Invocation => {
+                for batch in snapshot.find(Table::Invocations, &ids).await? {
+                    for invocation in rows::read_invocations(&batch)? {
+                        detail.status = invocation.status.as_str().to_owned();
+                        detail.service = invocation.function_name;
+                        set_failure(detail, invocation.error_type, invocation.error_message);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+async fn describe_attempt(
+    snapshot: &Snapshot,
+    detail: &mut SpanDetail,
+    attempt: Attempt,
+) -> Result<(), Error> {
+    detail.status = attempt.status.as_str().to_owned();
+    detail.duration_ns = attempt.duration_ns;
+    detail.service = service_of(&attempt);
+    set_failure(detail, attempt.error, attempt.cause);
+    detail.input = attempt.input;
+    detail.output = attempt.output;
+    if let Some(arn) = attempt.child_execution_arn {
+        let started = vec![child(&detail.span_id, arn)];
+        detail.child_execution = with_statuses(snapshot, started).await?.pop();
+    }
+    Ok(())
+}
+
+fn set_failure(detail: &mut SpanDetail, error: Option<String>, cause: Option<String>) {
+    detail.error = error.or(detail.error.take());
+    detail.cause = cause.or(detail.cause.take());
+}
+
+impl Held {
+    /// Fetches it all, without inputs and outputs.
+    pub async fn find(snapshot: &Snapshot, trace_id: TraceId) -> Result<Self, Error> {
+        let ids = [trace_id];
+        let mut held = Held {
+            trace_id,
+            execution: find_execution(snapshot, trace_id).await?,
+            states: Vec::new(),
+            attempts: Vec::new(),
+            invocations: Vec::new(),
+            joins: Vec::new(),
+            spans: snapshot.find(Table::Spans, &ids).await?,
+        };
+        for batch in snapshot.find(Table::States, &ids).await? {
+            held.states
+                .extend(rows::read_states(&without_payloads(&batch)?)?);
+        }
+        for batch in snapshot.find(Table::Attempts, &ids).await? {
+            held.attempts
+                .extend(rows::read_attempts(&without_payloads(&batch)?)?);
+        }
+        for batch in snapshot.find(Table::Joins, &ids).await? {
+            held.joins.extend(rows::read_joins(&batch)?);
+        }
+        held.joins.retain(|join| join.child.kind != "execution");
+        let joined: BTreeSet<TraceId> = held.joins.iter().map(|join| join.child.trace_id).collect();
+        let joined: Vec<TraceId> = joined.into_iter().filter(|id| *id != trace_id).collect();
+        if !joined.is_empty() {
+            held.spans
+                .extend(snapshot.find(Table::Spans, &joined).await?);
+        }
+        let all: Vec<TraceId> = joined.into_iter().chain(ids).collect();
+        for batch in snapshot.find(Table::Invocations, &all).await? {
+            held.invocations.extend(rows::read_invocations(&batch)?);
+        }
+        Ok(held)
+    }
+
+    /// As one tree; without rows if nothing is held.
+    pub fn tree(&self) -> Result<TraceFile, Error> {
+        let mut nodes = self.nodes()?;
+        nodes.extend(self.attempts.iter().filter_map(backoff));
+        let adoptions: Vec<Adoption> = self.joins.iter().map(adoption).collect();
+        Ok(assemble(self.trace_id, nodes, &adoptions, self.culprit()))
+    }
+
+    fn nodes(&self) -> Result<Vec<Node>, Error> {
+        let workflow = Workflow::new(self);
+        let mut nodes = Vec::new();
+        for batch in &self.spans {
+            let batch = align(batch, &SPAN_COLUMNS)?;
+            let spans = SpanCells::new(&batch);
+            for row in 0..batch.num_rows() {
+                if let Some(mut node) = spans.node(row) {
+                    workflow.describe(&mut node);
+                    nodes.push(node);
+                }
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// The span of the failure that explains the end.
+    fn culprit(&self) -> Option<Key> {
+        let execution = self.execution.as_ref()?;
+        let event = execution.root_event_id?;
+        let attempt = self.attempts.iter().find(|a| a.end_event_id == Some(event));
+        if let Some(attempt) = attempt {
+            return Some((attempt.trace_id, attempt.span_id));
+        }
+        let root_state = execution.root_state.as_deref()?;
+        let failed = |state: &&State| {
+            state.state == root_state
+                && state.status.is_failure()
+                && state.entered_event_id <= event
+        };
+        let entered = |state: &&State| state.state == root_state && state.entered_event_id <= event;
+        let latest = |states: Vec<&State>| {
+            let state = states.into_iter().max_by_key(|s| s.entered_event_id)?;
+            Some((state.trace_id, state.span_id))
+        };
+        latest(self.states.iter().filter(failed).collect())
+            .or_else(|| latest(self.states.iter().filter(entered).collect()))
+    }
+}
+
+fn adoption(join: &Join) -> Adoption {
+    Adoption {
+        child: (join.child.trace_id, join.child.span_id),
+        parent: (join.parent.trace_id, join.parent.span_id),
+        confidence: join.confidence,
+        uncertain: join.confidence < CERTAIN || join.ambiguous(),
+    }
+}
+
+/// The wait before a retry, as a row of its own below the state.
+fn backoff(attempt: &Attempt) -> Option<Node> {
+    let wait = attempt.backoff_ns.filter(|wait| *wait > 0)?;
+    Some(Node {
+        key: (attempt.trace_id, SpanId::default()),
+        parent: attempt.parent_span_id,
+        name: "wait before retry".to_owned(),
+        service: attempt.state.clone(),
+        start: attempt.start_time.0.saturating_sub(wait),
+        end: Some(attempt.start_time.0),
+        kind: RowKind::Backoff,
+        flags: 0,
+    })
+}
+
+/// Function or service that an attempt calls.
+fn service_of(attempt: &Attempt) -> String {
+    attempt
+        .function_name
+        .clone()
+        .unwrap_or_else(|| attempt.resource_type.clone())
+}
+
+/// What the tables know about spans, by span.
+struct Workflow<'a> {
+    execution: Option<&'a Execution>,
+    states: HashMap<SpanId, &'a State>,
+    attempts: HashMap<SpanId, &'a Attempt>,
+    invocations: HashMap<Key, &'a Invocation>,
+}
+
+impl<'a> Workflow<'a> {
+    fn new(held: &'a Held) -> Self {
+        Workflow {
+            execution: held.execution.as_ref(),
+            states: held.states.iter().map(|s| (s.span_id, s)).collect(),
+            attempts: held.attempts.iter().map(|a| (a.span_id, a)).collect(),
+            invocations: held
+                .invocations
+                .iter()
+                .map(|i| ((i.trace_id, i.span_id), i))
+                .collect(),
+        }
+    }
+
+    /// Adds kind, flags and names that the tables know better than the span.
+    fn describe(&self, node: &mut Node) {
+        match node.kind {
+            RowKind::Execution | RowKind::State | RowKind::Attempt => self.describe_step(node),
+            RowKind::Invocation => {
+                if let Some(invocation) = self.invocations.get(&node.key) {
+                    node.service.clone_from(&invocation.function_name);
+                    node.flags |= cold_flag(invocation.cold_start);
+                }
+            }
+            _ => {}
+        }
+        if node.flags & FLAG_RUNNING != 0 {
+            node.end = None;
+        }
+    }
+
+    fn describe_step(&self, node: &mut Node) {
+        if let Some(state) = self.states.get(&node.key.1) {
+            node.flags = status_flags(state.status);
+            if state.caught {
+                node.flags |= FLAG_CAUGHT;
+            }
+        } else if let Some(attempt) = self.attempts.get(&node.key.1) {
+            node.flags = status_flags(attempt.status);
+            if attempt.retry {
+                node.flags |= FLAG_RETRY;
+            }
+            node.service = service_of(attempt);
+        } else if let Some(execution) = self.execution.filter(|e| e.span_id == node.key.1) {
+            use model::ExecutionStatus::{Aborted, Failed, PendingRedrive, Running, TimedOut};
+            node.flags = match execution.status {
+                Failed | TimedOut => FLAG_ERROR,
+                Aborted => FLAG_ABORTED,
+                Running | PendingRedrive => FLAG_RUNNING,
+                model::ExecutionStatus::Succeeded => 0,
+            };
+        }
+    }
+}
+
+fn status_flags(status: Status) -> u8 {
+    match status {
+        Status::Failed | Status::TimedOut => FLAG_ERROR,
+        Status::Aborted => FLAG_ABORTED,
+        Status::Running => FLAG_RUNNING,
+        Status::Succeeded | Status::Unknown => 0,
+    }
+}
+
+fn cold_flag(cold_start: ColdStart) -> u8 {
+    match cold_start.is_cold() {
+        Some(true) => FLAG_COLD,
+        _ => 0,
+    }
+}
+
+/// The columns of a span that its row in the tree needs.
+pub(super) static SPAN_COLUMNS: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let column = |name: &str, data_type| Field::new(name, data_type, true);
+    Arc::new(Schema::new(vec![
+        column("trace_id", DataType::Binary),
+        column("span_id", DataType::Binary),
+        column("parent_span_id", DataType::Binary),
+        column("service_name", DataType::Utf8),
+        column("name", DataType::Utf8),
+        column("start_time", DataType::Int64),
+        column("duration_ns", DataType::Int64),
+        column("status_code", DataType::Utf8),
+        column("source", DataType::Utf8),
+        column("attributes.inquest.kind", DataType::Utf8),
+        column("attributes.inquest.running", DataType::Boolean),
+        column("attributes", DataType::Utf8),
+    ]))
+});
+
+/// The columns of [`SPAN_COLUMNS`], looked up once.
+pub(super) struct SpanCells<'a> {
+    ids: [&'a arrow::array::BinaryArray; 3],
+    texts: [&'a arrow::array::StringArray; 6],
+    times: [&'a arrow::array::Int64Array; 2],
+    running: &'a arrow::array::BooleanArray,
+}
+
+impl<'a> SpanCells<'a> {
+    pub fn new(batch: &'a RecordBatch) -> Self {
+        use arrow::array::AsArray;
+        use arrow::datatypes::Int64Type;
+        let id = |at: usize| batch.column(at).as_binary::<i32>();
+        let text = |at: usize| batch.column(at).as_string::<i32>();
+        let time = |at: usize| batch.column(at).as_primitive::<Int64Type>();
+        SpanCells {
+            ids: [id(0), id(1), id(2)],
+            texts: [text(3), text(4), text(7), text(8), text(9), text(11)],
+            times: [time(5), time(6)],
+            running: batch.column(10).as_boolean(),
+        }
+    }
+
+    /// The span of this row; `None` if its ids have the wrong length.
+    pub fn node(&self, row: usize) -> Option<Node> {
+        use arrow::array::Array;
+        let [trace_id, span_id, parent] = self.ids;
+        let [service, name, status, source, kind, rest] = self.texts;
+        let [start, duration] = self.times;
+        let trace_id = TraceId(trace_id.value(row).try_into().ok()?);
+        let span_id = SpanId(span_id.value(row).try_into().ok()?);
+        let parent = match parent.is_valid(row) {
+            true => SpanId(parent.value(row).try_into().unwrap_or_default()),
+            false => SpanId::default(),
+        };
+        let derived = source.value(row) != SpanSource::Otlp.as_str();
+        let mut marks = Marks::default();
+        if derived {
+            marks.kind = kind.is_valid(row).then(|| kind.value(row).to_owned());
+            marks.running = self.running.is_valid(row) && self.running.value(row);
+            if marks.kind.is_none() && rest.is_valid(row) {
+                marks = serde_json::from_str(rest.value(row)).unwrap_or_default();
+            }
+        }
+        let start = start.value(row);
+        let error = status.value(row) == "error";
+        Some(Node {
+            key: (trace_id, span_id),
+            parent,
+            name: name.value(row).to_owned(),
+            service: service.value(row).to_owned(),
+            start,
+            end: Some(start.saturating_add(duration.value(row))),
+            kind: marks.kind.as_deref().map_or(RowKind::Span, row_kind),
+            flags: if error { FLAG_ERROR } else { 0 }
+                | if marks.running { FLAG_RUNNING } else { 0 },
+        })
+    }
+}
+
+/// Our own marks on derived spans, where they have no column.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Marks {
+    #[serde(rename = "inquest.kind")]
+    kind: Option<String>,
+    #[serde(rename = "inquest.running")]
+    running: bool,
+}
+
+fn row_kind(word: &str) -> RowKind {
+    match word {
+        "execution" => RowKind::Execution,
+        "state" => RowKind::State,
+        "attempt" => RowKind::Attempt,
+        "iteration" => RowKind::Iteration,
+        "branch" => RowKind::Branch,
+        "invocation" => RowKind::Invocation,
+        "init" => RowKind::Init,
+        _ => RowKind::Span,
+    }
+}
+
+fn kind(span: &Span) -> RowKind {
+    match span.attributes.get("inquest.kind") {
+        Some(Value::String(word)) if span.source != SpanSource::Otlp => row_kind(word),
+        _ => RowKind::Span,
+    }
+}
+
+fn kind_word(kind: RowKind) -> &'static str {
+    match kind {
+        RowKind::Execution => "execution",
+        RowKind::State => "state",
+        RowKind::Attempt => "attempt",
+        RowKind::Iteration => "iteration",
+        RowKind::Branch => "branch",
+        RowKind::Invocation => "invocation",
+        RowKind::Init => "init",
+        RowKind::Span => "span",
+        RowKind::Backoff => "backoff",
+    }
+}
+
+/// What the span itself says.
+fn received(span: &Span) -> SpanDetail {
+    let pairs = |attributes: &model::Attributes| {
+        let pair = |(key, value): (&String, &Value)| (key.clone(), json(value));
+        attributes.iter().map(pair).collect()
+    };
+    let running = span.attributes.get("inquest.running") == Some(&Value::Bool(true));
+    let text = |name: &str| match span.attributes.get(name) {
+        Some(Value::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let message = Some(span.status_message.clone()).filter(|text| !text.is_empty());
+    SpanDetail {
+        trace_id: span.trace_id.to_string(),
+        span_id: span.span_id.to_string(),
+        name: span.name.clone(),
+        kind: kind_word(kind(span)).to_owned(),
+        service: span.service_name.clone(),
+        status: match span.status_code {
+            StatusCode::Unset => "unset",
+            StatusCode::Ok => "ok",
+            StatusCode::Error => "error",
+        }
+        .to_owned(),
+        start_time: span.start_time.0.to_string(),
+        duration_ns: (!running).then(|| span.end_time.since(span.start_time)),
+        error: text("error.type").or_else(|| text("exception.type")),
+        cause: message.or_else(|| text("exception.message")),
+        attributes: pairs(&span.attributes),
+        resource: pairs(&span.resource),
+        events: span
+            .events
+            .iter()
+            .map(|event| {
+                let attributes = json(&Value::Map(event.attributes.clone()));
+                (event.time.0.to_string(), event.name.clone(), attributes)
+            })
+            .collect(),
+        links: span
+            .links
+            .iter()
+            .map(|link| {
+                let attributes = json(&Value::Map(link.attributes.clone()));
+                (
+                    link.trace_id.to_string(),
+                    link.span_id.to_string(),
+                    attributes,
+                )
+            })
+            .collect(),
+        ..SpanDetail::default()
+    }
+}
+
+pub(super) fn json(value: &Value) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// The rows of one span.
+fn only_span(batch: &RecordBatch, span_id: SpanId) -> Result<RecordBatch, Error> {
+    use arrow::array::{Array, BinaryArray, BooleanArray};
+    let ids = batch.column_by_name("span_id");
+    let ids = ids.and_then(|ids| ids.as_any().downcast_ref::<BinaryArray>());
+    let Some(ids) = ids else {
+        return Ok(batch.clone());
+    };
+    let wanted: BooleanArray = ids
+        .iter()
+        .map(|id| Some(id == Some(&span_id.0[..])))
+        .collect();
+    arrow::compute::filter_record_batch(batch, &wanted)
+        .map_err(|error| Error::Engine(error.to_string()))
+}
+
+/// The batch with its inputs and outputs emptied, which may be large and which the tree does not show.
+fn without_payloads(batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = columns.map(|(field, array)| match field.name().as_str() {
+        "input" | "output" => arrow::array::new_null_array(field.data_type(), batch.num_rows()),
+        _ => array.clone(),
+    });
+    RecordBatch::try_new(schema.clone(), columns.collect())
+        .map_err(|error| Error::Engine(error.to_string()))
+}
