@@ -263,6 +263,16 @@ fn definitions_find_their_executions() {
     ]);
     assert_eq!(owners, ["arn:aws:states:eu-west-1:1:execution:m:x"]);
     assert_eq!(skips.len(), 1, "the other definition belongs to none");
+    for misfit in [
+        json!({"StartAt": "S3", "States": asl["States"]}),
+        json!({"StartAt": "S2", "States": {"S2": {"Type": "Wait"}, "S3": {"Type": "Pass"}}}),
+    ] {
+        let (owners, skips) = definitions(&[
+            ("d/history.json", history.clone()),
+            ("d/definition.json", misfit),
+        ]);
+        assert_eq!((owners.len(), skips.len()), (0, 1));
+    }
     let machine = json!({"stateMachineArn": "arn:aws:states:eu-west-1:1:stateMachine:m", "name": "m", "definition": asl.to_string()});
     let (owners, skips) = definitions(&[
         ("a/history.json", history),

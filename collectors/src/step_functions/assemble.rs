@@ -79,7 +79,38 @@ struct Known {
     /// Files it was in, and what they are about.
     places: BTreeSet<(PathBuf, PathBuf, String)>,
     state_machine_arn: Option<String>,
-    states: HashSet<String>,
+    /// States entered: (name, type).
+    states: HashSet<(String, String)>,
+    /// The first of them.
+    start: Option<String>,
+}
+
+impl Known {
+    /// Remembers the state that an event entered, if it did.
+    fn entered(&mut self, id: u64, event_type: &str, details: &str) {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            name: Option<String>,
+        }
+        let Some(state_type) = event_type.strip_suffix("StateEntered") else {
+            return;
+        };
+        if let Ok(Named { name: Some(name) }) = serde_json::from_str(details) {
+            if id == 2 {
+                self.start = Some(name.clone());
+            }
+            self.states.insert((name, state_type.to_owned()));
+        }
+    }
+
+    /// True when the definition could be what ran: it begins with the same state and has all that were entered.
+    fn fits(&self, definition: &Definition) -> bool {
+        let begins = match (&self.start, &definition.start) {
+            (Some(entered), Some(start)) => entered == start,
+            _ => true,
+        };
+        begins && !self.states.is_empty() && self.states.is_subset(&definition.states)
+    }
 }
 
 #[derive(Default)]
@@ -136,12 +167,10 @@ impl Assembly {
         let arn = history
             .execution_arn
             .unwrap_or_else(|| made_up_arn(&history.path, history.events.first()));
-        let states = history
-            .events
-            .iter()
-            .filter_map(entered_state)
-            .collect::<Vec<_>>();
-        self.seen(&arn, &history.path).states.extend(states);
+        let known = self.seen(&arn, &history.path);
+        for event in &history.events {
+            known.entered(event.id, &event.event_type, &event.details);
+        }
         let mut redrives = 0_u32;
         for event in history.events {
             if event.event_type == "ExecutionRedriven" {
@@ -156,8 +185,8 @@ impl Assembly {
             self.skip(&path, problem.position, problem.reason);
         }
         for event in logs.events {
-            let state = entered_name(&event.event_type, &event.details);
-            self.seen(&event.execution_arn, &path).states.extend(state);
+            let known = self.seen(&event.execution_arn, &path);
+            known.entered(event.event_id, &event.event_type, &event.details);
             self.batch.events.push(event);
         }
     }
@@ -241,7 +270,7 @@ impl Assembly {
     }
 
     /// The executions that a definition belongs to: the one beside it, else those of the machine it names,
-    /// else those in its folder that entered only states it has.
+    /// else those nearest to it that it fits.
     fn owners(&self, path: &Path, machine: &StateMachine) -> Vec<String> {
         if let Some(arn) = &machine.execution_arn {
             return vec![arn.clone()];
@@ -263,18 +292,11 @@ impl Assembly {
                 return named;
             }
         }
-        let names = machine
-            .body
-            .get("definition")
-            .and_then(Value::as_str)
-            .map(state_names)
-            .unwrap_or_default();
-        let fits = |known: &Known| known.states.is_subset(&names);
+        let text = machine.body.get("definition").and_then(Value::as_str);
+        let definition = text.map(Definition::read).unwrap_or_default();
         let about = (path.to_owned(), folder(path), subject(path));
         let near = |place: &dyn Fn(&(PathBuf, PathBuf, String)) -> bool| {
-            all(&|_, known| {
-                known.places.iter().any(place) && fits(known) && !known.states.is_empty()
-            })
+            all(&|_, known| known.places.iter().any(place) && known.fits(&definition))
         };
         let same_file = near(&|(file, _, _)| *file == about.0);
         if !same_file.is_empty() {
@@ -314,38 +336,48 @@ fn redrive_count(details: &str) -> Option<u32> {
         .map(|redriven| redriven.redrive_count)
 }
 
-fn entered_state(event: &Event) -> Option<String> {
-    entered_name(&event.event_type, &event.details)
+/// What of a definition tells whose it is.
+#[derive(Default)]
+struct Definition {
+    start: Option<String>,
+    /// All states with their types, those inside Map and Parallel included.
+    states: HashSet<(String, String)>,
 }
 
-fn entered_name(event_type: &str, details: &str) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Named {
-        name: Option<String>,
-    }
-    if !event_type.ends_with("StateEntered") {
-        return None;
-    }
-    serde_json::from_str::<Named>(details).ok()?.name
-}
-
-/// Names of all states of a definition, those inside Map and Parallel included.
-fn state_names(definition: &str) -> HashSet<String> {
-    fn walk(value: &Value, names: &mut HashSet<String>) {
-        match value {
-            Value::Object(members) => {
-                if let Some(Value::Object(states)) = members.get("States") {
-                    names.extend(states.keys().cloned());
-                }
-                members.values().for_each(|child| walk(child, names));
-            }
-            Value::Array(items) => items.iter().for_each(|child| walk(child, names)),
-            _ => {}
+impl Definition {
+    fn read(text: &str) -> Self {
+        let mut definition = Definition::default();
+        if let Ok(value) = serde_json::from_str::<Value>(text) {
+            definition.start = value
+                .get("StartAt")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+            collect_states(&value, &mut definition.states);
         }
+        definition
     }
-    let mut names = HashSet::new();
-    if let Ok(value) = serde_json::from_str(definition) {
-        walk(&value, &mut names);
+}
+
+fn collect_states(value: &Value, states: &mut HashSet<(String, String)>) {
+    match value {
+        Value::Object(members) => {
+            for (name, state) in members
+                .get("States")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+            {
+                let state_type = state
+                    .get("Type")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                states.insert((name.clone(), state_type.to_owned()));
+            }
+            members
+                .values()
+                .for_each(|child| collect_states(child, states));
+        }
+        Value::Array(items) => items.iter().for_each(|child| collect_states(child, states)),
+        _ => {}
     }
-    names
 }

@@ -45,13 +45,7 @@ const EXTENSIONS: [&str; 9] = [
 /// `x.history.json`, `describe-x.json` and `x_page_2.json` are about `x`; `history.json` about nothing.
 pub(super) fn subject(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut stem: &str = &name;
-    while let Some((before, extension)) = stem.rsplit_once('.') {
-        if before.is_empty() || !EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) {
-            break;
-        }
-        stem = before;
-    }
+    let stem = stem(&name);
     let mut words: Vec<&str> = stem
         .split(['.', '-', '_', ' '])
         .filter(|word| !word.is_empty())
@@ -69,6 +63,18 @@ pub(super) fn subject(path: &Path) -> String {
     words.join("-")
 }
 
+/// A file's name without extensions.
+fn stem(name: &str) -> &str {
+    let mut stem = name;
+    while let Some((before, extension)) = stem.rsplit_once('.') {
+        if before.is_empty() || !EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) {
+            break;
+        }
+        stem = before;
+    }
+    stem
+}
+
 /// The folder a file lies in.
 pub(super) fn folder(path: &Path) -> PathBuf {
     path.parent().unwrap_or(Path::new("")).to_owned()
@@ -78,8 +84,14 @@ pub(super) fn folder(path: &Path) -> PathBuf {
 /// nothing) and the history's first event, so that importing it again, or a longer version of it, gives the
 /// same execution.
 pub(super) fn made_up_arn(path: &Path, first: Option<&Event>) -> String {
-    let mut name = subject(path);
-    if name.is_empty() {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let file = stem(&file);
+    let file = file
+        .strip_suffix(".history")
+        .or(file.strip_suffix(".events"))
+        .unwrap_or(file);
+    let mut name = file.to_owned();
+    if subject(path).is_empty() {
         let parent = folder(path);
         name = parent
             .file_name()
@@ -155,5 +167,7 @@ mod tests {
             arn.starts_with("arn:aws:states:unknown:000000000000:execution:order-7:order-7-"),
             "{arn}"
         );
+        let arn = made_up_arn(Path::new("runs/36-no-event.history.json.gz"), None);
+        assert!(arn.contains(":execution:36-no-event:36-no-event-"), "{arn}");
     }
 }
