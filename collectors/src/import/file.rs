@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloudwatch::{Event, Origin, Recorder},
-    step_functions,
+    lambda, step_functions,
 };
 use bytes::Bytes;
 use std::{
@@ -277,6 +277,10 @@ impl<'a> Importer<'a> {
                 let text = text.trim_matches(['\u{feff}', '\r', ' ']);
                 if text.is_empty() {
                     return Ok(());
+                }
+                if lambda::is_platform_text(text) {
+                    self.origin.lambda = true;
+                    self.file.is("Lambda log (text)");
                 }
                 if self.origin.lambda {
                     return self.log_event(

@@ -59,6 +59,9 @@ pub(super) fn read(line: &str) -> Prefix<'_> {
             break;
         }
     }
+    if prefix.any() {
+        prefix.rest = prefix.rest.trim_start_matches(' ');
+    }
     if prefix.any() || prefix.rest_is_message {
         prefix
     } else {
@@ -231,6 +234,13 @@ mod tests {
             "",
             "said {\"a\": END RequestId: x",
         );
+        check(
+            "2024-05-30T20:15:00.037Z  START RequestId: x",
+            at,
+            "",
+            "START RequestId: x",
+        );
+        check("    START RequestId: x", None, "", "START RequestId: x");
         check("  indented", None, "", "  indented");
         let own = "2024-05-30T20:15:00.037Z\tdb275f87-a934-471a-8980-b63bf4dc1beb\tINFO\thi";
         check(own, at, "", own);

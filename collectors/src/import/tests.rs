@@ -398,6 +398,43 @@ fn bare_platform_lines_among_timed_ones() {
     );
 }
 
+/// As pages and chats show logs: broken lines, indented, behind the function's answer.
+#[test]
+fn copies_from_pages() {
+    let check = |text: &str, names: &[&str]| {
+        let got = import_text("f.txt", text);
+        let told: Vec<_> = got
+            .batch
+            .logs
+            .iter()
+            .map(|log| log.event_name.as_str())
+            .collect();
+        assert_eq!(told, names, "{text}");
+        got.batch.logs
+    };
+    let end = "END RequestId: db275f87-a934-471a-8980-b63bf4dc1beb";
+    let report = "REPORT RequestId: db275f87-a934-471a-8980-b63bf4dc1beb\nDuration: 13.82 ms\nBilled Duration: 129 ms\nRestore Duration: 204.27 ms";
+    let logs = check(
+        &format!("{START}\n{end}\n{report}\n"),
+        &[word::START, word::END, word::REPORT],
+    );
+    assert_eq!(logs[2].attributes[word::RESTORE_DURATION_MS], 204.27.into());
+    check(
+        &format!("Function logs:\n    {START}\n    hello\n    {end}\n"),
+        &["", word::START, "", word::END],
+    );
+    let logged = "2019-06-07T19:11:20.563Z\tdb275f87-a934-471a-8980-b63bf4dc1beb\tINFO\tEVENT\n{\n  \"key\": \"value\"\n}";
+    let logs = check(
+        &format!("{START}\n{logged}\n{end}\n"),
+        &[word::START, "", word::END],
+    );
+    assert_eq!(logs[1].body.lines().count(), 4);
+    check(
+        &format!("{{\n    \"id\": 65\n}}\n-----\n{START}\n{end}\n"),
+        &[word::START, word::END],
+    );
+}
+
 #[test]
 fn step_functions_events_come_out_of_any_log_export() {
     let message = r#"{"id":"2","type":"FailStateEntered","details":{"name":"F"},"previous_event_id":"0","event_timestamp":"1717100100037","execution_arn":"arn:aws:states:us-east-1:1:express:m:n:u"}"#;

@@ -7,7 +7,7 @@
 use super::{Refused, file::Importer, prefix};
 use crate::{
     cloudwatch::Event,
-    lambda::{is_platform_text, parse_line},
+    lambda::{is_platform_text, is_report_pair, parse_line},
     step_functions,
 };
 use std::io::{self, BufRead};
@@ -165,10 +165,16 @@ fn continues(style: Style, prefix: &prefix::Prefix<'_>, pending: &Pending) -> bo
     let rest = prefix.rest;
     if pending.platform {
         return is_second_line(rest)
+            || (pending.event.message.starts_with("REPORT ") && is_report_pair(rest))
             || rest.starts_with("Runtime.")
             || rest.starts_with("Extension.");
     }
-    rest.starts_with([' ', '\t', '}', ']', ')'])
+    // `INFO⇥{` is followed by the members of what was logged.
+    let opens =
+        rest.starts_with(['{', '[']) && !rest.ends_with(['}', ']']) && !rest.starts_with("[ERROR]");
+    let bracket = opens && rest.trim_end().len() < 3;
+    bracket
+        || rest.starts_with([' ', '\t', '}', ']', ')'])
         || ["Traceback (", "Caused by:", "During handling of"]
             .iter()
             .any(|head| rest.starts_with(head))

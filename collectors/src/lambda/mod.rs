@@ -85,6 +85,11 @@ pub fn is_platform_text(message: &str) -> bool {
     platform::HEADS.iter().any(|head| message.starts_with(head))
 }
 
+/// True for a line that begins with one of REPORT's keys: copies from pages break it into lines.
+pub fn is_report_pair(message: &str) -> bool {
+    pairs::starts_with_key(message)
+}
+
 /// True for an id as Lambda makes them (a UUID), or the hexadecimal digits that are left of one.
 pub fn is_request_id(text: &str) -> bool {
     let hex = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());

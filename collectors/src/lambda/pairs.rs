@@ -45,6 +45,11 @@ pub(super) fn read(text: &str) -> Vec<(&'static str, &str)> {
         .collect()
 }
 
+/// True when the text begins with a key.
+pub(super) fn starts_with_key(text: &str) -> bool {
+    key_at(text).is_some_and(|key| key != "RequestId")
+}
+
 fn key_at(text: &str) -> Option<&'static str> {
     KEYS.iter().copied().find(|key| {
         text.strip_prefix(key)
