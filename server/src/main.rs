@@ -1,2 +1,80 @@
-//! Inquest: server.
-fn main() {}
+//! `inquest`: parse the command line, put the configuration together, do one thing, drain.
+
+mod api;
+mod ask;
+mod assembler;
+mod assets;
+mod cli;
+mod client;
+mod clock;
+mod commands;
+mod config;
+mod core;
+mod importer;
+mod live;
+mod telemetry;
+
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, Settings};
+use config::Config;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("inquest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(
+            shell,
+            &mut Cli::command(),
+            "inquest",
+            &mut std::io::stdout(),
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let settings = match &cli.command {
+        Command::Serve(settings) | Command::Config(settings) => settings.clone(),
+        Command::Demo(demo) => demo.settings.clone(),
+        _ => Settings::default(),
+    };
+    let loaded = Config::load(&cli.global, &settings)?;
+    if matches!(cli.command, Command::Config(_)) {
+        print!("{}", loaded.describe()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let serves = matches!(cli.command, Command::Serve(_) | Command::Demo(_));
+    let data_was_named = loaded.is_set("data");
+    let config = loaded.config;
+    // A command that ends at once says what it did itself.
+    let quiet = !serves && cli.global.log.is_none();
+    let filter = if quiet { "warn" } else { config.log.as_str() };
+    let endpoint = config.self_telemetry.as_deref().filter(|_| serves);
+    let telemetry = runtime.block_on(async { telemetry::start(filter, endpoint) })?;
+    let outcome = runtime.block_on(dispatch(cli.command, config, data_was_named));
+    telemetry.shutdown();
+    outcome
+}
+
+async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Result<ExitCode> {
+    match command {
+        Command::Serve(_) => commands::serve(config).await,
+        Command::Import(import) => commands::import(&config, import).await,
+        Command::Sql(sql) => commands::sql(config, sql).await,
+        Command::Show(show) => commands::show(&config, show).await,
+        Command::Demo(demo) => commands::demo(config, demo, data_was_named).await,
+        Command::Config(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+    }
+}

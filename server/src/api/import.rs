@@ -1,0 +1,115 @@
+//! Imports: a file as it lies, or a chunk of an import that another process reads.
+
+use super::{
+    App,
+    problem::{Answer, Failure},
+};
+use crate::{
+    assembler::Counts,
+    importer::{self, ChunkKind},
+};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::BytesRejection},
+    http::StatusCode,
+};
+use bytes::Bytes;
+use collectors::import::{self, FileReport, Refused, Taken};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use tokio::runtime::Handle;
+
+/// What the body is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct About {
+    /// Name of the file: a hint for what lacks a name of its own.
+    name: Option<String>,
+    /// A chunk of this kind instead of a file.
+    kind: Option<ChunkKind>,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize)]
+pub struct Imported {
+    /// What was not held before. Imports at the same time are counted together.
+    new: Counts,
+    /// What was taken, new or not.
+    taken: Taken,
+    /// How much was skipped.
+    skipped: u64,
+    /// What was made of each file.
+    files: Vec<FileReport>,
+}
+
+/// `POST /api/import?name=`
+pub async fn import(
+    State(app): State<App>,
+    Query(about): Query<About>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer<Json<Imported>> {
+    let body = body.map_err(|error| {
+        Failure::new(
+            error.status(),
+            format!(
+                "{}: send smaller files, or raise --max-import-mb",
+                error.body_text()
+            ),
+        )
+    })?;
+    let before = app.assembler.counts();
+    let report = match about.kind {
+        Some(kind) => {
+            take_chunk(&app, kind, body).await?;
+            import::Report::default()
+        }
+        None => take_file(&app, about.name, body).await?,
+    };
+    if about.kind.is_none() && report.taken().is_empty() {
+        return Err(Failure::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            nothing_taken(&report),
+        ));
+    }
+    Ok(Json(Imported {
+        new: app.assembler.counts().since(before),
+        taken: report.taken(),
+        skipped: report.skipped(),
+        files: report.files,
+    }))
+}
+
+async fn take_chunk(app: &App, kind: ChunkKind, body: Bytes) -> Result<(), Failure> {
+    let chunk =
+        importer::chunk(kind, body).map_err(|error| Failure::bad_request(format!("{error:#}")))?;
+    importer::take(&app.door, chunk)
+        .await
+        .map_err(|refused| match refused {
+            Refused::Skip(reason) => Failure::bad_request(reason),
+            Refused::Stop(reason) => Failure::new(StatusCode::SERVICE_UNAVAILABLE, reason),
+        })
+}
+
+async fn take_file(
+    app: &App,
+    name: Option<String>,
+    body: Bytes,
+) -> Result<import::Report, Failure> {
+    let name = PathBuf::from(name.filter(|it| !it.is_empty()).unwrap_or("upload".into()));
+    let door = app.door.clone();
+    let runtime = Handle::current();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut sink = |chunk| runtime.block_on(importer::take(&door, chunk));
+        import::import_bytes(&name, &body, &mut sink)
+    });
+    reading
+        .await
+        .map_err(Failure::internal)?
+        .map_err(|error| Failure::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))
+}
+
+fn nothing_taken(report: &import::Report) -> String {
+    let skips = report.files.iter().flat_map(|file| &file.skipped);
+    let reasons: Vec<&str> = skips.take(3).map(|skip| skip.reason.as_str()).collect();
+    format!("nothing could be taken: {}", reasons.join("; "))
+}

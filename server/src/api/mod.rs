@@ -1,0 +1,117 @@
+//! The HTTP API and the pages, on one address. The whole API on one page: see [`router`], and
+//! `model::api` for the shapes.
+
+mod executions;
+mod guard;
+mod health;
+mod import;
+mod live;
+mod problem;
+mod sql;
+mod traces;
+
+use crate::{assembler::Assembler, assets::Assets, config::Config, live::Live};
+use axum::{
+    Router,
+    body::Body,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Method, Response, StatusCode},
+    middleware::{self, Next},
+    routing::{get, post},
+};
+use ingest::Door;
+use query::Engine;
+use std::{sync::Arc, time::Duration};
+use store::Store;
+use tokio_util::sync::CancellationToken;
+use tower_http::{CompressionLevel, compression::CompressionLayer};
+use tracing::Instrument;
+
+/// Longest time in which a request must be read and its answer begun.
+const REQUEST_TIME: Duration = Duration::from_secs(600);
+/// Largest request that is not an import, bytes.
+const REQUEST_BYTES: usize = 2 << 20;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct App {
+    /// What is held.
+    pub store: Store,
+    /// Answers questions.
+    pub engine: Engine,
+    /// Takes imports.
+    pub door: Door,
+    /// Counts what was new.
+    pub assembler: Assembler,
+    /// Says what changed.
+    pub live: Live,
+    /// The pages.
+    pub assets: Arc<Assets>,
+    /// Cancelled when the server ends: open streams end, too.
+    pub ending: CancellationToken,
+}
+
+/// Everything that is answered on the address of the pages.
+pub fn router(app: App, config: &Config) -> Router {
+    let import_bytes = usize::try_from(config.max_import_mb << 20).unwrap_or(usize::MAX);
+    let imports = Router::new()
+        .route("/api/import", post(import::import))
+        .layer(DefaultBodyLimit::max(import_bytes));
+    Router::new()
+        .route("/api/v1/executions", get(executions::page))
+        .route("/api/v1/executions/histogram", get(executions::histogram))
+        .route("/api/v1/executions/facets", get(executions::facets))
+        .route("/api/v1/executions/{id}", get(executions::detail))
+        .route("/api/v1/executions/{id}/events", get(executions::events))
+        .route("/api/v1/traces", get(traces::page))
+        .route("/api/v1/traces/{id}/spans.bin", get(traces::tree))
+        .route("/api/v1/traces/{id}/spans/{span}", get(traces::span))
+        .route("/api/v1/traces/{id}/logs", get(traces::logs))
+        .route("/api/v1/schema", get(sql::schema))
+        .route("/api/v1/live", get(live::live))
+        .route("/api/sql", post(sql::sql))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES))
+        .merge(imports)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(pages)
+        .with_state(app)
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn_with_state(
+            guard::Guard::new(config.ui_listen, &config.allowed_hosts),
+            guard::guard,
+        ))
+}
+
+async fn pages(State(app): State<App>, request: Request) -> Response<Body> {
+    let path = request.uri().path();
+    if path == "/api" || path.starts_with("/api/") {
+        let text = format!("there is no {path} in the API");
+        return problem::respond(StatusCode::NOT_FOUND, text);
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return problem::respond(StatusCode::METHOD_NOT_ALLOWED, "pages are only read");
+    }
+    app.assets.answer(path, request.headers()).await
+}
+
+/// A span of our own per request, and an end to requests that take for ever.
+async fn observe(request: Request, next: Next) -> Response<Body> {
+    let span = tracing::info_span!(
+        "request",
+        otel.name = format!("{} {}", request.method(), request.uri().path()),
+        otel.kind = "server",
+        http.response.status_code = tracing::field::Empty,
+    );
+    let answer =
+        tokio::time::timeout(REQUEST_TIME, next.run(request).instrument(span.clone())).await;
+    let answer = answer.unwrap_or_else(|_| {
+        problem::respond(
+            StatusCode::GATEWAY_TIMEOUT,
+            "the request took too long and was ended",
+        )
+    });
+    span.record("http.response.status_code", answer.status().as_u16());
+    answer
+}

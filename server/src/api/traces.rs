@@ -1,0 +1,89 @@
+//! Traces: the page, the tree as a column file, one span, its logs.
+
+use super::{
+    App,
+    problem::{Answer, Failure},
+};
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Query, State},
+    http::{HeaderMap, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use model::{
+    TraceId,
+    api::{LogPage, SpanDetail, TracePage},
+};
+use query::questions::{LogFilter, TraceFilter};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// `GET /api/v1/traces`
+pub async fn page(
+    State(app): State<App>,
+    Query(filter): Query<TraceFilter>,
+) -> Answer<Json<TracePage>> {
+    let snapshot = app.store.snapshot();
+    Ok(Json(app.engine.traces(&snapshot, &filter).await?))
+}
+
+/// `GET /api/v1/traces/{trace id}/spans.bin`
+pub async fn tree(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    request: HeaderMap,
+) -> Answer<Response<Body>> {
+    let snapshot = app.store.snapshot();
+    let bytes = app.engine.trace(&snapshot, trace_id(&id)?).await?.encode();
+    let mut hash = DefaultHasher::new();
+    bytes.hash(&mut hash);
+    let tag = format!("\"{:016x}\"", hash.finish());
+    let headers = [
+        (header::ETAG, tag.clone()),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+    ];
+    let known = request
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|it| it.as_bytes() == tag.as_bytes());
+    Ok(match known {
+        true => (StatusCode::NOT_MODIFIED, headers).into_response(),
+        false => (headers, bytes).into_response(),
+    })
+}
+
+/// `GET /api/v1/traces/{trace id}/spans/{span id}`
+pub async fn span(
+    State(app): State<App>,
+    Path((id, span)): Path<(String, String)>,
+) -> Answer<Json<SpanDetail>> {
+    let snapshot = app.store.snapshot();
+    let span = span
+        .parse()
+        .map_err(|error| Failure::bad_request(format!("{error}")))?;
+    Ok(Json(
+        app.engine.span(&snapshot, trace_id(&id)?, span).await?,
+    ))
+}
+
+/// `GET /api/v1/traces/{trace id}/logs`
+pub async fn logs(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Query(filter): Query<LogFilter>,
+) -> Answer<Json<LogPage>> {
+    let snapshot = app.store.snapshot();
+    Ok(Json(
+        app.engine.logs(&snapshot, trace_id(&id)?, &filter).await?,
+    ))
+}
+
+/// A trace id, or the ARN of an execution, whose trace is meant.
+fn trace_id(id: &str) -> Result<TraceId, Failure> {
+    match id.starts_with("arn:") {
+        true => Ok(TraceId::of_execution(id)),
+        false => id
+            .parse()
+            .map_err(|error| Failure::bad_request(format!("{error}"))),
+    }
+}

@@ -1,0 +1,236 @@
+//! What is held already, found by SQL or by trace, as plain data.
+
+use anyhow::{Context, Result};
+use arrow::{
+    array::{Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch},
+    compute::cast,
+    datatypes::{DataType, Field, Schema},
+};
+use model::{
+    Attempt, Document, Execution, HistoryEvent, Invocation, Join, LogRecord, Span, TraceId,
+    UnixNanos,
+};
+use query::{Engine, Options};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
+use store::{Snapshot, Store, Table, rows, tables};
+
+/// Values of one `IN (…)`: beyond it a question is asked in parts.
+const VALUES_PER_QUESTION: usize = 1_000;
+
+/// Reads what is held.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) store: Store,
+    engine: Engine,
+}
+
+macro_rules! of_traces {
+    ($name:ident, $table:expr, $read:path, $row:ty) => {
+        /// Every row of these traces.
+        pub(super) async fn $name(&self, traces: &[TraceId]) -> Result<Vec<$row>> {
+            let batches = self.store.snapshot().find($table, traces).await?;
+            let mut all = Vec::new();
+            for batch in &batches {
+                all.extend($read(batch)?);
+            }
+            Ok(all)
+        }
+    };
+}
+
+impl Held {
+    pub(super) fn new(store: Store, engine: Engine) -> Self {
+        Held { store, engine }
+    }
+
+    of_traces!(
+        executions,
+        Table::Executions,
+        rows::read_executions,
+        Execution
+    );
+    of_traces!(attempts, Table::Attempts, rows::read_attempts, Attempt);
+    of_traces!(events, Table::Events, rows::read_events, HistoryEvent);
+    of_traces!(documents, Table::Documents, rows::read_documents, Document);
+    of_traces!(joins, Table::Joins, rows::read_joins, Join);
+
+    /// Invocations that meet a condition: a text column has one of the values, in a window of start
+    /// times.
+    pub(super) async fn invocations_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+        window: Option<RangeInclusive<UnixNanos>>,
+    ) -> Result<Vec<Invocation>> {
+        self.rows_where(
+            Table::Invocations,
+            column,
+            values,
+            window,
+            rows::read_invocations,
+        )
+        .await
+    }
+
+    /// Attempts that meet a condition.
+    pub(super) async fn attempts_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+        window: Option<RangeInclusive<UnixNanos>>,
+    ) -> Result<Vec<Attempt>> {
+        self.rows_where(Table::Attempts, column, values, window, rows::read_attempts)
+            .await
+    }
+
+    /// Log lines that meet a condition.
+    pub(super) async fn logs_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+        window: Option<RangeInclusive<UnixNanos>>,
+    ) -> Result<Vec<LogRecord>> {
+        self.rows_where(Table::Logs, column, values, window, rows::read_logs)
+            .await
+    }
+
+    /// Spans that meet a condition.
+    pub(super) async fn spans_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+        window: Option<RangeInclusive<UnixNanos>>,
+    ) -> Result<Vec<Span>> {
+        self.rows_where(Table::Spans, column, values, window, rows::read_spans)
+            .await
+    }
+
+    /// True when spans have this attribute in a column of its own.
+    pub(super) fn has_span_attribute(&self, name: &str) -> bool {
+        let schema = self.store.snapshot().schema(Table::Spans);
+        schema
+            .index_of(&format!("{}{name}", tables::ATTRIBUTE_PREFIX))
+            .is_ok()
+    }
+
+    async fn rows_where<T>(
+        &self,
+        table: Table,
+        column: &str,
+        values: &BTreeSet<String>,
+        window: Option<RangeInclusive<UnixNanos>>,
+        read: impl Fn(&RecordBatch) -> Result<Vec<T>, store::Error>,
+    ) -> Result<Vec<T>> {
+        let snapshot = self.store.snapshot();
+        let values: Vec<&String> = values.iter().collect();
+        let mut found = Vec::new();
+        for part in values.chunks(VALUES_PER_QUESTION) {
+            let question = question(table, column, part, window.as_ref());
+            for batch in self.ask(&snapshot, &question).await? {
+                found.extend(read(&physical(table, &batch)?)?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn ask(&self, snapshot: &Snapshot, question: &str) -> Result<Vec<RecordBatch>> {
+        let answer = self
+            .engine
+            .sql(snapshot, question, &Options::default())
+            .await;
+        let batches = match answer {
+            Ok(answer) => answer.collect().await,
+            Err(error) => Err(error),
+        };
+        batches.with_context(|| format!("cannot look up what is held ({:.200})", question))
+    }
+}
+
+fn question(
+    table: Table,
+    column: &str,
+    values: &[&String],
+    window: Option<&RangeInclusive<UnixNanos>>,
+) -> String {
+    let list: Vec<String> = values
+        .iter()
+        .map(|value| format!("'{}'", value.replace('\'', "''")))
+        .collect();
+    let mut text = format!(
+        "SELECT * FROM {} WHERE {column} IN ({})",
+        table.name(),
+        list.join(", ")
+    );
+    if let (Some(window), Some(time)) = (window, table.time()) {
+        let (from, to) = (window.start().0, window.end().0);
+        text += &format!(
+            " AND {time} >= to_timestamp_nanos({from}) AND {time} <= to_timestamp_nanos({to})"
+        );
+    }
+    text
+}
+
+/// Rows as SQL shows them, back to how they lie: ids in binary, times as integers.
+fn physical(table: Table, batch: &RecordBatch) -> Result<RecordBatch> {
+    let base = table.schema();
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let stored = base.field_with_name(field.name()).ok();
+        let column = match stored.and_then(|it| it.metadata().get(tables::LOGICAL)) {
+            Some(kind) if kind == tables::HEX => binary(column)?,
+            Some(kind) if kind == tables::TIMESTAMP => cast(column, &DataType::Int64)?,
+            _ => match column.data_type() {
+                DataType::Utf8View | DataType::LargeUtf8 => cast(column, &DataType::Utf8)?,
+                DataType::Dictionary(_, value) => cast(column, value)?,
+                _ => column.clone(),
+            },
+        };
+        fields.push(Field::new(field.name(), column.data_type().clone(), true));
+        columns.push(column);
+    }
+    Ok(RecordBatch::try_new(
+        Arc::new(Schema::new(fields)),
+        columns,
+    )?)
+}
+
+fn binary(hex: &ArrayRef) -> Result<ArrayRef> {
+    let text = cast(hex, &DataType::Utf8)?;
+    let text = text.as_string::<i32>();
+    let mut ids = BinaryBuilder::new();
+    for row in 0..text.len() {
+        match text.is_valid(row) {
+            true => ids.append_value(decode(text.value(row)).context("an id is not hex")?),
+            false => ids.append_null(),
+        }
+    }
+    Ok(Arc::new(ids.finish()))
+}
+
+fn decode(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.as_bytes();
+    let nibble = |digit: u8| (digit as char).to_digit(16);
+    (digits.len() % 2 == 0).then_some(())?;
+    digits
+        .chunks_exact(2)
+        .map(|pair| Some((nibble(pair[0])? << 4 | nibble(pair[1])?) as u8))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_quote_what_they_are_given() {
+        let value = "o'clock".to_owned();
+        let window = UnixNanos(1)..=UnixNanos(2);
+        let text = question(Table::Logs, "log_stream", &[&value], Some(&window));
+        assert_eq!(
+            text,
+            "SELECT * FROM logs WHERE log_stream IN ('o''clock') \
+             AND time >= to_timestamp_nanos(1) AND time <= to_timestamp_nanos(2)"
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! `inquest serve`: bind, open, answer, drain.
+
+use crate::{
+    api::{self, App},
+    assets::Assets,
+    config::Config,
+    core::Core,
+};
+use anyhow::{Context, Result, bail};
+use std::{io::ErrorKind, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// How long requests that are being answered may take when the server ends.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// The three addresses, bound.
+pub struct Bound {
+    grpc: TcpListener,
+    http: TcpListener,
+    ui: TcpListener,
+}
+
+impl Bound {
+    /// Binds them, before anything else is touched.
+    ///
+    /// # Errors
+    /// When an address is taken or not ours; it says which, and what to do.
+    pub async fn bind(config: &Config) -> Result<Self> {
+        Ok(Bound {
+            grpc: listen("grpc_listen", config.grpc_listen).await?,
+            http: listen("http_listen", config.http_listen).await?,
+            ui: listen("ui_listen", config.ui_listen).await?,
+        })
+    }
+
+    /// Where the pages are, as a URL.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn pages(&self) -> Result<String> {
+        Ok(url(self.ui.local_addr()?))
+    }
+}
+
+fn url(address: SocketAddr) -> String {
+    let mut reachable = address;
+    if address.ip().is_unspecified() {
+        reachable.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    format!("http://{reachable}")
+}
+
+async fn listen(key: &str, address: SocketAddr) -> Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            let flag = key.replace('_', "-");
+            bail!(
+                "{address} is in use by another program (perhaps another inquest, or an OpenTelemetry \
+                 collector): stop it, or say --{flag} {}:PORT",
+                address.ip()
+            )
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot listen on {address} ({key})")),
+    }
+}
+
+/// Serves until it is told to end.
+///
+/// # Errors
+/// When an address or the folder cannot be had, or the end is not clean.
+pub async fn serve(config: Config) -> Result<ExitCode> {
+    let bound = Bound::bind(&config).await?;
+    let core = Core::open(&config).await?;
+    let running = Running::start(&config, core, bound).await?;
+    running.announce(&config);
+    running.until_told().await
+}
+
+/// A running server.
+pub struct Running {
+    core: Core,
+    pages: String,
+    addresses: [String; 2],
+    ending: CancellationToken,
+    servers: JoinSet<Result<()>>,
+}
+
+impl Running {
+    /// Starts the three servers.
+    ///
+    /// # Errors
+    /// When the lock file cannot name this server.
+    pub async fn start(config: &Config, core: Core, bound: Bound) -> Result<Self> {
+        let pages = bound.pages()?;
+        let addresses = [
+            bound.grpc.local_addr()?.to_string(),
+            url(bound.http.local_addr()?),
+        ];
+        core.store.announce(&pages)?;
+        let ending = CancellationToken::new();
+        let mut servers = JoinSet::new();
+        let (door, end) = (core.door.clone(), ending.clone());
+        servers.spawn(async move {
+            ingest::serve_grpc(bound.grpc, door, end.cancelled_owned())
+                .await
+                .context("OTLP over gRPC")
+        });
+        let (door, end) = (core.door.clone(), ending.clone());
+        let origins = ingest::Origins::default();
+        servers.spawn(async move {
+            ingest::serve_http(bound.http, door, origins, end.cancelled_owned())
+                .await
+                .context("OTLP over HTTP")
+        });
+        let app = App {
+            store: core.store.clone(),
+            engine: core.engine.clone(),
+            door: core.door.clone(),
+            assembler: core.assembler.clone(),
+            live: core.live.clone(),
+            assets: Arc::new(match &config.ui_dir {
+                Some(folder) => Assets::Folder(folder.clone()),
+                None => Assets::Embedded,
+            }),
+            ending: ending.clone(),
+        };
+        let router = api::router(app, config);
+        let end = ending.clone();
+        servers.spawn(async move {
+            axum::serve(bound.ui, router)
+                .with_graceful_shutdown(end.cancelled_owned())
+                .await
+                .context("pages and API")
+        });
+        Ok(Running {
+            core,
+            pages,
+            addresses,
+            ending,
+            servers,
+        })
+    }
+
+    /// The core, to import into while it runs.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Where the pages are.
+    pub fn pages(&self) -> &str {
+        &self.pages
+    }
+
+    /// Says where everything is, on stdout: scripts wait for the line that begins with `ready`.
+    pub fn announce(&self, config: &Config) {
+        let [grpc, http] = &self.addresses;
+        println!("ready  pages and API {}", self.pages);
+        println!("       OTLP/gRPC {grpc}, OTLP/HTTP {http}");
+        println!("       data {}", config.data.display());
+    }
+
+    /// Waits for ctrl-c or SIGTERM, answers what is being asked, and writes everything to blocks.
+    ///
+    /// # Errors
+    /// When a server failed, or the blocks cannot be written.
+    pub async fn until_told(mut self) -> Result<ExitCode> {
+        let failed = tokio::select! {
+            () = told_to_end() => None,
+            ended = self.servers.join_next() => ended,
+        };
+        tracing::info!("ending: answering what is being asked, then writing what is in memory");
+        self.ending.cancel();
+        let drained = tokio::time::timeout(DRAIN, async {
+            while self.servers.join_next().await.is_some() {}
+        });
+        if drained.await.is_err() {
+            tracing::warn!("some requests were not answered in {} s", DRAIN.as_secs());
+        }
+        self.servers.shutdown().await;
+        self.core.close().await?;
+        if let Some(ended) = failed {
+            ended.context("a server ended badly")??;
+            bail!("a server ended by itself");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn told_to_end() {
+    let ctrl_c = tokio::signal::ctrl_c();
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be waited for");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        _ = ctrl_c => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,321 @@
+//! The configuration that holds: flags over environment over file over defaults.
+//!
+//! Every key has one name in three spellings: `ui_listen` in the file, `INQUEST_UI_LISTEN` in the
+//! environment, `--ui-listen` as a flag.
+
+use crate::cli::{Global, Settings};
+use anyhow::{Context, Result, bail};
+use figment::{
+    Figment, Source,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the write-ahead log and, unless `blocks` says otherwise, of the blocks.
+    pub data: PathBuf,
+    /// Where blocks lie, if not in `data`.
+    pub blocks: Option<String>,
+    /// OTLP over gRPC.
+    pub grpc_listen: SocketAddr,
+    /// OTLP over HTTP.
+    pub http_listen: SocketAddr,
+    /// Pages and API.
+    pub ui_listen: SocketAddr,
+    /// Whether addresses beyond this machine are allowed.
+    pub allow_remote: bool,
+    /// Names in `Host` that are answered besides those of the loopback.
+    pub allowed_hosts: Vec<String>,
+    /// Memory for rows that are not yet in blocks, MB.
+    pub memory_mb: u64,
+    /// Memory of all queries together, MB.
+    pub query_memory_mb: u64,
+    /// Time limit of a query, seconds.
+    pub query_timeout_s: u64,
+    /// Largest OTLP request, unpacked, MB.
+    pub max_request_mb: u64,
+    /// Largest import request, MB.
+    pub max_import_mb: u64,
+    /// OTLP endpoint for our own traces.
+    pub self_telemetry: Option<String>,
+    /// Log filter.
+    pub log: String,
+    /// Folder to serve pages from.
+    pub ui_dir: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Config {
+            data: xdg("XDG_DATA_HOME", ".local/share").unwrap_or_else(|| "inquest-data".into()),
+            blocks: None,
+            grpc_listen: loopback(4317),
+            http_listen: loopback(4318),
+            ui_listen: loopback(4319),
+            allow_remote: false,
+            allowed_hosts: Vec::new(),
+            memory_mb: 512,
+            query_memory_mb: 512,
+            query_timeout_s: 60,
+            max_request_mb: 64,
+            max_import_mb: 256,
+            self_telemetry: None,
+            log: "info".into(),
+            ui_dir: None,
+        }
+    }
+}
+
+/// The keys, in the order in which `inquest config` prints them.
+const KEYS: [&str; 15] = [
+    "data",
+    "blocks",
+    "grpc_listen",
+    "http_listen",
+    "ui_listen",
+    "allow_remote",
+    "allowed_hosts",
+    "memory_mb",
+    "query_memory_mb",
+    "query_timeout_s",
+    "max_request_mb",
+    "max_import_mb",
+    "self_telemetry",
+    "log",
+    "ui_dir",
+];
+
+/// A configuration and where its values came from.
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    figment: Figment,
+}
+
+impl Config {
+    /// Puts the layers together and checks the result.
+    ///
+    /// # Errors
+    /// A file that cannot be read or parsed, an unknown key in it, a value of the wrong kind; each
+    /// names the layer it came from.
+    pub fn load(global: &Global, settings: &Settings) -> Result<Loaded> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(path) = config_file(global)? {
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        let figment = figment
+            .merge(Env::prefixed("INQUEST_").only(&KEYS))
+            .merge(Serialized::defaults(settings))
+            .merge(Serialized::defaults(GlobalLayer::of(global)));
+        let config: Config = figment
+            .extract()
+            .context("the configuration does not hold together")?;
+        config.check()?;
+        Ok(Loaded { config, figment })
+    }
+
+    fn check(&self) -> Result<()> {
+        for (key, address) in self.listeners() {
+            if !address.ip().is_loopback() && !self.allow_remote {
+                bail!(
+                    "{key} {address} can be reached from other machines, and there is no login. \
+                     Listen on 127.0.0.1, or say --allow-remote if the network or a proxy in front \
+                     keeps strangers out"
+                );
+            }
+        }
+        for (key, value) in [
+            ("memory_mb", self.memory_mb),
+            ("query_memory_mb", self.query_memory_mb),
+            ("query_timeout_s", self.query_timeout_s),
+            ("max_request_mb", self.max_request_mb),
+            ("max_import_mb", self.max_import_mb),
+        ] {
+            if value == 0 || value > 1 << 30 {
+                bail!("{key} is {value}: give a number from 1 to {}", 1u64 << 30);
+            }
+        }
+        Ok(())
+    }
+
+    /// The addresses with their keys.
+    pub fn listeners(&self) -> [(&'static str, SocketAddr); 3] {
+        [
+            ("grpc_listen", self.grpc_listen),
+            ("http_listen", self.http_listen),
+            ("ui_listen", self.ui_listen),
+        ]
+    }
+
+    /// Time limit of a query.
+    pub fn query_timeout(&self) -> Duration {
+        Duration::from_secs(self.query_timeout_s)
+    }
+}
+
+impl Loaded {
+    /// The configuration as a TOML file with the origin of each value beside it.
+    ///
+    /// # Errors
+    /// When a value cannot be written as TOML.
+    pub fn describe(&self) -> Result<String> {
+        let values = toml::Table::try_from(&self.config)?;
+        let mut text = String::from(
+            "# What holds, and where it came from. Flags win over the environment, the\n\
+             # environment over the file, the file over the defaults.\n",
+        );
+        for key in KEYS {
+            let line = match values.get(key) {
+                Some(value) => format!("{key} = {}", without_secret(value)),
+                None => format!("# {key} is not set"),
+            };
+            text += &format!("{line:<46} # {}\n", self.origin(key));
+        }
+        Ok(text)
+    }
+
+    /// True when somebody said a value for this key.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.origin(key) != "default"
+    }
+
+    fn origin(&self, key: &str) -> String {
+        let Some(metadata) = self.figment.find_metadata(key) else {
+            return "default".into();
+        };
+        match &metadata.source {
+            Some(Source::File(path)) => format!("file {}", path.display()),
+            _ if metadata.name.contains("environment") => {
+                format!("environment INQUEST_{}", key.to_uppercase())
+            }
+            _ if metadata.name.contains("Settings") || metadata.name.contains("GlobalLayer") => {
+                format!("flag --{}", key.trim_end_matches('s').replace('_', "-"))
+            }
+            _ => "default".into(),
+        }
+    }
+}
+
+/// The global flags that are settings, too.
+#[derive(Serialize)]
+struct GlobalLayer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'a str>,
+}
+
+impl<'a> GlobalLayer<'a> {
+    fn of(global: &'a Global) -> Self {
+        GlobalLayer {
+            data: global.data.as_deref(),
+            log: global.log.as_deref(),
+        }
+    }
+}
+
+/// The file that was named, or the one in the usual place if there is one.
+fn config_file(global: &Global) -> Result<Option<PathBuf>> {
+    let named = global
+        .config
+        .clone()
+        .or_else(|| std::env::var_os("INQUEST_CONFIG").map(PathBuf::from));
+    if let Some(path) = named {
+        std::fs::metadata(&path)
+            .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+        return Ok(Some(path));
+    }
+    let usual = xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("config.toml"));
+    Ok(usual.filter(|path| path.exists()))
+}
+
+fn xdg(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let base = match set(variable) {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(set("HOME")?).join(below_home),
+    };
+    base.is_absolute().then(|| base.join("inquest"))
+}
+
+/// A URL may carry a user and password: they are not printed.
+fn without_secret(value: &toml::Value) -> String {
+    let text = value.to_string();
+    match (text.find("://"), text.find('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            format!("{}***{}", &text[..scheme + 3], &text[at..])
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, settings: Settings) -> Result<Loaded> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, file).expect("written");
+        let global = Global {
+            config: Some(path),
+            ..Global::default()
+        };
+        Config::load(&global, &settings)
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let settings = Settings {
+            memory_mb: Some(7),
+            ..Settings::default()
+        };
+        let loaded = load("memory_mb = 5\nquery_memory_mb = 6\n", settings).expect("loads");
+        assert_eq!(loaded.config.memory_mb, 7);
+        assert_eq!(loaded.config.query_memory_mb, 6);
+        assert_eq!(loaded.config.query_timeout_s, 60);
+        let text = loaded.describe().expect("prints");
+        let origin = |key: &str| {
+            let line = text.lines().find(|line| line.starts_with(key));
+            line.expect("a line").rsplit("# ").next().map(str::to_owned)
+        };
+        assert_eq!(origin("memory_mb").as_deref(), Some("flag --memory-mb"));
+        assert!(
+            origin("query_memory_mb")
+                .expect("an origin")
+                .starts_with("file ")
+        );
+        assert_eq!(origin("query_timeout_s").as_deref(), Some("default"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let check = |file: &str, expect: &str| {
+            let error = load(file, Settings::default()).err().expect("an error");
+            let text = format!("{error:#}");
+            assert!(text.contains(expect), "{text}");
+        };
+        check("memory = 5", "memory");
+        check("ui_listen = \"nowhere\"", "ui_listen");
+        check("ui_listen = \"0.0.0.0:4319\"", "--allow-remote");
+        check("memory_mb = 0", "memory_mb is 0");
+    }
+
+    #[test]
+    fn secrets_in_urls_are_not_printed() {
+        let check = |url: &str, expect: &str| {
+            assert_eq!(without_secret(&toml::Value::from(url)), expect);
+        };
+        check("https://me:word@host/x", "\"https://***@host/x\"");
+        check("s3://bucket/a", "\"s3://bucket/a\"");
+    }
+}
