@@ -1,0 +1,9 @@
+//! The binary as a whole: what it acknowledges it keeps, once, whatever the order and however it ends.
+//!
+//! `cargo xtask test` sets `INQUEST_BIN`; otherwise the binary beside the tests is taken.
+
+mod binary;
+mod crash;
+mod import;
+mod order;
+mod together;
