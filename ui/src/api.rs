@@ -243,8 +243,8 @@ where
 /// What arrives by itself; in the context of every page.
 #[derive(Clone, Copy)]
 pub struct Live {
-    /// The stream is open.
-    pub connected: RwSignal<bool>,
+    /// The stream is open; `None` until the first try ends.
+    pub connected: RwSignal<Option<bool>>,
     /// The last update.
     pub update: RwSignal<Option<Arc<LiveUpdate>>>,
 }
@@ -253,14 +253,14 @@ impl Live {
     /// Opens the stream; the browser opens it again when it breaks.
     pub fn open() -> Self {
         let live = Live {
-            connected: RwSignal::new(false),
+            connected: RwSignal::new(None),
             update: RwSignal::new(None),
         };
         let Ok(source) = web_sys::EventSource::new("/api/v1/live") else {
             return live;
         };
-        let opened = Closure::<dyn Fn()>::new(move || live.connected.set(true));
-        let broken = Closure::<dyn Fn()>::new(move || live.connected.set(false));
+        let opened = Closure::<dyn Fn()>::new(move || live.connected.set(Some(true)));
+        let broken = Closure::<dyn Fn()>::new(move || live.connected.set(Some(false)));
         let message =
             Closure::<dyn Fn(web_sys::MessageEvent)>::new(move |event: web_sys::MessageEvent| {
                 let text = event.data().as_string().unwrap_or_default();

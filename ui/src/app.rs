@@ -51,7 +51,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
         "SQL",
         &[
             ("Ctrl+Enter", "Run"),
-            ("Esc", "Leave the editor with Tab afterwards"),
+            ("Ctrl+Space", "Complete"),
         ],
     ),
 ];
@@ -158,12 +158,16 @@ fn Frame() -> impl IntoView {
             </nav>
             <span
                 class="live"
-                class:on=move || live.connected.get()
+                class:on=move || live.connected.get() == Some(true)
                 role="status"
                 title=move || held().unwrap_or_default()
             >
                 <span class="pulse" aria-hidden="true"></span>
-                {move || if live.connected.get() { "Live" } else { "Offline" }}
+                {move || match live.connected.get() {
+                    None => "…",
+                    Some(true) => "Live",
+                    Some(false) => "Offline",
+                }}
             </span>
             <button
                 class="plain zone"

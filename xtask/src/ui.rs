@@ -162,6 +162,9 @@ fn compile(root: &Path) -> Result<PathBuf> {
         .join("web");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.current_dir(root).env("CARGO_TARGET_DIR", &target);
+    // Views of one type instead of a type per view: smaller, and compiled sooner.
+    cargo.env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.env("RUSTFLAGS", "--cfg erase_components");
     cargo.args([
         "rustc",
         "--locked",

@@ -50,9 +50,13 @@ pub fn FilterBar(
     errors: Signal<Choices>,
 ) -> impl IntoView {
     let with = move |edit: &dyn Fn(&mut Filters)| {
-        let mut next = filters.get_untracked();
+        // Typing may rest only after the page is gone.
+        let Some(now) = filters.try_get_untracked() else {
+            return;
+        };
+        let mut next = now.clone();
         edit(&mut next);
-        if next != filters.get_untracked() {
+        if next != now {
             change.run(next);
         }
     };

@@ -25,11 +25,8 @@ pub fn SpanPanel(
     let detail = remote_json::<SpanDetail>(move || {
         let row = waterfall.selected.get().filter(|_| waterfall.open.get())?;
         waterfall.tree.with_value(|tree| {
-            let trace = tree.trace_id(row);
-            Some(format!(
-                "/api/v1/traces/{trace}/spans/{}",
-                tree.span_id(row)
-            ))
+            let (trace, span) = (tree.trace_id(row), tree.span_id(row)?);
+            Some(format!("/api/v1/traces/{trace}/spans/{span}"))
         })
     });
     let head = move || {
@@ -48,9 +45,13 @@ pub fn SpanPanel(
     };
     let logs_of = move || {
         let row = waterfall.selected.get()?;
-        Some(waterfall.tree.with_value(|tree| tree.span_id(row)))
+        waterfall.tree.with_value(|tree| tree.span_id(row))
     };
     let body = move || match detail.state.get() {
+        _ if logs_of().is_none() => view! {
+            <p>"The engine waited before it tried again, as the Retry of the state asks for."</p>
+        }
+        .into_any(),
         Load::Waiting => view! { <Waiting what="details" /> }.into_any(),
         Load::Failed(failure) => {
             view! { <Problem failure=failure retry=move || detail.reload() /> }.into_any()
@@ -71,10 +72,16 @@ pub fn SpanPanel(
                 </button>
             </header>
             <div class="panel-body" tabindex="0">
-                {body} <h3>"Logs"</h3>
+                {body}
                 {move || {
                     let trace_id = trace_id.clone();
-                    logs_of().map(|span_id| view! { <SpanLogs trace_id=trace_id span_id=span_id /> })
+                    logs_of()
+                        .map(|span_id| {
+                            view! {
+                                <h3>"Logs"</h3>
+                                <SpanLogs trace_id=trace_id span_id=span_id />
+                            }
+                        })
                 }}
             </div>
         </aside>

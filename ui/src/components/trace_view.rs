@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The view of one trace.
@@ -100,8 +101,15 @@ fn keep_url(waterfall: Waterfall) {
     let navigate = use_navigate();
     let path = use_location().pathname;
     let query = use_query_map();
+    // A page that is left must not write its state to the address of the next.
+    let here = Arc::new(AtomicBool::new(true));
+    on_cleanup({
+        let here = Arc::clone(&here);
+        move || here.store(false, Ordering::Relaxed)
+    });
     let mut write = debounce(Duration::from_millis(300), move |search: String| {
-        if search == query.with_untracked(|query| query.to_query_string()) {
+        if !here.load(Ordering::Relaxed)
+            || search == query.with_untracked(|query| query.to_query_string()) {
             return;
         }
         let options = NavigateOptions {
@@ -111,19 +119,18 @@ fn keep_url(waterfall: Waterfall) {
         };
         navigate(&format!("{}{search}", path.get_untracked()), options);
     });
-    let home = path.get_untracked();
     Effect::new(move |before: Option<()>| {
         let window = waterfall.window.get();
         let selected = waterfall.selected.get();
         let find = waterfall.search.get();
-        if before.is_none() || path.get_untracked() != home {
+        if before.is_none() {
             return;
         }
         let (t0, t1) = match window.is_all(waterfall.total()) {
             true => (String::new(), String::new()),
             false => (format!("{:.0}", window.from), format!("{:.0}", window.to)),
         };
-        let sel = selected.map(|row| waterfall.tree.with_value(|tree| tree.span_id(row)));
+        let sel = selected.and_then(|row| waterfall.tree.with_value(|tree| tree.span_id(row)));
         let tab = query
             .with_untracked(|query| query.get("tab"))
             .unwrap_or_default();

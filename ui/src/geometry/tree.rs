@@ -86,16 +86,19 @@ impl Tree {
         self.header.traces.get(index).map_or("", String::as_str)
     }
 
-    /// Span id of a row, hex.
-    pub fn span_id(&self, at: usize) -> String {
-        let bytes = self.rows[at].span_id;
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    /// Span id of a row, hex; a wait between two tries is no span.
+    pub fn span_id(&self, at: usize) -> Option<String> {
+        match u64::from_be_bytes(self.rows[at].span_id) {
+            0 => None,
+            id => Some(format!("{id:016x}")),
+        }
     }
 
     /// The row of a span id in hex.
     pub fn find_span(&self, id: &str) -> Option<usize> {
-        let number = u64::from_str_radix(id, 16).ok()?.to_be_bytes();
-        self.rows.iter().position(|row| row.span_id == number)
+        let number = u64::from_str_radix(id, 16).ok().filter(|id| *id != 0)?;
+        let bytes = number.to_be_bytes();
+        self.rows.iter().position(|row| row.span_id == bytes)
     }
 
     /// Microseconds; what still runs goes on to the end of the trace.
@@ -467,7 +470,10 @@ pub(crate) mod tests {
         assert_eq!(tree.search("N3"), [3]);
         assert_eq!(tree.search("0000000000000006"), [6]);
         assert_eq!(tree.search("  "), [0u32; 0]);
-        assert_eq!(tree.find_span(&tree.span_id(4)), Some(4));
+        let id = tree.span_id(4).unwrap();
+        assert_eq!(tree.find_span(&id), Some(4));
+        assert_eq!(tree.span_id(0), None);
+        assert_eq!(tree.find_span("0000000000000000"), None);
         assert_eq!(tree.find_span("not hex"), None);
         let folding = Folding {
             collapsed: vec![false; 7],

@@ -64,7 +64,7 @@ pub fn WaterfallView(waterfall: Waterfall) -> impl IntoView {
     };
     let active = move || {
         let selected = waterfall.selected.get();
-        selected.map(|row| format!("row-{row}")).unwrap_or_default()
+        selected.map(|row| format!("row-{row}"))
     };
     view! {
         <div
@@ -81,16 +81,21 @@ pub fn WaterfallView(waterfall: Waterfall) -> impl IntoView {
             </div>
             <div
                 class="rows"
-                role="treegrid"
-                tabindex="0"
-                aria-label="Waterfall"
-                aria-rowcount=move || count.get().to_string()
-                aria-activedescendant=active
                 on:pointerdown=pressed
                 on:pointermove=moved
                 on:pointerup=move |_| drag.set_value(None)
             >
-                <Rows count=count row_height=row_height wanted=waterfall.wanted row=slot />
+                <Rows
+                    count=count
+                    row_height=row_height
+                    wanted=waterfall.wanted
+                    row=slot
+                    attr:role="treegrid"
+                    attr:tabindex="0"
+                    attr:aria-label="Waterfall"
+                    attr:aria-rowcount=move || count.get().to_string()
+                    attr:aria-activedescendant=active
+                />
             </div>
         </div>
     }
