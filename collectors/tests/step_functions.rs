@@ -120,6 +120,22 @@ fn descriptions_beside_histories_name_them() {
 }
 
 #[test]
+fn a_second_copy_of_a_named_history_is_of_the_same_execution() {
+    let x = ("d/x.describe.json", describe("m:x", 101.0));
+    let copy = ("elsewhere/copy.json", page(1..=3, 100.0));
+    check(
+        &[("d/x.history.json", page(1..=3, 100.0)), x.clone(), copy],
+        &[("m:x", &[1, 2, 3, 1, 2, 3])],
+    );
+    let (batch, _) = import(&[
+        ("d/x.history.json", page(1..=3, 100.0)),
+        x,
+        ("e/y.json", page(1..=2, 100.0)),
+    ]);
+    assert_eq!(events(&batch).len(), 2, "a beginning alone is no proof");
+}
+
+#[test]
 fn a_description_that_started_at_another_time_names_nothing() {
     let (batch, skips) = import(&[
         ("d/x.history.json", page(1..=2, 100.0)),

@@ -9,7 +9,7 @@ use super::{
 use model::{Batch, Document, DocumentKind, Engine, EventSource, HistoryEvent, UnixNanos};
 use serde_json::{Map, Value};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -145,6 +145,7 @@ impl Assembly {
                 history.execution_arn = pairing.find(history);
             }
         }
+        name_twins(&mut histories);
         for history in histories {
             self.history(history);
         }
@@ -307,6 +308,37 @@ impl Assembly {
             return same_subject;
         }
         near(&|(_, place, _)| *place == about.1)
+    }
+}
+
+/// A history that nothing names, but that is the same to the last event and nanosecond as one that is
+/// named, is of the same execution: a second copy of it.
+fn name_twins(histories: &mut [Joined]) {
+    let key = |history: &Joined| {
+        (
+            history.events.first().and_then(|event| event.time),
+            history.events.len(),
+        )
+    };
+    let mut named: HashMap<_, Vec<usize>> = HashMap::new();
+    for (n, history) in histories.iter().enumerate() {
+        if history.execution_arn.is_some() {
+            named.entry(key(history)).or_default().push(n);
+        }
+    }
+    for n in 0..histories.len() {
+        if histories[n].execution_arn.is_some() || histories[n].events.len() < 2 {
+            continue;
+        }
+        let alike = named
+            .get(&key(&histories[n]))
+            .into_iter()
+            .flatten()
+            .take(100);
+        let twin = alike
+            .copied()
+            .find(|twin| histories[*twin].events == histories[n].events);
+        histories[n].execution_arn = twin.and_then(|twin| histories[twin].execution_arn.clone());
     }
 }
 
