@@ -87,17 +87,16 @@ pub(super) fn failing(nest: &Nest, end: Option<End>, described: &Described) -> F
             visit,
         };
     }
-    let visit = end
-        .step
-        .and_then(|at| nest.cause[at])
+    let cause = end.step.and_then(|at| nest.cause[at]);
+    let visit = cause
         .and_then(|from| walk_back(nest, from))
-        .or_else(|| last_open(nest))
-        .or_else(|| {
-            nest.steps
-                .iter()
-                .rposition(|step| step.kind.is_failure())
-                .and_then(|at| nest.about[at])
-        });
+        .or_else(|| last_open(nest));
+    // Where the events in between were not logged, the last failure that was is the best guess.
+    let visit = visit.or_else(|| {
+        let last = nest.steps.iter().rposition(|step| step.kind.is_failure());
+        last.filter(|_| cause.is_none())
+            .and_then(|at| nest.about[at])
+    });
     Failing {
         state: visit
             .map(|n| nest.visits[n].name.clone())

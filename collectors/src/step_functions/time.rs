@@ -60,15 +60,37 @@ fn from_text(text: &str) -> Option<UnixNanos> {
     if let Ok(number) = text.parse::<f64>() {
         return from_float(number);
     }
-    let timestamp = text
-        .parse::<Timestamp>()
-        .ok()
+    // .NET and PowerShell write `/Date(1614353049766)/`.
+    if let Some(millis) = text.trim_matches('/').strip_prefix("Date(") {
+        let digits = millis.trim_end_matches(')').split(['+', '-']).next()?;
+        return from_whole(digits.parse().ok()?);
+    }
+    let timestamp = from_iso(text)
+        .or_else(|| from_iso(&joined(text)?))
         .or_else(|| {
-            let local: civil::DateTime = text.parse().ok()?;
-            Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp())
-        })
-        .or_else(|| jiff::fmt::rfc2822::parse(text).ok().map(|z| z.timestamp()))?;
+            jiff::fmt::rfc2822::parse(text)
+                .ok()
+                .map(|zoned| zoned.timestamp())
+        })?;
     i64::try_from(timestamp.as_nanosecond()).ok().map(UnixNanos)
+}
+
+fn from_iso(text: &str) -> Option<Timestamp> {
+    text.parse::<Timestamp>().ok().or_else(|| {
+        let local: civil::DateTime = text.parse().ok()?;
+        Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    })
+}
+
+/// Ruby's and Go's `2021-02-26 15:24:09.766 +0000 UTC` as ISO 8601.
+fn joined(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    let (date, time) = (words.next()?, words.next()?);
+    let offset = words
+        .next()
+        .filter(|word| *word != "UTC" && *word != "GMT")
+        .unwrap_or("Z");
+    Some(format!("{date}T{time}{offset}"))
 }
 
 /// The API's own form: epoch seconds as a number.
@@ -103,6 +125,12 @@ mod tests {
             json!("Fri, 26 Feb 2021 15:24:09 +0000"),
             Some(1_614_353_049_000_000_000),
         );
+        check(json!("/Date(1614353049766)/"), at);
+        check(json!("/Date(1614353049766+0000)/"), at);
+        check(json!("2021-02-26 15:24:09.766 UTC"), at);
+        check(json!("2021-02-26 15:24:09.766 +0000 UTC"), at);
+        check(json!("2021-02-26 10:24:09.766 -0500"), at);
+        check(json!("two words"), None);
         check(json!("timestamp"), None);
         check(json!(""), None);
         check(json!(null), None);

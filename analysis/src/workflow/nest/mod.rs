@@ -271,9 +271,14 @@ fn as_visit(node: Node) -> Option<usize> {
 /// state 'X' (entered at the event id #N). …`. A text that merely quotes such a sentence (a child
 /// execution's cause inside JSON) names no state of this execution.
 pub(super) fn named_in_cause(cause: &str) -> Option<(&str, Option<u64>)> {
-    // "while executing", and "while scheduling" for what failed before it began.
-    let (before, rest) = cause.split_once("ing the state '")?;
-    let says_so = before.ends_with("execut") || before.contains("rror occurred while");
+    // "while executing", "while scheduling" for what failed before it began, "failed to transition out of".
+    let (before, rest) = cause
+        .split_once("ing the state '")
+        .or_else(|| cause.split_once(" transition out of the state '"))?;
+    let says_so = ["execut", "Failed to"]
+        .iter()
+        .any(|end| before.ends_with(end));
+    let says_so = says_so || before.contains("rror occurred while");
     if !says_so || before.len() > 80 || before.contains(['{', '"', '\'']) {
         return None;
     }
@@ -315,6 +320,10 @@ mod tests {
         check(
             "An error occurred while scheduling the state 'W' (entered at the event id #4). x",
             Some(("W", Some(4))),
+        );
+        check(
+            "Failed to transition out of the state 'W'. The state does not point to a next state.",
+            Some(("W", None)),
         );
         check("boom", None);
         check("Nobody minds entering the state 'W' today", None);
