@@ -17,8 +17,9 @@ const JUDGED: i64 = 24 * HOUR;
 /// How far lines are read, so that judgement at the edge of what is judged sees what was before.
 const READ: i64 = 48 * HOUR;
 
-/// A log group and stream.
-type Stream = (String, String);
+/// Name of a log stream. It is random, and most exports do not tell the group: the same stream from two of
+/// them must meet.
+type Stream = String;
 
 /// The streams that lines belong to, each with the times of its lines.
 pub(super) fn streams(logs: &[LogRecord]) -> BTreeMap<Stream, RangeInclusive<UnixNanos>> {
@@ -39,7 +40,7 @@ fn is_lambda(line: &LogRecord) -> bool {
 }
 
 fn stream_of(line: &LogRecord) -> Stream {
-    (line.log_group.clone(), line.log_stream.clone())
+    line.log_stream.clone()
 }
 
 fn widened(times: &RangeInclusive<UnixNanos>, by: i64) -> RangeInclusive<UnixNanos> {
@@ -62,7 +63,7 @@ impl Assembler {
         let Some(window) = hull(streams.values()) else {
             return Ok(());
         };
-        let names: BTreeSet<String> = streams.keys().map(|(_, stream)| stream.clone()).collect();
+        let names: BTreeSet<String> = streams.keys().cloned().collect();
         let lines = self
             .held
             .logs_where("log_stream", &names, Some(widened(&window, READ)))
@@ -72,7 +73,7 @@ impl Assembler {
             .held
             .invocations_where("log_stream", &names, Some(widened(&window, JUDGED)))
             .await?;
-        let mut held = group_by(held, |it| (it.log_group.clone(), it.log_stream.clone()));
+        let mut held = group_by(held, |it| it.log_stream.clone());
         for (stream, times) in streams {
             let lines = lines.remove(&stream).unwrap_or_default();
             let held = held.remove(&stream).unwrap_or_default();
