@@ -1,7 +1,9 @@
 //! The only place that talks to the server.
 
+use crate::geometry::tree::Tree;
 use leptos::prelude::*;
 use model::api::{LiveUpdate, Problem};
+use model::trace_file::TraceFile;
 use send_wrapper::SendWrapper;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -67,7 +69,7 @@ impl Default for Abort {
 }
 
 /// Bytes of an answer.
-pub async fn fetch(url: &str, body: Option<String>, abort: &Abort) -> Result<Vec<u8>, Failure> {
+async fn fetch(url: &str, body: Option<String>, abort: &Abort) -> Result<Vec<u8>, Failure> {
     let options = web_sys::RequestInit::new();
     options.set_signal(abort.signal().as_ref());
     if let Some(body) = body {
@@ -103,13 +105,40 @@ fn refusal(status: u16, bytes: &[u8]) -> Failure {
     }
 }
 
-/// A JSON answer.
-pub async fn fetch_json<T: DeserializeOwned>(
-    url: &str,
+/// Fetches in the background. Once for all kinds of answers, because each kind of future would be
+/// compiled anew.
+fn ask(
+    url: String,
     body: Option<String>,
-    abort: &Abort,
-) -> Result<T, Failure> {
-    read(&fetch(url, body, abort).await?)
+    abort: Abort,
+    done: Box<dyn FnOnce(Result<Vec<u8>, Failure>)>,
+) {
+    spawn_local(async move {
+        let answer = fetch(&url, body, &abort).await;
+        if !abort.aborted() {
+            done(answer);
+        }
+    });
+}
+
+/// Asks for a JSON answer; `done` is not called when the request was stopped.
+pub fn ask_json<T: DeserializeOwned + 'static>(
+    url: String,
+    body: Option<String>,
+    abort: Abort,
+    done: impl FnOnce(Result<T, Failure>) + 'static,
+) {
+    let done = move |answer: Result<Vec<u8>, Failure>| done(answer.and_then(|bytes| read(&bytes)));
+    ask(url, body, abort, Box::new(done));
+}
+
+/// Asks for bytes.
+pub fn ask_bytes(
+    url: String,
+    body: Option<String>,
+    done: impl FnOnce(Result<Vec<u8>, Failure>) + 'static,
+) {
+    ask(url, body, Abort::new(), Box::new(done));
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
@@ -122,10 +151,9 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 }
 
 /// A trace's rows.
-pub async fn fetch_tree(url: &str, abort: &Abort) -> Result<crate::geometry::tree::Tree, Failure> {
-    let bytes = fetch(url, None, abort).await?;
-    model::trace_file::TraceFile::decode(&bytes)
-        .map(crate::geometry::tree::Tree::new)
+fn read_tree(bytes: &[u8]) -> Result<Tree, Failure> {
+    TraceFile::decode(bytes)
+        .map(Tree::new)
         .map_err(|error| Failure::new(200, format!("The trace cannot be read: {error}.")))
 }
 
@@ -187,57 +215,70 @@ impl<T: Send + Sync + 'static> Remote<T> {
 
 /// Fetches an address whenever it changes and reads the answer. The older answer stays while the
 /// address only gets asked again. `None` is nothing to ask.
-pub fn remote<T, F, R>(address: impl Fn() -> Option<String> + 'static, read: R) -> Remote<T>
-where
-    T: Send + Sync + 'static,
-    F: Future<Output = Result<T, Failure>> + 'static,
-    R: Fn(String, Abort) -> F + 'static,
-{
+fn remote<T: Send + Sync + 'static>(
+    address: Box<dyn Fn() -> Option<String>>,
+    read: fn(&[u8]) -> Result<T, Failure>,
+) -> Remote<T> {
     let remote = Remote {
         state: RwSignal::new(Load::Waiting),
         again: RwSignal::new(0),
     };
-    let current = Memo::new({
-        let address = SendWrapper::new(address);
-        move |_| address()
-    });
+    let take = move |answer: Result<Vec<u8>, Failure>| {
+        let value = answer.and_then(|bytes| read(&bytes));
+        let _ = remote.state.try_set(match value {
+            Ok(value) => Load::Ready(Arc::new(value)),
+            Err(failure) => Load::Failed(failure),
+        });
+    };
+    let wait = move || remote.state.set(Load::Waiting);
+    follow(address, remote.again, Box::new(wait), Arc::new(take));
+    remote
+}
+
+/// The part of [`remote`] that is the same for all kinds of answers.
+fn follow(
+    address: Box<dyn Fn() -> Option<String>>,
+    again: RwSignal<u32>,
+    wait: Box<dyn Fn()>,
+    take: Arc<dyn Fn(Result<Vec<u8>, Failure>)>,
+) {
+    let address = SendWrapper::new(address);
+    let current = Memo::new(move |_| address());
     Effect::new(move |before: Option<(Option<String>, Abort)>| {
-        remote.again.track();
+        again.track();
         let address = current.get();
         let (old_address, old_abort) = before.map_or((None, None), |(a, b)| (a, Some(b)));
         if let Some(abort) = old_abort {
             abort.abort();
         }
         if old_address != address {
-            remote.state.set(Load::Waiting);
+            wait();
         }
         let abort = Abort::new();
         if let Some(url) = address.clone() {
-            let answer = read(url, abort.clone());
-            let abort = abort.clone();
-            spawn_local(async move {
-                let state = match answer.await {
-                    Ok(value) => Load::Ready(Arc::new(value)),
-                    Err(failure) => Load::Failed(failure),
-                };
-                if !abort.aborted() {
-                    let _ = remote.state.try_set(state);
-                }
-            });
+            let take = Arc::clone(&take);
+            ask(
+                url,
+                None,
+                abort.clone(),
+                Box::new(move |answer| take(answer)),
+            );
         }
         (address, abort)
     });
-    remote
 }
 
-/// [`remote`] for JSON.
+/// A JSON answer that follows its address.
 pub fn remote_json<T>(address: impl Fn() -> Option<String> + 'static) -> Remote<T>
 where
     T: DeserializeOwned + Send + Sync + 'static,
 {
-    remote(address, |url, abort| async move {
-        fetch_json(&url, None, &abort).await
-    })
+    remote(Box::new(address), read::<T>)
+}
+
+/// The rows of a trace that follow their address.
+pub fn remote_tree(address: impl Fn() -> Option<String> + 'static) -> Remote<Tree> {
+    remote(Box::new(address), read_tree)
 }
 
 /// What arrives by itself; in the context of every page.

@@ -4,12 +4,12 @@ use crate::api::Live;
 use crate::browser::{Preferences, on_keys};
 use crate::components::icon;
 use crate::format;
-use crate::pages;
+use crate::pages::{
+    execution::ExecutionPage, executions::Executions, sql::Sql, trace::TracePage, traces::Traces,
+};
+use crate::router::{Page, Router};
 use leptos::html::Dialog;
 use leptos::prelude::*;
-use leptos_router::components::{A, Route, Router, Routes};
-use leptos_router::hooks::use_location;
-use leptos_router::path;
 
 /// Keys, for the help and nothing else to keep in step by hand.
 const KEYS: [(&str, &[(&str, &str)]); 4] = [
@@ -47,13 +47,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("Esc", "Close the details"),
         ],
     ),
-    (
-        "SQL",
-        &[
-            ("Ctrl+Enter", "Run"),
-            ("Ctrl+Space", "Complete"),
-        ],
-    ),
+    ("SQL", &[("Ctrl+Enter", "Run"), ("Ctrl+Space", "Complete")]),
 ];
 
 /// The application.
@@ -62,19 +56,23 @@ pub fn App() -> impl IntoView {
     let preferences = Preferences::load();
     provide_context(preferences);
     provide_context(Live::open());
+    let router = Router::start();
+    provide_context(router);
+    let page = Memo::new(move |_| Page::of(&router.path()));
     view! {
-        <Router>
-            <Frame />
-            <main id="main">
-                <Routes fallback=|| view! { <NotFound /> }>
-                    <Route path=path!("/") view=|| pages::executions::Executions().into_any() />
-                    <Route path=path!("/x/:id") view=|| pages::execution::ExecutionPage().into_any() />
-                    <Route path=path!("/traces") view=|| pages::traces::Traces().into_any() />
-                    <Route path=path!("/sql") view=|| pages::sql::Sql().into_any() />
-                    <Route path=path!("/t/:id") view=|| pages::trace::TracePage().into_any() />
-                </Routes>
-            </main>
-        </Router>
+        <Frame />
+        <main id="main">{move || content(page.get())}</main>
+    }
+}
+
+fn content(page: Page) -> AnyView {
+    match page {
+        Page::Executions => view! { <Executions /> }.into_any(),
+        Page::Execution(id) => view! { <ExecutionPage id=id /> }.into_any(),
+        Page::Traces => view! { <Traces /> }.into_any(),
+        Page::Trace(id) => view! { <TracePage id=id /> }.into_any(),
+        Page::Sql => view! { <Sql /> }.into_any(),
+        Page::Unknown => view! { <NotFound /> }.into_any(),
     }
 }
 
@@ -117,10 +115,9 @@ fn Frame() -> impl IntoView {
         }
         _ => false,
     });
-    let path = use_location().pathname;
-    let within = move |prefix: &'static str| {
-        move || path.with(|path| path.starts_with(prefix)).then_some("page")
-    };
+    let router = Router::get();
+    let page = Memo::new(move |_| Page::of(&router.path()));
+    let on = move |here: fn(&Page) -> bool| move || page.with(here).then_some("page");
     let held = move || {
         live.update.with(|update| {
             update.as_ref().map(|update| {
@@ -135,7 +132,7 @@ fn Frame() -> impl IntoView {
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
         <header class="frame">
-            <A href="/" attr:class="brand">
+            <a href="/" class="brand">
                 <svg viewBox="0 0 32 32" aria-hidden="true">
                     <rect class="ground" width="32" height="32" rx="7"></rect>
                     <path class="one" d="M7 9h18"></path>
@@ -143,18 +140,21 @@ fn Frame() -> impl IntoView {
                     <path class="three" d="M14 23h7"></path>
                 </svg>
                 <span>"Inquest"</span>
-            </A>
+            </a>
             <nav aria-label="Pages">
                 <a
                     href="/"
-                    aria-current=move || {
-                        path.with(|path| path == "/" || path.starts_with("/x/")).then_some("page")
-                    }
+                    aria-current=on(|page| matches!(page, Page::Executions | Page::Execution(_)))
                 >
                     "Executions"
                 </a>
-                <a href="/traces" aria-current=within("/t")>"Traces"</a>
-                <a href="/sql" aria-current=within("/sql")>"SQL"</a>
+                <a
+                    href="/traces"
+                    aria-current=on(|page| matches!(page, Page::Traces | Page::Trace(_)))
+                >
+                    "Traces"
+                </a>
+                <a href="/sql" aria-current=on(|page| *page == Page::Sql)>"SQL"</a>
             </nav>
             <span
                 class="live"

@@ -5,6 +5,7 @@
 //! | [`format`], [`url`], [`geometry`] | pure: text, addresses, where things go; tested natively |
 //! | [`api`] | the only place that talks to the server |
 //! | [`browser`] | clock, zone, storage, sizes, keys |
+//! | [`router`] | addresses without reloading |
 //! | [`components`] | parts of pages: values in, callbacks out |
 //! | [`pages`] | one file per page |
 //! | [`app`] | the frame around them |
@@ -19,6 +20,7 @@ pub mod components;
 pub mod format;
 pub mod geometry;
 pub mod pages;
+pub mod router;
 pub mod url;
 
 /// Mounts the application.

@@ -17,6 +17,63 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// The inverse of [`escape`]; in a query, `+` is a space. What is no UTF-8 becomes `�`.
+pub fn unescape(text: &str, plus_is_space: bool) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let code = bytes
+            .get(at + 1..at + 3)
+            .and_then(|code| std::str::from_utf8(code).ok());
+        let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+        match (bytes[at], code) {
+            (b'%', Some(code)) => {
+                out.push(code);
+                at += 2;
+            }
+            (b'+', _) if plus_is_space => out.push(b' '),
+            (byte, _) => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A path with its query, read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Address {
+    /// As written, escaped.
+    pub path: String,
+    /// Keys and values, readable.
+    pairs: Vec<(String, String)>,
+}
+
+impl Address {
+    /// Reads `/path?key=value&…#…`.
+    pub fn read(text: &str) -> Self {
+        let text = text.split('#').next().unwrap_or_default();
+        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        let pair = |pair: &str| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (unescape(key, true), unescape(value, true))
+        };
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(pair);
+        Address {
+            path: path.to_owned(),
+            pairs: pairs.collect(),
+        }
+    }
+
+    /// The value of a key; the last one counts.
+    pub fn get(&self, key: &str) -> Option<String> {
+        let mut pairs = self.pairs.iter().rev();
+        pairs
+            .find(|(held, _)| held == key)
+            .map(|(_, value)| value.clone())
+    }
+}
+
 /// `?a=1&b=2` of the pairs that have a value; empty text if none has.
 pub fn query_string(pairs: &[(&str, &str)]) -> String {
     let mut out = String::new();
@@ -178,17 +235,24 @@ mod tests {
             query,
             "?machine=orders%20%26%20more&status=FAILED&range=1h&min=1.5s&q=%C3%A9%3D1"
         );
-        let unescaped = |key: &str| match key {
-            "machine" => Some("orders & more".to_owned()),
-            "status" => Some("FAILED".to_owned()),
-            "range" => Some("1h".to_owned()),
-            "min" => Some("1.5s".to_owned()),
-            "q" => Some("é=1".to_owned()),
-            _ => None,
-        };
-        assert_eq!(Filters::read(unescaped), filters());
+        let address = Address::read(&format!("/{query}#top"));
+        assert_eq!(Filters::read(|key| address.get(key)), filters());
         assert_eq!(filters().active(), 5);
         assert_eq!(Filters::default().to_query(), "");
+    }
+
+    #[test]
+    fn addresses_from_elsewhere_are_read() {
+        let check = |text: &str, key: &str, expect: Option<&str>| {
+            assert_eq!(Address::read(text).get(key).as_deref(), expect);
+        };
+        check("/sql?q=select+1%2B1", "q", Some("select 1+1"));
+        check("/sql?q=%", "q", Some("%"));
+        check("/sql?q=%zz%4", "q", Some("%zz%4"));
+        check("/sql?q=%FF", "q", Some("\u{fffd}"));
+        check("/?a=1&a=2&&b", "a", Some("2"));
+        check("/?b", "b", Some(""));
+        check("/", "b", None);
     }
 
     #[test]

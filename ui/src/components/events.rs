@@ -1,7 +1,7 @@
 //! The raw events of an execution, as the engine recorded them.
 
 use super::{JsonTree, Problem, Rows, icon};
-use crate::api::{Abort, Failure, fetch_json};
+use crate::api::{Abort, Failure, ask_json};
 use crate::browser::Preferences;
 use crate::format;
 use crate::url::escape;
@@ -9,7 +9,6 @@ use leptos::prelude::*;
 use model::api::{EventPage, EventRow};
 use model::time::human_duration;
 use std::sync::Arc;
-use wasm_bindgen_futures::spawn_local;
 
 const PAGE: usize = 500;
 
@@ -37,24 +36,28 @@ impl Events {
             "/api/v1/executions/{}/events?limit={PAGE}{after}",
             escape(id)
         );
-        spawn_local(async move {
-            let answer = fetch_json::<EventPage>(&url, None, &Abort::new()).await;
-            let _ = self.busy.try_set(false);
-            match answer {
-                Ok(page) => {
-                    // An empty page ends the list, whatever the total says.
-                    let end = page.rows.is_empty();
-                    let _ = self
-                        .rows
-                        .try_update(|rows| rows.extend(page.rows.into_iter().map(Arc::new)));
-                    let held = self.rows.try_with_untracked(Vec::len).unwrap_or(0) as u64;
-                    let _ = self.total.try_set(if end { held } else { page.total });
+        ask_json(
+            url,
+            None,
+            Abort::new(),
+            move |answer: Result<EventPage, Failure>| {
+                let _ = self.busy.try_set(false);
+                match answer {
+                    Ok(page) => {
+                        // An empty page ends the list, whatever the total says.
+                        let end = page.rows.is_empty();
+                        let _ = self
+                            .rows
+                            .try_update(|rows| rows.extend(page.rows.into_iter().map(Arc::new)));
+                        let held = self.rows.try_with_untracked(Vec::len).unwrap_or(0) as u64;
+                        let _ = self.total.try_set(if end { held } else { page.total });
+                    }
+                    Err(failure) => {
+                        let _ = self.failure.try_set(Some(failure));
+                    }
                 }
-                Err(failure) => {
-                    let _ = self.failure.try_set(Some(failure));
-                }
-            }
-        });
+            },
+        );
     }
 }
 

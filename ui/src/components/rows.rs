@@ -4,11 +4,26 @@ use crate::browser::watch_size;
 use crate::geometry::slice::{Slice, reveal, slice};
 use leptos::html::Div;
 use leptos::prelude::*;
+use std::sync::Arc;
+
+/// Makes the view of a slot for the signal of its row number.
+#[derive(Clone)]
+pub struct Slot(Arc<dyn Fn(Signal<usize>) -> AnyView + Send + Sync>);
+
+impl<F, V> From<F> for Slot
+where
+    F: Fn(Signal<usize>) -> V + Send + Sync + 'static,
+    V: IntoAny,
+{
+    fn from(make: F) -> Self {
+        Slot(Arc::new(move |index| make(index).into_any()))
+    }
+}
 
 /// A recycled pool of rows in a scrolling box. `row` makes the view of a slot once; the slot's row
 /// number changes as the user scrolls.
 #[component]
-pub fn Rows<F, V>(
+pub fn Rows(
     /// How many rows there are.
     #[prop(into)]
     count: Signal<usize>,
@@ -25,12 +40,9 @@ pub fn Rows<F, V>(
     #[prop(optional)]
     on_scroll: Option<Callback<f64>>,
     /// Makes a slot.
-    row: F,
-) -> impl IntoView
-where
-    F: Fn(Signal<usize>) -> V + Clone + Send + Sync + 'static,
-    V: IntoView + 'static,
-{
+    #[prop(into)]
+    row: Slot,
+) -> impl IntoView {
     let node = NodeRef::<Div>::new();
     let top = RwSignal::new(0.0);
     let viewport = RwSignal::new(0.0);
@@ -75,7 +87,7 @@ where
         let index = Memo::new(move |_| shown.with(|slice| slice.first) + k);
         let exists = Memo::new(move |_| index.get() < count.get());
         let row = row.clone();
-        move || exists.get().then(|| row(index.into()))
+        move || exists.get().then(|| (row.0)(index.into()))
     };
     view! {
         <div

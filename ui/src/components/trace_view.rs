@@ -3,13 +3,12 @@
 use super::panel::SpanPanel;
 use super::waterfall::{Waterfall, WaterfallView};
 use super::{Empty, Problem, Waiting};
-use crate::api::{Live, Load, fetch_tree, remote};
+use crate::api::{Live, Load, remote_tree};
 use crate::browser::Preferences;
 use crate::geometry::tree::Tree;
 use crate::geometry::window::Window;
+use crate::router::Router;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,10 +23,7 @@ pub fn TraceView(
     follow: bool,
 ) -> impl IntoView {
     let address = format!("/api/v1/traces/{trace_id}/spans.bin");
-    let tree = remote(
-        move || Some(address.clone()),
-        |url, abort| async move { fetch_tree(&url, &abort).await },
-    );
+    let tree = remote_tree(move || Some(address.clone()));
     let live = Live::get();
     let id = trace_id.clone();
     Effect::new(move |_| {
@@ -37,7 +33,7 @@ pub fn TraceView(
             tree.reload();
         }
     });
-    let query = use_query_map();
+    let router = Router::get();
     move || match tree.state.get() {
         Load::Waiting => view! { <Waiting what="the trace" /> }.into_any(),
         Load::Failed(failure) => {
@@ -50,8 +46,7 @@ pub fn TraceView(
         }
         .into_any(),
         Load::Ready(tree) => {
-            let get = |key: &str| query.with_untracked(|query| query.get(key));
-            let waterfall = from_url(tree, get);
+            let waterfall = from_url(tree, |key| router.query_now(key));
             let trace_id = trace_id.clone();
             view! { <Drawn waterfall=waterfall trace_id=trace_id /> }.into_any()
         }
@@ -98,9 +93,7 @@ fn Drawn(waterfall: Waterfall, trace_id: String) -> impl IntoView {
 
 /// Writes what is selected and in view to the URL, a moment after it rests.
 fn keep_url(waterfall: Waterfall) {
-    let navigate = use_navigate();
-    let path = use_location().pathname;
-    let query = use_query_map();
+    let router = Router::get();
     // A page that is left must not write its state to the address of the next.
     let here = Arc::new(AtomicBool::new(true));
     on_cleanup({
@@ -108,16 +101,10 @@ fn keep_url(waterfall: Waterfall) {
         move || here.store(false, Ordering::Relaxed)
     });
     let mut write = debounce(Duration::from_millis(300), move |search: String| {
-        if !here.load(Ordering::Relaxed)
-            || search == query.with_untracked(|query| query.to_query_string()) {
-            return;
+        if here.load(Ordering::Relaxed) {
+            let path = untrack(|| router.path());
+            router.go(&format!("{path}{search}"), true);
         }
-        let options = NavigateOptions {
-            replace: true,
-            scroll: false,
-            ..Default::default()
-        };
-        navigate(&format!("{}{search}", path.get_untracked()), options);
     });
     Effect::new(move |before: Option<()>| {
         let window = waterfall.window.get();
@@ -131,9 +118,7 @@ fn keep_url(waterfall: Waterfall) {
             false => (format!("{:.0}", window.from), format!("{:.0}", window.to)),
         };
         let sel = selected.and_then(|row| waterfall.tree.with_value(|tree| tree.span_id(row)));
-        let tab = query
-            .with_untracked(|query| query.get("tab"))
-            .unwrap_or_default();
+        let tab = router.query_now("tab").unwrap_or_default();
         let pairs = [
             ("tab", tab.as_str()),
             ("sel", sel.as_deref().unwrap_or("")),

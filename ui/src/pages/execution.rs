@@ -7,9 +7,9 @@ use crate::components::logs::TraceLogs;
 use crate::components::trace_view::TraceView;
 use crate::components::{Empty, JsonTree, Problem, Status, Waiting, icon};
 use crate::format;
+use crate::router::Router;
 use crate::url::escape;
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
 use model::Execution;
 use model::api::{ChildExecution, ExecutionDetail};
 use model::time::human_duration;
@@ -25,9 +25,11 @@ const TABS: [(&str, &str); 5] = [
 
 /// The page.
 #[component]
-pub fn ExecutionPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+pub fn ExecutionPage(
+    /// ARN or trace id.
+    id: String,
+) -> impl IntoView {
+    let id = Memo::new(move |_| id.clone());
     let detail = remote_json::<ExecutionDetail>(move || {
         Some(format!("/api/v1/executions/{}", escape(&id.get())))
     });
@@ -54,8 +56,8 @@ pub fn ExecutionPage() -> impl IntoView {
             ))
         })
     });
-    let query = use_query_map();
-    let tab = Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()));
+    let router = Router::get();
+    let tab = Memo::new(move |_| router.query("tab").unwrap_or_default());
     let body = move || {
         let (trace_id, start) = trace.get()?;
         Some(match tab.get().as_str() {

@@ -1,19 +1,17 @@
 //! `/`: executions, newest first, endless.
 
-use crate::api::{Abort, Failure, Live, Remote, fetch_json, remote_json};
+use crate::api::{Abort, Failure, Live, Remote, ask_json, remote_json};
 use crate::browser::{self, Preferences};
 use crate::components::filters::FilterNames;
 use crate::components::{Empty, FilterBar, Problem, Rows, Status, TimeHistogram, Waiting, icon};
 use crate::format;
+use crate::router::Router;
 use crate::url::Filters;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_query_map};
 use model::api::{ExecutionPage, ExecutionRow, Facets, Histogram, LiveUpdate};
 use model::time::human_duration;
 use std::sync::Arc;
 use std::time::Duration;
-use wasm_bindgen_futures::spawn_local;
 
 const NAMES: FilterNames = FilterNames {
     group: "State machine",
@@ -75,9 +73,8 @@ impl List {
         let turn = self.turn.get_value();
         let more = [("limit", PAGE), ("cursor", cursor.as_deref().unwrap_or(""))];
         let query = filters.api_query(browser::now(), API, &more);
-        spawn_local(async move {
-            let url = format!("/api/v1/executions{query}");
-            let answer = fetch_json::<ExecutionPage>(&url, None, &Abort::new()).await;
+        let url = format!("/api/v1/executions{query}");
+        ask_json(url, None, Abort::new(), move |answer| {
             if self.turn.try_get_value() == Some(turn) {
                 self.take(answer, cursor.is_none());
             }
@@ -141,16 +138,10 @@ impl List {
 /// The page.
 #[component]
 pub fn Executions() -> impl IntoView {
-    let query = use_query_map();
-    let filters = Memo::new(move |_| query.with(|query| Filters::read(|key| query.get(key))));
-    let navigate = use_navigate();
-    let go = StoredValue::new_local(navigate);
+    let router = Router::get();
+    let filters = Memo::new(move |_| Filters::read(|key| router.query(key)));
     let change = Callback::new(move |next: Filters| {
-        let options = NavigateOptions {
-            scroll: false,
-            ..Default::default()
-        };
-        go.with_value(|go| go(&format!("/{}", next.to_query()), options));
+        router.go(&format!("/{}", next.to_query()), false);
     });
     let list = List::new();
     Effect::new(move |_| list.reload(&filters.get()));
@@ -248,7 +239,7 @@ fn Table(
     let row_height = Signal::derive(move || if narrow.get() { 68.0 } else { 38.0 });
     let wanted = RwSignal::new(None::<usize>);
     let current = RwSignal::new(None::<usize>);
-    let go = StoredValue::new_local(use_navigate());
+    let router = Router::get();
     browser::on_keys(move |event| {
         let last = count.get_untracked().checked_sub(1);
         let (Some(last), now) = (last, current.get_untracked()) else {
@@ -263,7 +254,7 @@ fn Table(
             ("Enter", Some(at)) => {
                 let row = list.rows.with_untracked(|rows| rows.get(at).cloned());
                 if let Some(row) = row {
-                    go.with_value(|go| go(&format!("/x/{}", row.trace_id), Default::default()));
+                    router.go(&format!("/x/{}", row.trace_id), false);
                 }
                 return true;
             }

@@ -1,6 +1,6 @@
 //! `/sql`: questions in SQL.
 
-use crate::api::{Abort, Failure, fetch, fetch_json, remote_json};
+use crate::api::{Abort, Failure, ask_bytes, ask_json, remote_json};
 use crate::browser::{copy, save, store, stored};
 use crate::components::chart::Chart;
 use crate::components::editor::SqlEditor;
@@ -8,13 +8,11 @@ use crate::components::grid::{Order, ResultGrid};
 use crate::components::icon;
 use crate::format;
 use crate::geometry::grid::{Series, guess, order, series};
+use crate::router::Router;
 use crate::url::query_string;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_query_map};
 use model::api::{Grid, Schema};
 use std::sync::Arc;
-use wasm_bindgen_futures::spawn_local;
 
 const LIMIT: u32 = 5_000;
 const HISTORY: usize = 50;
@@ -69,21 +67,23 @@ impl Console {
         self.run.set(Run::Running(abort.clone()));
         self.remember(&query);
         let body = request(&query, "grid", Some(LIMIT));
-        spawn_local(async move {
-            let answer = fetch_json::<Grid>("/api/sql", Some(body), &abort).await;
-            if abort.aborted() {
-                return;
-            }
-            let _ = self.sort.try_set(None);
-            let _ = self.run.try_set(match answer {
-                Ok(grid) => Run::Done(Arc::new(grid)),
-                Err(failure) => Run::Failed(failure),
-            });
-        });
+        let url = "/api/sql".to_owned();
+        ask_json(
+            url,
+            Some(body),
+            abort,
+            move |answer: Result<Grid, Failure>| {
+                let _ = self.sort.try_set(None);
+                let _ = self.run.try_set(match answer {
+                    Ok(grid) => Run::Done(Arc::new(grid)),
+                    Err(failure) => Run::Failed(failure),
+                });
+            },
+        );
     }
 
     fn cancel(self) {
-        if let Run::Running(abort) = self.run.get_untracked() {
+        if let Some(Run::Running(abort)) = self.run.try_get_untracked() {
             abort.abort();
             self.run.set(Run::Never);
         }
@@ -106,14 +106,16 @@ impl Console {
     fn export(self, kind: &'static str, failed: RwSignal<Option<String>>) {
         let body = request(&self.text.get_untracked(), kind, None);
         failed.set(None);
-        spawn_local(async move {
-            match fetch("/api/sql", Some(body), &Abort::new()).await {
+        ask_bytes(
+            "/api/sql".to_owned(),
+            Some(body),
+            move |answer| match answer {
                 Ok(bytes) => save(&bytes, &format!("inquest.{kind}")),
                 Err(failure) => {
                     let _ = failed.try_set(Some(failure.problem.error));
                 }
-            }
-        });
+            },
+        );
     }
 }
 
@@ -128,31 +130,29 @@ fn request(query: &str, format: &str, limit: Option<u32>) -> String {
 /// The page.
 #[component]
 pub fn Sql() -> impl IntoView {
-    let url = use_query_map();
-    let asked = url.with_untracked(|url| url.get("q"));
+    let router = Router::get();
+    let asked = router.query_now("q");
     let history = stored("sql.history").and_then(|text| serde_json::from_str(&text).ok());
     let history: Vec<String> = history.unwrap_or_default();
-    let first = asked.clone().or_else(|| history.first().cloned());
+    let untouched = asked.is_none() && history.is_empty();
+    let first = asked.or_else(|| history.first().cloned());
     let console = Console {
         text: RwSignal::new(first.unwrap_or_else(|| FIRST.to_owned())),
         run: RwSignal::new(Run::Never),
         sort: RwSignal::new(None),
         history: RwSignal::new(history),
     };
-    let navigate = StoredValue::new_local(use_navigate());
     let run = Callback::new(move |()| {
         console.start();
         let link = query_string(&[("q", &console.text.get_untracked())]);
-        let options = NavigateOptions {
-            scroll: false,
-            replace: url.with_untracked(|url| url.get("q")).is_none(),
-            ..Default::default()
-        };
-        navigate.with_value(|navigate| navigate(&format!("/sql{link}"), options));
+        router.go(&format!("/sql{link}"), router.query_now("q").is_none());
     });
     // A link runs at once; so do Back and Forward.
     Effect::new(move |before: Option<Option<String>>| {
-        let query = url.with(|url| url.get("q"));
+        let query = router.query("q");
+        if before.is_none() && query.is_none() && untouched {
+            console.start();
+        }
         if let Some(query) = query.clone() {
             let known = before.is_some() && console.text.get_untracked() == query;
             if !known {

@@ -2,17 +2,19 @@
 
 use crate::components::logs::TraceLogs;
 use crate::components::trace_view::TraceView;
+use crate::router::Router;
 use crate::url::escape;
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
 
 /// The page.
 #[component]
-pub fn TracePage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let query = use_query_map();
-    let tab = Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()));
+pub fn TracePage(
+    /// Trace id.
+    id: String,
+) -> impl IntoView {
+    let id = Memo::new(move |_| id.clone());
+    let router = Router::get();
+    let tab = Memo::new(move |_| router.query("tab").unwrap_or_default());
     let body = move || {
         let id = escape(&id.get());
         match tab.get().as_str() {

@@ -1,19 +1,17 @@
 //! `/traces`: OTLP traces that belong to no execution.
 
-use crate::api::{Abort, Failure, fetch_json};
+use crate::api::{Abort, Failure, ask_json};
 use crate::browser::{self, Preferences};
 use crate::components::filters::FilterNames;
 use crate::components::{Empty, FilterBar, Problem, Rows, Waiting, icon};
 use crate::format;
+use crate::router::Router;
 use crate::url::Filters;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_query_map};
 use model::api::{TracePage as Page, TraceRow};
 use model::time::human_duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use wasm_bindgen_futures::spawn_local;
 
 const NAMES: FilterNames = FilterNames {
     group: "Service",
@@ -51,26 +49,30 @@ impl List {
             ("cursor", cursor.as_deref().unwrap_or("")),
         ];
         let query = filters.api_query(browser::now(), ("service", "name"), &more);
-        spawn_local(async move {
-            let url = format!("/api/v1/traces{query}");
-            let answer = fetch_json::<Page>(&url, None, &Abort::new()).await;
-            if self.turn.try_get_value() != Some(turn) {
-                return;
-            }
-            self.busy.set(false);
-            match answer {
-                Ok(page) => {
-                    self.rows.update(|rows| {
-                        if cursor.is_none() {
-                            rows.clear();
-                        }
-                        rows.extend(page.rows.into_iter().map(Arc::new));
-                    });
-                    self.cursor.set(page.next_cursor);
+        let url = format!("/api/v1/traces{query}");
+        ask_json(
+            url,
+            None,
+            Abort::new(),
+            move |answer: Result<Page, Failure>| {
+                if self.turn.try_get_value() != Some(turn) {
+                    return;
                 }
-                Err(failure) => self.failure.set(Some(failure)),
-            }
-        });
+                self.busy.set(false);
+                match answer {
+                    Ok(page) => {
+                        self.rows.update(|rows| {
+                            if cursor.is_none() {
+                                rows.clear();
+                            }
+                            rows.extend(page.rows.into_iter().map(Arc::new));
+                        });
+                        self.cursor.set(page.next_cursor);
+                    }
+                    Err(failure) => self.failure.set(Some(failure)),
+                }
+            },
+        );
     }
 }
 
@@ -86,15 +88,10 @@ fn services(rows: &[Arc<TraceRow>]) -> Vec<(String, u64)> {
 /// The page.
 #[component]
 pub fn Traces() -> impl IntoView {
-    let query = use_query_map();
-    let filters = Memo::new(move |_| query.with(|query| Filters::read(|key| query.get(key))));
-    let go = StoredValue::new_local(use_navigate());
+    let router = Router::get();
+    let filters = Memo::new(move |_| Filters::read(|key| router.query(key)));
     let change = Callback::new(move |next: Filters| {
-        let options = NavigateOptions {
-            scroll: false,
-            ..Default::default()
-        };
-        go.with_value(|go| go(&format!("/traces{}", next.to_query()), options));
+        router.go(&format!("/traces{}", next.to_query()), false);
     });
     let list = List {
         rows: RwSignal::new(Vec::new()),
@@ -125,7 +122,7 @@ pub fn Traces() -> impl IntoView {
             ("Enter", Some(at)) => {
                 let row = list.rows.with_untracked(|rows| rows.get(at).cloned());
                 if let Some(row) = row {
-                    go.with_value(|go| go(&format!("/t/{}", row.trace_id), Default::default()));
+                    router.go(&format!("/t/{}", row.trace_id), false);
                 }
                 return true;
             }
