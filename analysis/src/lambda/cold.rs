@@ -45,7 +45,12 @@ fn restored(found: &Evidence<'_>) -> Option<Verdict> {
         let duration = line.attributes.get(word::RESTORE_DURATION_MS);
         number(duration.or_else(|| line.attributes.get(word::DURATION_MS)))
     });
-    let restore_ms = found.number(word::RESTORE_DURATION_MS).or(printed);
+    let reported = found.number(word::RESTORE_DURATION_MS);
+    // REPORT speaks of an init: what was restored before was another sandbox of a mixed file.
+    if reported.is_none() && found.number(word::INIT_DURATION_MS).is_some() {
+        return None;
+    }
+    let restore_ms = reported.or(printed);
     if restore_ms.is_none() && init.restore_start.is_none() && init.restore_report.is_none() {
         return None;
     }

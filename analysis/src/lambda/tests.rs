@@ -109,6 +109,7 @@ fn json_events_tell_the_same() {
         first.xray_trace_id.as_deref(),
         Some("1-6352a70e-1e2c502e358361800241fd45")
     );
+    assert_eq!(first.cold_start, ColdStart::Init);
     assert_eq!(
         (first.duration_ns, first.memory_size_mb),
         (Some(2_599_400_000), Some(128))
