@@ -1,6 +1,6 @@
 //! `inquest demo`: the made-up shop's day and the recorded executions, through the ordinary import.
 
-use super::serve::{Bound, Running};
+use super::serve::{Bound, Running, say};
 use crate::{cli::Demo, clock, config::Config, core::Core, importer};
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -41,7 +41,10 @@ pub async fn demo(mut config: Config, command: Demo, data_was_named: bool) -> Re
     let running = Running::start(&config, core, bound).await?;
     import_files(running.core(), files).await?;
     running.announce(&config);
-    println!("       executions: {}/  (ctrl-c ends it)", running.pages());
+    say(&format!(
+        "       executions: {}/  (ctrl-c ends it)\n",
+        running.pages()
+    ));
     if !command.no_open {
         open_browser(running.pages());
     }

@@ -7,7 +7,13 @@ use crate::{
     core::Core,
 };
 use anyhow::{Context, Result, bail};
-use std::{io::ErrorKind, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    io::{ErrorKind, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +47,12 @@ impl Bound {
     pub fn pages(&self) -> Result<String> {
         Ok(url(self.ui.local_addr()?))
     }
+}
+
+/// Writes to stdout. Whoever started the server may have stopped reading, which is no reason to end.
+pub fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn url(address: SocketAddr) -> String {
@@ -156,9 +168,11 @@ impl Running {
     /// Says where everything is, on stdout: scripts wait for the line that begins with `ready`.
     pub fn announce(&self, config: &Config) {
         let [grpc, http] = &self.addresses;
-        println!("ready  pages and API {}", self.pages);
-        println!("       OTLP/gRPC {grpc}, OTLP/HTTP {http}");
-        println!("       data {}", config.data.display());
+        say(&format!(
+            "ready  pages and API {}\n       OTLP/gRPC {grpc}, OTLP/HTTP {http}\n       data {}\n",
+            self.pages,
+            config.data.display()
+        ));
     }
 
     /// Waits for ctrl-c or SIGTERM, answers what is being asked, and writes everything to blocks.

@@ -24,7 +24,7 @@ fn what_is_imported_is_counted_by_sql() {
     assert_eq!(
         rows(folder.path(), query),
         [serde_json::json!({
-            "status": "FAILED", "retries": 0, "block_retries": 1, "iterations": 2
+            "status": "FAILED", "retries": 0, "block_retries": 2, "iterations": 3
         })]
     );
 }
