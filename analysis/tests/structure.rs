@@ -439,3 +439,24 @@ fn a_map_run_shows_its_counts() {
         (1, Status::Succeeded)
     );
 }
+
+#[test]
+fn a_child_of_a_map_run_may_wait_for_a_redrive() {
+    let failed = "1<0 ExecutionStarted\n2<0 FailStateEntered name=F\n3<2 ExecutionFailed error=E";
+    let waits = document(
+        DocumentKind::Execution,
+        json!({"executionArn": ARN, "status": "PENDING_REDRIVE", "redriveCount": 0, "startDate": 1.0}),
+    );
+    let execution = build(&history(failed), std::slice::from_ref(&waits)).execution;
+    assert_eq!(
+        (execution.status, execution.error.as_deref()),
+        (ExecutionStatus::PendingRedrive, Some("E"))
+    );
+    let redriven = format!(
+        "{failed}\n4<3 ExecutionRedriven\n5<4 FailStateEntered name=F\n6<5 ExecutionFailed error=E"
+    );
+    assert_eq!(
+        build(&history(&redriven), &[waits]).execution.status,
+        ExecutionStatus::Failed
+    );
+}

@@ -286,7 +286,9 @@ impl Built<'_> {
         let ended_well = terminal.and_then(|details| details.output.clone());
         let missing = missing(events, self.end);
         let names = self.names;
-        let waits = self.described.text("status") == Some("PENDING_REDRIVE");
+        let redriven = count(|kind| *kind == Kind::Redriven);
+        let waits = self.described.status() == Some(model::ExecutionStatus::PendingRedrive)
+            && self.described.number("redriveCount").unwrap_or(0) == redriven;
         Execution {
             execution_arn: names.execution_arn.clone(),
             trace_id: names.trace_id,
@@ -300,9 +302,11 @@ impl Built<'_> {
                 .started_with("stateMachineAliasArn", |d| &d.state_machine_alias_arn),
             name: names.name.clone(),
             status: match self.end {
-                Some(end) => end.status,
-                None if waits => model::ExecutionStatus::PendingRedrive,
-                None => model::ExecutionStatus::Running,
+                Some(end) if end.status == model::ExecutionStatus::Succeeded || !waits => {
+                    end.status
+                }
+                _ if waits => model::ExecutionStatus::PendingRedrive,
+                _ => model::ExecutionStatus::Running,
             },
             start_time,
             end_time: self.end.map(|end| end.time),
@@ -339,7 +343,7 @@ impl Built<'_> {
                 .count() as u32,
             caught_failures: nest.visits.iter().filter(|visit| visit.caught).count() as u32,
             cold_starts: 0,
-            redrive_count: count(|kind| *kind == Kind::Redriven)
+            redrive_count: redriven
                 .max(
                     events
                         .iter()
