@@ -40,6 +40,8 @@ impl Names {
         let known =
             |n: usize, unknown: &str| part(n).filter(|text| *text != unknown).map(str::to_owned);
         let is_arn = parts.len() >= 8;
+        // The importer made this ARN for a history that names none: `…:<file>:<file>-<hash>`.
+        let made_up = is_arn && part(3) == Some("unknown");
         let state_machine_arn = described.text("stateMachineArn").map(str::to_owned);
         let machine = state_machine_arn
             .as_deref()
@@ -60,11 +62,13 @@ impl Names {
             execution: execution_span_id(execution_arn),
             state_machine: machine
                 .or_else(|| described.text("stateMachineName"))
-                .or_else(|| part(6).filter(|_| is_arn))
+                .or_else(|| part(6).filter(|_| is_arn && !made_up))
                 .unwrap_or_default()
                 .to_owned(),
             state_machine_arn,
-            name: if is_arn {
+            name: if made_up {
+                part(6)
+            } else if is_arn {
                 part(7)
             } else {
                 described.text("name")
@@ -72,7 +76,7 @@ impl Names {
             .unwrap_or(execution_arn)
             .to_owned(),
             region: known(3, "unknown").filter(|_| is_arn),
-            account: known(4, "").filter(|_| is_arn && part(3) != Some("unknown")),
+            account: known(4, "").filter(|_| is_arn && !made_up),
             visits: nest
                 .visits
                 .iter()
