@@ -2,10 +2,10 @@
 // `ui/vendor/build.sh` into codemirror.js, which is committed.
 import { EditorState, Compartment, Prec, StateEffect, StateField } from "@codemirror/state";
 import { EditorView, keymap, drawSelection, highlightSpecialChars, lineNumbers, placeholder, Decoration, highlightActiveLine } from "@codemirror/view";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { autocompletion, completionKeymap, closeBrackets, closeBracketsKeymap, startCompletion } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { autocompletion, completionKeymap, closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
 import { syntaxHighlighting, HighlightStyle, bracketMatching, indentOnInput } from "@codemirror/language";
-import { sql, SQLDialect, PostgreSQL, keywordCompletionSource, schemaCompletionSource } from "@codemirror/lang-sql";
+import { sql, PostgreSQL } from "@codemirror/lang-sql";
 import { tags } from "@lezer/highlight";
 
 const colours = HighlightStyle.define([
@@ -52,6 +52,18 @@ const wrong = StateField.define({
   },
   provide: (field) => EditorView.decorations.from(field),
 });
+
+// Typing over a selection: left to the browser, it would keep the style of what it replaces in an
+// inline style, which the content security policy forbids (and reports).
+function typeOver(event, view) {
+  const { main, ranges } = view.state.selection;
+  if (event.inputType !== "insertText" || event.isComposing || !event.data || main.empty || ranges.length > 1) return false;
+  const insert = () => view.state.update(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  const handlers = view.state.facet(EditorView.inputHandler);
+  if (!handlers.some((handle) => handle(view, main.from, main.to, event.data, insert))) view.dispatch(insert());
+  event.preventDefault();
+  return true;
+}
 
 // `tables`: [{name, comment, columns: [{name, data_type, comment}]}]; `functions`: names.
 function language(tables, functions) {
@@ -107,6 +119,7 @@ export function create(host, text, onChange, onRun) {
       doc: text,
       extensions: [
         Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (onRun(), true) }])),
+        EditorView.domEventHandlers({ beforeinput: typeOver }),
         lineNumbers(), highlightSpecialChars(), history(), drawSelection(), indentOnInput(),
         bracketMatching(), closeBrackets(), autocompletion({ maxRenderedOptions: 60 }), highlightActiveLine(),
         EditorView.lineWrapping, wrong, theme, syntaxHighlighting(colours),

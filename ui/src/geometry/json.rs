@@ -21,9 +21,9 @@ pub enum Json {
 impl Json {
     /// Reads a document. Text that holds an object or array is opened, as workflows nest JSON in text.
     pub fn read(text: &str) -> Option<Self> {
-        match serde_json::from_str(text).ok()? {
+        match serde_json::from_slice(text.as_bytes()).ok()? {
             Json::Text(inner) if inner.trim_start().starts_with(['{', '[']) => {
-                serde_json::from_str(&inner)
+                serde_json::from_slice(inner.as_bytes())
                     .ok()
                     .or(Some(Json::Text(inner)))
             }

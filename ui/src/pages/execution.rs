@@ -130,7 +130,8 @@ fn Head(detail: Arc<ExecutionDetail>) -> impl IntoView {
     let arn = execution.execution_arn.clone();
     let machine = format!("/?machine={}", escape(&execution.state_machine));
     let failed = execution.root_error.is_some() || execution.error.is_some();
-    let partial = (!execution.complete).then(|| {
+    // That a running execution has no end yet needs no saying.
+    let partial = (!execution.complete && execution.status.is_terminal()).then(|| {
         let why = execution.incomplete_reason.clone();
         let why = why.unwrap_or_else(|| "some of its history is missing".to_owned());
         view! { <p class="notice">{icon("partial")} <span><b>"Partial: "</b> {why}</span></p> }

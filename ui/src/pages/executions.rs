@@ -402,7 +402,7 @@ fn Row(
             <span role="cell" class="cell-status">
                 <Status status=text(|row| row.status.clone()) />
                 {move || {
-                    row.with(|row| row.as_deref().is_some_and(|row| !row.complete))
+                    row.with(|row| row.as_deref().is_some_and(|row| !row.complete && row.status != "RUNNING"))
                         .then(|| {
                             view! {
                                 <span class="badge partial" title="Some of its history is missing">

@@ -132,7 +132,8 @@ fn request(query: &str, format: &str, limit: Option<u32>) -> String {
 pub fn Sql() -> impl IntoView {
     let router = Router::get();
     let asked = router.query_now("q");
-    let history = stored("sql.history").and_then(|text| serde_json::from_str(&text).ok());
+    let history =
+        stored("sql.history").and_then(|text| serde_json::from_slice(text.as_bytes()).ok());
     let history: Vec<String> = history.unwrap_or_default();
     let untouched = asked.is_none() && history.is_empty();
     let first = asked.or_else(|| history.first().cloned());

@@ -194,11 +194,11 @@ fn Tools(waterfall: Waterfall) -> impl IntoView {
                         "Only failures"
                     </button>
                 </Show>
-                <button title="Fold one level ([)" aria-label="Fold one level" on:click=move |_| waterfall.level(false)>
-                    "−"
+                <button title="Fold one level ([)" on:click=move |_| waterfall.level(false)>
+                    "Fold"
                 </button>
-                <button title="Unfold one level (])" aria-label="Unfold one level" on:click=move |_| waterfall.level(true)>
-                    "+"
+                <button title="Unfold one level (])" on:click=move |_| waterfall.level(true)>
+                    "Unfold"
                 </button>
                 <Show when=move || zoomed.get()>
                     <button
