@@ -127,17 +127,16 @@ fn status(refusal: &Refusal) -> Status {
     Status::with_details(Code::from_i32(status.code), status.message, details.into())
 }
 
-/// A message over the limit is OUT_OF_RANGE to tonic, which OTLP's exporters would send again.
+/// A message over the limit is OUT_OF_RANGE or RESOURCE_EXHAUSTED to tonic, and exporters would send
+/// it again. (We never answer either ourselves.)
 fn final_size_error(response: Response) -> Response {
-    let out_of_range = (Code::OutOfRange as i32).to_string();
-    let code = response.headers().get("grpc-status");
-    if code.is_none_or(|code| code.as_bytes() != out_of_range.as_bytes()) {
-        return response;
+    match Status::from_header_map(response.headers()) {
+        Some(status) if matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted) => {
+            let message = format!("{}: send smaller batches", status.message());
+            Status::invalid_argument(message).into_http()
+        }
+        _ => response,
     }
-    let message = Status::from_header_map(response.headers())
-        .map(|status| status.message().to_owned())
-        .unwrap_or_default();
-    Status::invalid_argument(format!("{message}: send smaller batches")).into_http()
 }
 
 /// Messages as bytes.
@@ -172,3 +171,6 @@ impl Decoder for AsBytes {
         Ok(Some(message.copy_to_bytes(message.remaining())))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod cors;
 pub use cors::Origins;
 
 use crate::{
+    budget::Held,
     door::{Door, Outcome, Refusal},
     json, rpc,
 };
@@ -110,7 +111,7 @@ impl Encoding {
 async fn traces(State(door): State<Door>, request: Request) -> Response {
     let taken = read(&door, request, json::traces).await;
     let (encoding, taken) = match taken {
-        Ok((encoding, body)) => (encoding, door.traces(body).await),
+        Ok((encoding, body, _held)) => (encoding, door.traces(body).await),
         Err(response) => return *response,
     };
     answer(encoding, taken, "rejectedSpans")
@@ -119,7 +120,7 @@ async fn traces(State(door): State<Door>, request: Request) -> Response {
 async fn logs(State(door): State<Door>, request: Request) -> Response {
     let taken = read(&door, request, json::logs).await;
     let (encoding, taken) = match taken {
-        Ok((encoding, body)) => (encoding, door.logs(body).await),
+        Ok((encoding, body, _held)) => (encoding, door.logs(body).await),
         Err(response) => return *response,
     };
     answer(encoding, taken, "rejectedLogRecords")
@@ -148,20 +149,20 @@ async fn only_post(request: Request) -> Response {
     response
 }
 
-/// The request as protobuf, or the answer that says why not.
+/// The request as protobuf with the room held for it, or the answer that says why not.
 async fn read(
     door: &Door,
     request: Request,
     convert: fn(&[u8]) -> Result<Vec<u8>, json::JsonError>,
-) -> Result<(Encoding, Bytes), Box<Response>> {
+) -> Result<(Encoding, Bytes, Vec<Held>), Box<Response>> {
     let Some(encoding) = Encoding::of(request.headers()) else {
         let message = "send application/x-protobuf or application/json".to_owned();
         let code = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         let answer = Encoding::Json.refuse(code, tonic::Code::InvalidArgument, message);
         return Err(Box::new(answer));
     };
-    let body = match body::read(door, request).await {
-        Ok(body) => body,
+    let (body, held) = match body::read(door, request).await {
+        Ok(read) => read,
         Err(BodyError::Refused(refusal)) => {
             return Err(Box::new(answer(encoding, Err(refusal), "")));
         }
@@ -171,10 +172,10 @@ async fn read(
         }
     };
     if encoding == Encoding::Protobuf {
-        return Ok((encoding, body));
+        return Ok((encoding, body, held));
     }
     match convert(&body) {
-        Ok(protobuf) => Ok((encoding, protobuf.into())),
+        Ok(protobuf) => Ok((encoding, protobuf.into(), held)),
         Err(error) => {
             let refusal = Refusal::Malformed(error.to_string());
             Err(Box::new(answer(encoding, Err(refusal), "")))

@@ -1,6 +1,9 @@
 //! Request bodies: read within the budget, decompressed within the limit.
 
-use crate::door::{Door, Refusal};
+use crate::{
+    budget::Held,
+    door::{Door, Refusal},
+};
 use axum::{
     body::{Body, HttpBody},
     extract::Request,
@@ -29,19 +32,19 @@ impl From<Refusal> for BodyError {
     }
 }
 
-/// The body as it was before the sender compressed it.
-pub(super) async fn read(door: &Door, request: Request) -> Result<Bytes, BodyError> {
+/// The body as it was before the sender compressed it, and the room held for it as it was sent.
+pub(super) async fn read(door: &Door, request: Request) -> Result<(Bytes, Vec<Held>), BodyError> {
     let compression = Compression::of(request.headers())?;
     let body = request.into_body();
     let reading = tokio::time::timeout(TIME_TO_SEND, collect(door, body));
-    let sent = reading.await.map_err(|_| {
+    let (sent, held) = reading.await.map_err(|_| {
         let message = format!("the request took longer than {TIME_TO_SEND:?} to arrive");
         BodyError::Other(StatusCode::REQUEST_TIMEOUT, message)
     })??;
     let limit = door.limits().request_bytes;
     let too_large = || BodyError::Refused(door.too_large(limit));
     let decompressed = if compression == Compression::None {
-        return Ok(sent);
+        return Ok((sent, held));
     } else if sent.len() > LARGE {
         let work = move || compression.decompress(&sent, limit);
         let joined = tokio::task::spawn_blocking(work).await;
@@ -53,10 +56,11 @@ pub(super) async fn read(door: &Door, request: Request) -> Result<Bytes, BodyErr
         let message = format!("the body is not {compression:?} data: {error}");
         BodyError::Other(StatusCode::BAD_REQUEST, message)
     })?;
-    body.map(Bytes::from).ok_or_else(too_large)
+    let body = body.map(Bytes::from).ok_or_else(too_large)?;
+    Ok((body, held))
 }
 
-async fn collect(door: &Door, body: Body) -> Result<Bytes, BodyError> {
+async fn collect(door: &Door, body: Body) -> Result<(Bytes, Vec<Held>), BodyError> {
     let expected = body.size_hint().lower();
     let expected = usize::try_from(expected).unwrap_or(usize::MAX);
     let mut held = vec![door.admit(expected)?];
@@ -84,7 +88,7 @@ async fn collect(door: &Door, body: Body) -> Result<Bytes, BodyError> {
         }
         whole.extend_from_slice(&frame);
     }
-    Ok(whole.freeze())
+    Ok((whole.freeze(), held))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
