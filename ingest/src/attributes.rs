@@ -14,6 +14,8 @@ use std::{
 };
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+/// Text of an attribute is rarely longer than this, bytes; it sizes the columns.
+const USUAL_TEXT: usize = 16;
 /// Largest whole number up to which every one is a double.
 const EXACT_DOUBLE: u64 = 1 << 53;
 
@@ -26,6 +28,8 @@ pub(crate) struct AttributeColumns<'a> {
     /// The JSON object of this row has been opened.
     open: bool,
     rows: usize,
+    /// How many rows are expected.
+    capacity: usize,
 }
 
 impl<'a> AttributeColumns<'a> {
@@ -34,9 +38,10 @@ impl<'a> AttributeColumns<'a> {
             promotion,
             slots: HashMap::with_hasher(KeyHash(RandomState::new().hash_one(0))),
             columns: Vec::new(),
-            rest: BytesColumn::new(rows),
+            rest: BytesColumn::new(rows, 0),
             open: false,
             rows: 0,
+            capacity: rows,
         }
     }
 
@@ -60,6 +65,11 @@ impl<'a> AttributeColumns<'a> {
         write_json_text(key, out);
         out.push(b':');
         value.write_json(out)
+    }
+
+    /// How many attributes have a column so far.
+    pub(crate) fn width(&self) -> usize {
+        self.columns.len()
     }
 
     /// Ends this row.
@@ -101,8 +111,10 @@ impl<'a> AttributeColumns<'a> {
             .ok()
             .and_then(|name| Some((name, self.promotion.promote(name, kind)?)));
         let slot = promoted.map(|(name, kind)| {
-            self.columns
-                .push((attribute_field(name, kind), Column::new(kind)));
+            self.columns.push((
+                attribute_field(name, kind),
+                Column::new(kind, self.capacity),
+            ));
             self.columns.len() - 1
         });
         self.slots.insert(pair.key, slot);
@@ -128,12 +140,12 @@ enum Column {
 }
 
 impl Column {
-    fn new(kind: AttributeType) -> Self {
+    fn new(kind: AttributeType, rows: usize) -> Self {
         match kind {
-            AttributeType::Text => Column::Text(BytesColumn::new(0)),
-            AttributeType::Int => Column::Int(NumberColumn::new(0)),
-            AttributeType::Double => Column::Double(NumberColumn::new(0)),
-            AttributeType::Bool => Column::Bool(BoolColumn::new(0)),
+            AttributeType::Text => Column::Text(BytesColumn::new(rows, USUAL_TEXT)),
+            AttributeType::Int => Column::Int(NumberColumn::new(rows)),
+            AttributeType::Double => Column::Double(NumberColumn::new(rows)),
+            AttributeType::Bool => Column::Bool(BoolColumn::new(rows)),
         }
     }
 

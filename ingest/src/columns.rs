@@ -9,6 +9,9 @@ use arrow::{
 };
 use std::sync::Arc;
 
+/// What is reserved on a guess, at most, bytes.
+const MOST_RESERVED: usize = 1 << 20;
+
 /// Text or bytes of varying length. Text is checked to be UTF-8 once, for the whole column.
 pub(crate) struct BytesColumn {
     data: Vec<u8>,
@@ -17,11 +20,12 @@ pub(crate) struct BytesColumn {
 }
 
 impl BytesColumn {
-    pub(crate) fn new(rows: usize) -> Self {
+    /// Room for `rows` of `bytes` each; more is made when needed.
+    pub(crate) fn new(rows: usize, bytes: usize) -> Self {
         let mut ends = Vec::with_capacity(rows + 1);
         ends.push(0);
         BytesColumn {
-            data: Vec::new(),
+            data: Vec::with_capacity(rows * bytes),
             ends,
             nulls: NullBufferBuilder::new(rows),
         }
@@ -35,6 +39,12 @@ impl BytesColumn {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.data.extend_from_slice(bytes);
         self.commit();
+    }
+
+    /// Makes room for what `rows` more rows of `bytes` each take.
+    pub(crate) fn reserve(&mut self, rows: usize, bytes: usize) {
+        self.data
+            .reserve(rows.saturating_mul(bytes).min(MOST_RESERVED));
     }
 
     /// Appends null for nothing.
@@ -189,7 +199,7 @@ mod tests {
 
     #[test]
     fn text_that_is_not_utf8_is_replaced_and_the_rest_kept() {
-        let mut column = BytesColumn::new(4);
+        let mut column = BytesColumn::new(4, 0);
         // Each value is broken although both together are one good character.
         for value in [b"good".as_slice(), b"\xc3", b"\xa9", b""] {
             column.push(value);

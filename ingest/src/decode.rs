@@ -7,7 +7,10 @@
 mod logs;
 mod spans;
 
-use crate::{promotion::Promotion, wire::WireError};
+use crate::{
+    promotion::Promotion,
+    wire::{Message, WireError},
+};
 use arrow::{
     array::{ArrayRef, RecordBatch},
     datatypes::{Field, Schema},
@@ -18,8 +21,13 @@ use store::Table;
 
 /// Largest request, bytes; what is larger must be sent in parts.
 pub const MAX_REQUEST: usize = 256 << 20;
-/// How many bytes of resource and scope the rows of one request may repeat in all.
-const MAX_REPEATED: usize = 256 << 20;
+/// How many bytes the rows of one request may take beyond what was sent for them.
+const MAX_OVERHEAD: usize = 128 << 20;
+/// What a row takes at least, bytes; and a row of an attribute's column.
+const ROW: usize = 128;
+const CELL: usize = 5;
+/// Rows for which room is made in advance, at most.
+const MOST_EXPECTED: usize = 4096;
 
 /// Why a request cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +77,33 @@ fn check_size(request: &[u8]) -> Result<(), DecodeError> {
     Ok(())
 }
 
+/// For how many rows of a request room is made: the elements of the lists in the lists in it.
+fn count(request: &[u8]) -> Result<usize, WireError> {
+    let mut rows = 0;
+    let mut outer = Message::new(request);
+    while let Some((number, field)) = outer.next()? {
+        if number != 1 {
+            continue;
+        }
+        let mut scopes = field.message()?;
+        while let Some((number, field)) = scopes.next()? {
+            if number == 2 {
+                rows += count_in(field.message()?)?;
+            }
+        }
+    }
+    Ok(rows.min(MOST_EXPECTED))
+}
+
+/// How many rows a scope has.
+fn count_in(mut scope: Message) -> Result<usize, WireError> {
+    let mut rows = 0;
+    while let Some((number, _)) = scope.next()? {
+        rows += usize::from(number == 2);
+    }
+    Ok(rows)
+}
+
 /// A time as OTLP has it, as the tables have it.
 fn nanos(unsigned: u64) -> Result<i64, &'static str> {
     i64::try_from(unsigned).map_err(|_| "a time is after the year 2262")
@@ -79,16 +114,17 @@ fn nanos(unsigned: u64) -> Result<i64, &'static str> {
 struct Notes {
     rejected: BTreeMap<&'static str, u64>,
     changed: BTreeMap<&'static str, u64>,
-    repeated: usize,
+    overhead: usize,
 }
 
 impl Notes {
-    /// Accounts for what one more row repeats of resource and scope.
-    fn repeat(&mut self, bytes: usize) -> Result<(), &'static str> {
-        if self.repeated + bytes > MAX_REPEATED {
-            return Err("its resource is too large to go with so many rows in one request");
+    /// Accounts for one more row, which repeats `shared` bytes of resource and scope and has cells
+    /// in `columns` columns of attributes.
+    fn admit(&mut self, shared: usize, columns: usize) -> Result<(), &'static str> {
+        self.overhead += shared + ROW + CELL * columns;
+        if self.overhead > MAX_OVERHEAD {
+            return Err("the request has too many rows for its resources: send smaller batches");
         }
-        self.repeated += bytes;
         Ok(())
     }
 

@@ -18,11 +18,8 @@ use std::collections::HashMap;
 use store::Table;
 use xxhash_rust::xxh3::Xxh3;
 
-/// A record is rarely smaller than this on the wire, bytes; it sizes the columns.
-const USUAL_RECORD: usize = 200;
-
 pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, DecodeError> {
-    let mut rows = Rows::new(promotion.clone(), request.len() / USUAL_RECORD + 1);
+    let mut rows = Rows::new(promotion.clone(), super::count(request)?);
     let mut message = Message::new(request);
     while let Some((number, field)) = message.next()? {
         if number != 1 {
@@ -38,6 +35,8 @@ pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, D
             let scope_logs = field.message()?;
             let scope = Scope::of(scope_logs)?;
             let mut records = scope_logs;
+            rows.resource
+                .reserve(super::count_in(scope_logs)?, resource.json.len());
             while let Some((number, field)) = records.next()? {
                 if number == 2 {
                     rows.push(&resource, &scope, &Record::read(field.message()?)?)?;
@@ -123,25 +122,25 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(promotion: Promotion, rows: usize) -> Self {
-        let bytes = || BytesColumn::new(rows);
+        let bytes = |each| BytesColumn::new(rows, each);
         let numbers = || NumberColumn::new(rows);
         Rows {
-            log_id: bytes(),
+            log_id: bytes(16),
             time: numbers(),
             observed_time: numbers(),
             severity_number: numbers(),
-            severity_text: bytes(),
-            body: bytes(),
-            trace_id: bytes(),
-            span_id: bytes(),
-            event_name: bytes(),
-            service_name: bytes(),
-            scope_name: bytes(),
-            source: bytes(),
-            log_group: bytes(),
-            log_stream: bytes(),
-            request_id: bytes(),
-            resource: bytes(),
+            severity_text: bytes(5),
+            body: bytes(64),
+            trace_id: bytes(16),
+            span_id: bytes(8),
+            event_name: bytes(0),
+            service_name: bytes(12),
+            scope_name: bytes(16),
+            source: bytes(4),
+            log_group: bytes(0),
+            log_stream: bytes(0),
+            request_id: bytes(0),
+            resource: bytes(0),
             attributes: AttributeColumns::new(promotion, rows),
             equal: HashMap::new(),
             scratch: Vec::new(),
@@ -155,9 +154,13 @@ impl<'a> Rows<'a> {
         scope: &Scope<'a>,
         record: &Record<'a>,
     ) -> Result<(), WireError> {
-        let repeated = resource.json.len() + resource.service_name.len() + scope.len;
+        let shared = resource.json.len() + resource.service_name.len() + scope.len;
         let times = nanos(record.time).and_then(|time| Ok((time, nanos(record.observed_time)?)));
-        let checked = times.and_then(|times| self.notes.repeat(repeated).map(|()| times));
+        let checked = times.and_then(|times| {
+            self.notes
+                .admit(shared, self.attributes.width())
+                .map(|()| times)
+        });
         let (time, observed) = match checked {
             Ok(times) => times,
             Err(reason) => {

@@ -14,8 +14,6 @@ use crate::{
 use arrow::array::ArrayRef;
 use store::Table;
 
-/// A span is rarely smaller than this on the wire, bytes; it sizes the columns.
-const USUAL_SPAN: usize = 400;
 const KINDS: [&str; 6] = [
     "unspecified",
     "internal",
@@ -27,7 +25,7 @@ const KINDS: [&str; 6] = [
 const STATUSES: [&str; 3] = ["unset", "ok", "error"];
 
 pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, DecodeError> {
-    let mut rows = Rows::new(promotion.clone(), request.len() / USUAL_SPAN + 1);
+    let mut rows = Rows::new(promotion.clone(), super::count(request)?);
     let mut span = Span::default();
     let mut message = Message::new(request);
     while let Some((number, field)) = message.next()? {
@@ -44,6 +42,8 @@ pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, D
             let scope_spans = field.message()?;
             let scope = Scope::of(scope_spans)?;
             let mut spans = scope_spans;
+            rows.resource
+                .reserve(super::count_in(scope_spans)?, resource.json.len());
             while let Some((number, field)) = spans.next()? {
                 if number == 2 {
                     span.read(field.message()?)?;
@@ -162,27 +162,27 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(promotion: Promotion, rows: usize) -> Self {
-        let bytes = || BytesColumn::new(rows);
+        let bytes = |each| BytesColumn::new(rows, each);
         let numbers = || NumberColumn::new(rows);
         Rows {
-            trace_id: bytes(),
-            span_id: bytes(),
-            parent_span_id: bytes(),
-            service_name: bytes(),
-            name: bytes(),
-            kind: bytes(),
+            trace_id: bytes(16),
+            span_id: bytes(8),
+            parent_span_id: bytes(8),
+            service_name: bytes(12),
+            name: bytes(24),
+            kind: bytes(8),
             start_time: numbers(),
             duration_ns: numbers(),
-            status_code: bytes(),
-            status_message: bytes(),
-            scope_name: bytes(),
-            scope_version: bytes(),
-            trace_state: bytes(),
+            status_code: bytes(6),
+            status_message: bytes(0),
+            scope_name: bytes(16),
+            scope_version: bytes(8),
+            trace_state: bytes(0),
             flags: numbers(),
-            source: bytes(),
-            resource: bytes(),
-            events: bytes(),
-            links: bytes(),
+            source: bytes(4),
+            resource: bytes(0),
+            events: bytes(0),
+            links: bytes(0),
             attributes: AttributeColumns::new(promotion, rows),
             notes: Notes::default(),
         }
@@ -194,10 +194,12 @@ impl<'a> Rows<'a> {
         scope: &Scope<'a>,
         span: &Span<'a>,
     ) -> Result<(), WireError> {
-        let repeated = resource.json.len() + resource.service_name.len() + scope.len;
-        let checked = span
-            .check()
-            .and_then(|times| self.notes.repeat(repeated).map(|()| times));
+        let shared = resource.json.len() + resource.service_name.len() + scope.len;
+        let checked = span.check().and_then(|times| {
+            self.notes
+                .admit(shared, self.attributes.width())
+                .map(|()| times)
+        });
         let (start, end) = match checked {
             Ok(times) => times,
             Err(reason) => {

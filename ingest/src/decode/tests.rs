@@ -277,15 +277,31 @@ fn fields_in_any_order_give_the_same_rows() {
 }
 
 #[test]
-fn a_resource_is_not_repeated_without_end() {
+fn rows_do_not_grow_far_beyond_what_was_sent() {
     let mut request = of_spans((0..40).map(|_| plain_span(1)).collect());
     let resource = request.resource_spans[0].resource.as_mut().unwrap();
-    resource
-        .attributes
-        .push(pair("big", text(&"x".repeat(MAX_REPEATED / 32))));
+    let big = "x".repeat(MAX_OVERHEAD / 32);
+    resource.attributes.push(pair("big", text(&big)));
     let decoded = decode_spans(&request);
-    assert!(decoded.rejected >= 8, "{}", decoded.rejected);
-    assert!(decoded.message.contains("too large"), "{}", decoded.message);
+    assert!((8..40).contains(&decoded.rejected), "{}", decoded.rejected);
+    assert!(
+        decoded.message.contains("smaller batches"),
+        "{}",
+        decoded.message
+    );
+
+    // Two bytes each: `log_records: {}`.
+    let mut records = vec![0x12, 0].repeat(2_000_000);
+    for _ in 0..2 {
+        let mut outer = vec![if records[1] == 0 { 0x12 } else { 0x0a }];
+        crate::json::write_varint(records.len() as u64, &mut outer);
+        outer.extend(records);
+        records = outer;
+    }
+    let decoded = logs(&records, &Promotion::default()).unwrap();
+    let rows = decoded.batch.num_rows();
+    assert!((100_000..=MAX_OVERHEAD / ROW).contains(&rows), "{rows}");
+    assert_eq!(rows as u64 + decoded.rejected, 2_000_000);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use arrow::json::LineDelimitedWriter;
 use opentelemetry_proto::tonic::collector::{
     logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest,
 };
+use proptest::prelude::*;
 use prost::Message as _;
 
 fn span(members: &str) -> Result<Vec<u8>, JsonError> {
@@ -84,4 +85,34 @@ fn json_of_opentelemetry_proto_gives_the_same_rows_as_its_protobuf() {
     let converted = logs(&json).unwrap();
     let rows = |bytes: &[u8]| lines(decode::logs(bytes, &Promotion::default()).unwrap().batch);
     assert_eq!(rows(&converted), rows(&request.encode_to_vec()));
+}
+
+proptest! {
+    #[test]
+    fn changed_json_is_converted_or_refused(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        for json in [
+            serde_json::to_vec(&crate::decode::tests::request()).unwrap(),
+            serde_json::to_vec(&crate::decode::tests::log_request()).unwrap(),
+        ] {
+            let mut json = json;
+            for (at, byte) in &changes {
+                let at = at.index(json.len());
+                json[at] = *byte;
+            }
+            json.truncate(json.len() - cut.index(json.len()) / 50);
+            // What was written is protobuf of that shape whatever the JSON said.
+            let none = Promotion::default();
+            if let Ok(converted) = traces(&json) {
+                prop_assert!(decode::traces(&converted, &none).is_ok());
+                prop_assert!(converted.len() <= 2 * json.len());
+            }
+            if let Ok(converted) = logs(&json) {
+                prop_assert!(decode::logs(&converted, &none).is_ok());
+                prop_assert!(converted.len() <= 2 * json.len());
+            }
+        }
+    }
 }
