@@ -26,7 +26,7 @@ use std::{
 /// Rows of a row group.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 17;
 /// Rows of a page: what is decoded to find one trace.
-const PAGE_ROWS: usize = 8192;
+const PAGE_ROWS: usize = 2048;
 /// Rows gathered at a time.
 const STEP_ROWS: usize = 8192;
 /// Bytes at which a block ends even if it may have more rows.
@@ -270,7 +270,7 @@ fn properties(table: Table, schema: &SchemaRef) -> WriterProperties {
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(BLOCK_BYTES / 2))
         .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_write_batch_size(PAGE_ROWS / 2)
+        .set_write_batch_size(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for field in schema.fields() {
         properties = column(properties, table, field.name(), field.data_type());

@@ -105,10 +105,13 @@ pub enum Error {
 impl Error {
     /// True when the same request may succeed in a moment.
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Error::Full { .. } | Error::NotLogged(_) | Error::Objects { .. }
-        )
+        match self {
+            Error::Full { .. } | Error::NotLogged(_) | Error::Objects { .. } => true,
+            Error::Block { source, .. } => {
+                matches!(source, parquet::errors::ParquetError::External(_))
+            }
+            _ => false,
+        }
     }
 
     /// True when a block has gone because a newer one replaced it: take a new snapshot.

@@ -2,7 +2,10 @@
 //! record.
 
 use crate::{Error, Table, memory::UnitId};
-use arrow::array::{AsArray, BinaryArray, RecordBatch};
+use arrow::{
+    array::{AsArray, BinaryArray, RecordBatch},
+    datatypes::Int64Type,
+};
 use std::collections::HashSet;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -33,6 +36,13 @@ pub(crate) fn of(table: Table, batch: &RecordBatch) -> Result<Vec<Identity>, Err
 pub(crate) fn keys(table: Table, batch: &RecordBatch) -> Result<HashSet<UnitId>, Error> {
     let keys = binary(table, batch, table.key())?;
     Ok(keys.iter().filter_map(|key| key?.try_into().ok()).collect())
+}
+
+/// The earliest and the latest time of the rows; `None` for a table without times.
+pub(crate) fn times(table: Table, batch: &RecordBatch) -> Option<(i64, i64)> {
+    let column = batch.column_by_name(table.time()?)?;
+    let times = column.as_primitive_opt::<Int64Type>()?.values();
+    Some((*times.iter().min()?, *times.iter().max()?))
 }
 
 /// Refuses rows that are not of the unit as which they come.

@@ -1,7 +1,7 @@
 //! The object store that an address means, with writes that last.
 
 use crate::{
-    Error,
+    Error, Table,
     error::{log_error, object_error},
 };
 use bytes::Bytes;
@@ -104,6 +104,24 @@ impl Objects {
             .map_err(object_error("list", prefix))
     }
 
+    /// Deletes files that a crash left half written, in the folders that are ours.
+    pub(crate) fn delete_unfinished(&self) -> Result<(), Error> {
+        let Some(root) = &self.folder else {
+            return Ok(());
+        };
+        let names = Table::ALL.map(Table::name);
+        for name in names.into_iter().chain(["catalog"]) {
+            let folder = root.join(name);
+            match delete_unfinished(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(log_error("clean", &folder)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes an object; it is no error if it has gone already.
     pub(crate) async fn delete(&self, path: &Path) -> Result<(), Error> {
         match self.store.delete(path).await {
@@ -111,6 +129,22 @@ impl Objects {
             Err(error) => Err(object_error("delete", path)(error)),
         }
     }
+}
+
+/// Deletes what [`LocalFileSystem`] calls its files until they are whole: `name#1`.
+fn delete_unfinished(folder: &std::path::Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let unfinished = path.extension().and_then(|ending| ending.to_str());
+        let unfinished = unfinished.and_then(|ending| ending.rsplit_once('#'));
+        if entry.file_type()?.is_dir() {
+            delete_unfinished(&path)?;
+        } else if unfinished.is_some_and(|(kind, _)| ["parquet", "json"].contains(&kind)) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Syncs a file and the folders down to it, so that its name lasts, too.

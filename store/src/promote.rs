@@ -12,21 +12,21 @@ use arrow::{
 };
 use serde_json::{Map, Value};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 /// Most attribute columns of a table; attributes beyond it stay in the JSON text.
 pub const MOST_PROMOTED: usize = 200;
 /// Longest attribute name that gets a column of its own, bytes.
-const LONGEST_NAME: usize = 120;
+const LONGEST_NAME: usize = 96;
 /// The column of attributes that have none of their own.
 const REST: &str = "attributes";
 
-/// True when an attribute of this name may have a column: plain ASCII without what column names of
-/// open table formats forbid.
+/// True when an attribute of this name may have a column: letters, digits and the punctuation that
+/// every reader of Parquet and of open table formats takes in a name.
 pub fn is_promotable(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_graphic() && !b",;{}()=\"'`\\".contains(&byte);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
     !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(allowed)
 }
 
@@ -58,6 +58,8 @@ impl PromotedType {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Promoted {
     tables: HashMap<Table, BTreeMap<String, PromotedType>>,
+    /// Names in lower case: some engines cannot tell `HTTP.Route` from `http.route`.
+    folded: HashSet<(Table, String)>,
     schemas: HashMap<Table, SchemaRef>,
 }
 
@@ -75,7 +77,11 @@ impl Promoted {
         let known = self.tables.entry(table).or_default();
         let before = known.len();
         for (name, kind) in columns {
+            if known.contains_key(name) {
+                continue;
+            }
             known.entry(name.clone()).or_insert(*kind);
+            self.folded.insert((table, name.to_ascii_lowercase()));
         }
         if known.len() > before {
             self.schemas.insert(table, schema(table, known));
@@ -111,7 +117,7 @@ impl Promoted {
             }
         }
         if !misfits.is_empty() {
-            demote(table, &fields, &mut columns, &misfits)?;
+            demote(&fields, &mut columns, &misfits);
         }
         self.add(table, &fresh);
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(rows_error(table))
@@ -132,7 +138,10 @@ impl Promoted {
             Some(held) => (*held == kind).then_some(kind),
             None => {
                 let count = known.map_or(0, BTreeMap::len) + fresh.len();
-                let new = count < MOST_PROMOTED && is_promotable(attribute);
+                let folded = name.to_ascii_lowercase();
+                let taken = fresh.keys().any(|name| name.to_ascii_lowercase() == folded)
+                    || self.folded.contains(&(table, folded));
+                let new = count < MOST_PROMOTED && !taken && is_promotable(attribute);
                 new.then(|| {
                     fresh.insert(name.to_owned(), kind);
                     kind
@@ -178,14 +187,9 @@ fn cast_to(table: Table, column: &ArrayRef, data_type: &DataType) -> Result<Arra
 }
 
 /// Moves the values of columns that cannot stay into the JSON text of their rows.
-fn demote(
-    table: Table,
-    fields: &[FieldRef],
-    columns: &mut [ArrayRef],
-    misfits: &[(String, ArrayRef)],
-) -> Result<(), Error> {
+fn demote(fields: &[FieldRef], columns: &mut [ArrayRef], misfits: &[(String, ArrayRef)]) {
     let Some(rest) = fields.iter().position(|field| field.name() == REST) else {
-        return Ok(());
+        return;
     };
     let old = columns[rest].as_string::<i32>();
     let mut new = StringBuilder::with_capacity(old.len(), old.value_data().len());
@@ -206,8 +210,6 @@ fn demote(
         new.append_value(Value::Object(object).to_string());
     }
     columns[rest] = Arc::new(new.finish());
-    let _ = table;
-    Ok(())
 }
 
 fn value(column: &ArrayRef, row: usize) -> Option<Value> {

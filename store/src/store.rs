@@ -98,6 +98,7 @@ impl Store {
         let lock = Lock::take(&config.wal_dir)?;
         let (wal, entries) = Wal::open(&config.wal_dir, config.wal_limit_bytes)?;
         let store = Self::assemble(config, objects, Some(wal), Some(lock)).await?;
+        store.inner.objects.delete_unfinished()?;
         store.inner.delete_orphans().await?;
         tend::spawn(&store.inner);
         Ok((store, entries))
@@ -171,10 +172,12 @@ impl Store {
     }
 
     /// Adds rows of `spans` or `logs`. Rows whose identity is held already, in memory or in any block,
-    /// are dropped. The others are in the next snapshot.
+    /// are dropped. The others are in the next snapshot. (What is delivered again has the time that it
+    /// had the first time, so only blocks of that time are looked into.)
     pub async fn append(&self, table: Table, batch: RecordBatch) -> Result<Appended, Error> {
         let identities = identity::of(table, &batch)?;
         let keys = identity::keys(table, &batch)?;
+        let times = identity::times(table, &batch);
         let mut checked: HashSet<String> = HashSet::new();
         let mut held = HashSet::new();
         let rows = loop {
@@ -184,7 +187,9 @@ impl Store {
             };
             let mut gone = None;
             for block in blocks.get(&table).into_iter().flatten() {
-                if block.derived || !checked.insert(block.path.clone()) {
+                let apart = times
+                    .is_some_and(|(first, last)| last < block.min_time || first > block.max_time);
+                if block.derived || apart || !checked.insert(block.path.clone()) {
                     continue;
                 }
                 match self

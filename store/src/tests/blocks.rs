@@ -48,6 +48,19 @@ async fn what_was_appended_is_in_the_files_once_and_found_by_trace() {
     );
     check(&store).await;
     store.close().await.unwrap();
+    // What a crash leaves is deleted at the next opening.
+    let folder = parquet_files(dir.path())[0].parent().unwrap().to_owned();
+    let left = ["stray.parquet", "stray.parquet#1"].map(|name| folder.join(name));
+    left.iter()
+        .for_each(|file| std::fs::write(file, "torn").unwrap());
+    Store::open(small(dir.path()))
+        .await
+        .unwrap()
+        .0
+        .close()
+        .await
+        .unwrap();
+    assert!(left.iter().all(|file| !file.exists()));
     assert_eq!(numbers_at_rest(dir.path()), (0..5000).collect::<Vec<_>>());
     let (store, entries) = Store::open(small(dir.path())).await.unwrap();
     assert!(entries.is_empty());
@@ -202,6 +215,47 @@ async fn attribute_columns_keep_one_type_and_what_does_not_fit_stays_as_text() {
     let mixed = schema.field_with_name(&format!("{ATTRIBUTE_PREFIX}mixed"));
     assert!(mixed.unwrap().data_type().is_integer());
     store.compact().await.unwrap();
+    let found = store
+        .snapshot()
+        .find(Table::Spans, &[trace(0)])
+        .await
+        .unwrap();
+    let mut found: Vec<_> = found
+        .iter()
+        .flat_map(|b| rows::read_spans(b).unwrap())
+        .collect();
+    found.sort_by_key(|span| span.span_id);
+    assert_eq!(found, all);
+}
+
+#[tokio::test]
+async fn no_sender_can_widen_a_table_without_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = reopen(small(dir.path())).await;
+    let mut all = Vec::new();
+    for n in 0..6 {
+        let mut span = span(n);
+        let names = (0..60).map(|k| {
+            (
+                format!("{}.{n}.{k}", if k % 2 == 0 { "a" } else { "A" }),
+                "x".into(),
+            )
+        });
+        span.attributes.extend(names);
+        span.attributes.insert("A.0.0".into(), true.into());
+        store
+            .append(
+                Table::Spans,
+                rows::spans(std::slice::from_ref(&span)).unwrap(),
+            )
+            .await
+            .unwrap();
+        all.push(span);
+    }
+    let base = Table::Spans.schema().fields().len();
+    let width = store.snapshot().schema(Table::Spans).fields().len();
+    assert_eq!(width, base + MOST_PROMOTED);
+    store.flush().await.unwrap();
     let found = store
         .snapshot()
         .find(Table::Spans, &[trace(0)])
