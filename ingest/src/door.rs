@@ -11,6 +11,7 @@ use arrow::{
     compute::{filter_record_batch, is_not_null},
 };
 use bytes::Bytes;
+use futures::StreamExt;
 use model::Batch;
 use std::time::Duration;
 use store::{Entry, EntryKind, Position, Store, Table};
@@ -20,6 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 const LARGE: usize = 1 << 20;
 /// How often applying is tried again when the store cannot read what it holds.
 const TRIES: u32 = 4;
+/// Entries that are applied again at the same time.
+const REPLAYED_TOGETHER: usize = 32;
 /// The attribute by which an application's span names the Lambda invocation it ran in.
 const INVOCATION: &str = "attributes.faas.invocation_id";
 
@@ -49,6 +52,9 @@ impl Default for Limits {
 pub struct Outcome {
     /// Records taken, those that were held already among them.
     pub accepted: u64,
+    /// Those of the accepted spans or log records that were not held before. For a batch, whoever applies
+    /// it counts.
+    pub new: u64,
     /// Records left out.
     pub rejected: u64,
     /// Why, or what was changed; empty if nothing was.
@@ -185,13 +191,17 @@ impl Door {
     /// Applies what was acknowledged before a restart and is not in blocks yet. An entry that
     /// cannot be applied is reported and stays in the log.
     pub async fn replay(&self, entries: Vec<Entry>) -> Result<(), Refusal> {
-        for entry in entries {
-            let position = entry.position;
-            if let Err(error) = self.replay_one(entry).await {
-                if matches!(error, Refusal::Busy { .. } | Refusal::Unavailable { .. }) {
-                    return Err(error);
+        // Several at once, so that whoever applies batches can take them together.
+        let mut replayed = futures::stream::iter(entries)
+            .map(|entry| async move { (entry.position, self.replay_one(entry).await) })
+            .buffer_unordered(REPLAYED_TOGETHER);
+        while let Some((position, outcome)) = replayed.next().await {
+            match outcome {
+                Ok(()) => {}
+                Err(error @ (Refusal::Busy { .. } | Refusal::Unavailable { .. })) => return Err(error),
+                Err(error) => {
+                    tracing::error!(?position, %error, "an entry of the log cannot be applied; it stays there");
                 }
-                tracing::error!(?position, %error, "an entry of the log cannot be applied; it stays there");
             }
         }
         Ok(())
@@ -206,7 +216,9 @@ impl Door {
             }
             kind => {
                 let decoded = self.decode(kind, entry.payload).await?;
-                self.apply(kind, decoded.batch, entry.position).await
+                let named = spans_of_invocations(&decoded.batch);
+                self.append(kind, decoded.batch).await?;
+                self.join(named, entry.position).await
             }
         }
     }
@@ -214,19 +226,24 @@ impl Door {
     async fn otlp(&self, kind: EntryKind, request: Bytes) -> Result<Outcome, Refusal> {
         let _held = self.admit(request.len())?;
         let decoded = self.decode(kind, request.clone()).await?;
-        let outcome = Outcome {
+        let mut outcome = Outcome {
             accepted: decoded.batch.num_rows() as u64,
+            new: 0,
             rejected: decoded.rejected,
             message: decoded.message,
         };
         if outcome.accepted > 0 {
             let door = self.clone();
-            self.run(async move {
+            let new = self.run(async move {
                 let logged = door.store.log(kind, request).await;
                 let position = logged.map_err(|error| door.refusal(error))?;
-                door.apply(kind, decoded.batch, position).await
-            })
-            .await?;
+                let named = spans_of_invocations(&decoded.batch);
+                let new = door.append(kind, decoded.batch).await?;
+                // What was held already was joined when it came.
+                door.join(named.filter(|_| new > 0), position).await?;
+                Ok(new)
+            });
+            outcome.new = new.await?;
         }
         Ok(outcome)
     }
@@ -258,26 +275,29 @@ impl Door {
         decoded.map_err(|error| Refusal::Malformed(error.to_string()))
     }
 
-    /// Puts rows that are in the log into the store.
-    async fn apply(
-        &self,
-        kind: EntryKind,
-        rows: RecordBatch,
-        position: Position,
-    ) -> Result<(), Refusal> {
+    /// Puts rows that are in the log into the store; how many were new.
+    async fn append(&self, kind: EntryKind, rows: RecordBatch) -> Result<u64, Refusal> {
         let table = match kind {
             EntryKind::OtlpLogs => Table::Logs,
             _ => Table::Spans,
         };
-        let named = spans_of_invocations(&rows);
         let mut tries = 0;
-        while let Err(error) = self.store.append(table, rows.clone()).await {
-            tries += 1;
-            if !error.is_retryable() || tries == TRIES {
-                return Err(self.refusal(error));
+        loop {
+            match self.store.append(table, rows.clone()).await {
+                Ok(appended) => return Ok(appended.rows as u64),
+                Err(error) => {
+                    tries += 1;
+                    if !error.is_retryable() || tries == TRIES {
+                        return Err(self.refusal(error));
+                    }
+                }
             }
             tokio::time::sleep(Duration::from_millis(50 << (2 * tries))).await;
         }
+    }
+
+    /// Has spans joined that name an invocation; then the entry is applied.
+    async fn join(&self, named: Option<Vec<model::Span>>, position: Position) -> Result<(), Refusal> {
         if let Some(spans) = named {
             let batch = Batch {
                 spans,

@@ -1,6 +1,6 @@
 //! The parts that every command which touches the data needs, put together: store, door, assembler, queries.
 
-use crate::{assembler::Assembler, config::Config, live::Live};
+use crate::{assembler::Assembler, config::Config, importer::Entrance, live::Live};
 use anyhow::{Context, Result};
 use ingest::Door;
 use query::{Engine, Limits};
@@ -113,6 +113,14 @@ impl Core {
             assembling,
             read_only,
         })
+    }
+
+    /// Where imports go in.
+    pub fn entrance(&self) -> Entrance {
+        Entrance {
+            door: self.door.clone(),
+            assembler: self.assembler.clone(),
+        }
     }
 
     /// Lets the assembler finish, then writes everything to blocks.

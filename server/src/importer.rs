@@ -49,9 +49,8 @@ impl Target {
     fn way(&self) -> Way {
         match self {
             Target::Here(core) => Way::Here {
-                door: core.door.clone(),
+                entrance: core.entrance(),
                 before: core.assembler.counts(),
-                assembler: core.assembler.clone(),
             },
             Target::There(client) => Way::There {
                 client: client.clone(),
@@ -64,8 +63,7 @@ impl Target {
 /// A target as one import sees it.
 enum Way {
     Here {
-        door: Door,
-        assembler: Assembler,
+        entrance: Entrance,
         before: Counts,
     },
     There {
@@ -77,7 +75,7 @@ enum Way {
 impl Way {
     async fn send(&self, chunk: Chunk) -> Result<(), Refused> {
         match self {
-            Way::Here { door, .. } => take(door, chunk).await,
+            Way::Here { entrance, .. } => entrance.take(chunk).await,
             Way::There { client, counts } => {
                 let (kind, bytes) =
                     as_bytes(chunk).map_err(|error| Refused::Skip(error.to_string()))?;
@@ -93,9 +91,7 @@ impl Way {
 
     fn counts(&self) -> Counts {
         match self {
-            Way::Here {
-                assembler, before, ..
-            } => assembler.counts().since(*before),
+            Way::Here { entrance, before } => entrance.assembler.counts().since(*before),
             Way::There { counts, .. } => *counts
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
@@ -122,16 +118,54 @@ pub enum ChunkKind {
 /// Times that a chunk is offered when the door is busy.
 const TRIES: u32 = 60;
 
-/// Hands a chunk to the door, waiting while it is busy; what it refuses is said in words.
-pub async fn take(door: &Door, chunk: Chunk) -> Result<(), Refused> {
-    let chunk = as_protobuf(chunk)?;
-    for _ in 1..TRIES {
-        match offer(door, &chunk).await {
-            Err(Refusal::Busy { retry_after, .. }) => tokio::time::sleep(retry_after).await,
-            outcome => return judge(outcome),
+/// The door, and who counts what is new behind it.
+#[derive(Clone)]
+pub struct Entrance {
+    /// Takes chunks.
+    pub door: Door,
+    /// Counts.
+    pub assembler: Assembler,
+}
+
+impl Entrance {
+    /// Hands a chunk to the door, waiting while it is busy; what it refuses is said in words.
+    pub async fn take(&self, chunk: Chunk) -> Result<(), Refused> {
+        let chunk = as_protobuf(chunk)?;
+        for _ in 1..TRIES {
+            match offer(&self.door, &chunk).await {
+                Err(Refusal::Busy { retry_after, .. }) => tokio::time::sleep(retry_after).await,
+                outcome => return self.judge(outcome, &chunk),
+            }
+        }
+        self.judge(offer(&self.door, &chunk).await, &chunk)
+    }
+
+    fn judge(&self, outcome: Result<Outcome, Refusal>, chunk: &Chunk) -> Result<(), Refused> {
+        let outcome = outcome.map_err(|error| match error {
+            Refusal::Malformed(_) | Refusal::TooLarge(_) => Refused::Skip(error.to_string()),
+            _ => Refused::Stop(error.to_string()),
+        })?;
+        self.assembler.count(match chunk {
+            // Of a batch it has counted itself.
+            Chunk::Batch(_) => Counts::default(),
+            Chunk::OtlpTraces(_) | Chunk::OtlpTracesJson(_) => Counts {
+                spans: outcome.new,
+                ..Counts::default()
+            },
+            Chunk::OtlpLogs(_) | Chunk::OtlpLogsJson(_) => Counts {
+                logs: outcome.new,
+                ..Counts::default()
+            },
+        });
+        match outcome.rejected {
+            0 => Ok(()),
+            rejected => Err(Refused::Skip(format!(
+                "{rejected} of {} records refused: {}",
+                rejected + outcome.accepted,
+                outcome.message
+            ))),
         }
     }
-    judge(offer(door, &chunk).await)
 }
 
 /// The door takes OTLP as protobuf only.
@@ -153,22 +187,6 @@ async fn offer(door: &Door, chunk: &Chunk) -> Result<Outcome, Refusal> {
         Chunk::Batch(batch) => door.batch(batch.clone()).await,
         Chunk::OtlpTraces(bytes) | Chunk::OtlpTracesJson(bytes) => door.traces(bytes.clone()).await,
         Chunk::OtlpLogs(bytes) | Chunk::OtlpLogsJson(bytes) => door.logs(bytes.clone()).await,
-    }
-}
-
-fn judge(outcome: Result<Outcome, Refusal>) -> Result<(), Refused> {
-    match outcome {
-        Ok(outcome) if outcome.rejected > 0 => Err(Refused::Skip(format!(
-            "{} of {} records refused: {}",
-            outcome.rejected,
-            outcome.rejected + outcome.accepted,
-            outcome.message
-        ))),
-        Ok(_) => Ok(()),
-        Err(error @ (Refusal::Malformed(_) | Refusal::TooLarge(_))) => {
-            Err(Refused::Skip(error.to_string()))
-        }
-        Err(error) => Err(Refused::Stop(error.to_string())),
     }
 }
 

@@ -57,7 +57,7 @@ pub async fn import(
             ),
         )
     })?;
-    let before = app.assembler.counts();
+    let before = app.entrance.assembler.counts();
     let report = match about.kind {
         Some(kind) => {
             take_chunk(&app, kind, body).await?;
@@ -72,7 +72,7 @@ pub async fn import(
         ));
     }
     Ok(Json(Imported {
-        new: app.assembler.counts().since(before),
+        new: app.entrance.assembler.counts().since(before),
         taken: report.taken(),
         skipped: report.skipped(),
         files: report.files,
@@ -82,7 +82,8 @@ pub async fn import(
 async fn take_chunk(app: &App, kind: ChunkKind, body: Bytes) -> Result<(), Failure> {
     let chunk =
         importer::chunk(kind, body).map_err(|error| Failure::bad_request(format!("{error:#}")))?;
-    importer::take(&app.door, chunk)
+    app.entrance
+        .take(chunk)
         .await
         .map_err(|refused| match refused {
             Refused::Skip(reason) => Failure::bad_request(reason),
@@ -96,10 +97,10 @@ async fn take_file(
     body: Bytes,
 ) -> Result<import::Report, Failure> {
     let name = PathBuf::from(name.filter(|it| !it.is_empty()).unwrap_or("upload".into()));
-    let door = app.door.clone();
+    let entrance = app.entrance.clone();
     let runtime = Handle::current();
     let reading = tokio::task::spawn_blocking(move || {
-        let mut sink = |chunk| runtime.block_on(importer::take(&door, chunk));
+        let mut sink = |chunk| runtime.block_on(entrance.take(chunk));
         import::import_bytes(&name, &body, &mut sink)
     });
     reading

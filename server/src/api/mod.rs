@@ -10,7 +10,7 @@ mod problem;
 mod sql;
 mod traces;
 
-use crate::{assembler::Assembler, assets::Assets, config::Config, live::Live};
+use crate::{assets::Assets, config::Config, importer::Entrance, live::Live};
 use axum::{
     Router,
     body::Body,
@@ -19,7 +19,6 @@ use axum::{
     middleware::{self, Next},
     routing::{get, post},
 };
-use ingest::Door;
 use query::Engine;
 use std::{sync::Arc, time::Duration};
 use store::Store;
@@ -40,9 +39,7 @@ pub struct App {
     /// Answers questions.
     pub engine: Engine,
     /// Takes imports.
-    pub door: Door,
-    /// Counts what was new.
-    pub assembler: Assembler,
+    pub entrance: Entrance,
     /// Says what changed.
     pub live: Live,
     /// The pages.

@@ -211,7 +211,7 @@ fn binary(hex: &ArrayRef) -> Result<ArrayRef> {
 fn decode(hex: &str) -> Option<Vec<u8>> {
     let digits = hex.as_bytes();
     let nibble = |digit: u8| (digit as char).to_digit(16);
-    (digits.len() % 2 == 0).then_some(())?;
+    digits.len().is_multiple_of(2).then_some(())?;
     digits
         .chunks_exact(2)
         .map(|pair| Some((nibble(pair[0])? << 4 | nibble(pair[1])?) as u8))

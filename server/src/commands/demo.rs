@@ -1,7 +1,7 @@
 //! `inquest demo`: the made-up shop's day and the recorded executions, through the ordinary import.
 
 use super::serve::{Bound, Running, say};
-use crate::{cli::Demo, clock, config::Config, core::Core, importer};
+use crate::{cli::Demo, clock, config::Config, core::Core};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use collectors::import;
@@ -52,14 +52,14 @@ pub async fn demo(mut config: Config, command: Demo, data_was_named: bool) -> Re
 }
 
 async fn import_files(core: &Core, files: Vec<::demo::File>) -> Result<()> {
-    let door = core.door.clone();
+    let entrance = core.entrance();
     let runtime = Handle::current();
     let reading = tokio::task::spawn_blocking(move || {
         let files: Vec<(PathBuf, Bytes)> = files
             .into_iter()
             .map(|(path, bytes)| (PathBuf::from(path), Bytes::from(bytes)))
             .collect();
-        let mut sink = |chunk| runtime.block_on(importer::take(&door, chunk));
+        let mut sink = |chunk| runtime.block_on(entrance.take(chunk));
         import::import_files(&files, &mut sink)
     });
     let report = reading.await.context("the demo data could not be made")??;

@@ -129,8 +129,7 @@ impl Running {
         let app = App {
             store: core.store.clone(),
             engine: core.engine.clone(),
-            door: core.door.clone(),
-            assembler: core.assembler.clone(),
+            entrance: core.entrance(),
             live: core.live.clone(),
             assets: Arc::new(match &config.ui_dir {
                 Some(folder) => Assets::Folder(folder.clone()),

@@ -20,7 +20,7 @@ fn what_is_imported_is_counted_by_sql() {
     assert_eq!(number(folder.path(), "select count(*) from executions"), 37);
     assert_eq!(report["new"]["executions"], 37);
     let query = "select status, retries, block_retries, iterations from executions \
-                 where state_machine like '19%'";
+                 where execution_arn like '%19-map-retried%'";
     assert_eq!(
         rows(folder.path(), query),
         [serde_json::json!({
