@@ -109,6 +109,9 @@ async fn observe(request: Request, next: Next) -> Response<Body> {
             "the request took too long and was ended",
         )
     });
-    span.record("http.response.status_code", answer.status().as_u16());
+    span.record(
+        "http.response.status_code",
+        i64::from(answer.status().as_u16()),
+    );
     answer
 }
