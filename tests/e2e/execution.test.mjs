@@ -44,7 +44,7 @@ export async function the_keyboard_walks_and_folds({ page, demo }) {
   const { trace_id } = await execution(demo, "state_machine = 'order-pipeline' and status = 'SUCCEEDED'");
   await open(page, `/x/${trace_id}`, TREE_ROW);
   await page.locator(TREE).focus();
-  await page.keyboard.press('Home');
+  await page.keyboard.press('j');
   await until(() => selected(page).getAttribute('aria-level'), (level) => level === '1', 'the root');
   const rows = async () => Number(await page.locator(TREE).getAttribute('aria-rowcount'));
   const all = await rows();

@@ -11,7 +11,7 @@ async function pages(demo) {
   return [
     ['/', ROW],
     [`/x/${trace_id}`, TREE_ROW],
-    [`/x/${trace_id}?tab=events`, '[aria-label=Events] [role=row]'],
+    [`/x/${trace_id}?tab=events`, '[aria-label=Events] [role=row]:not(.head)'],
     ['/traces', 'main a[href^="/t/"]'],
     ['/sql', '.cm-content, textarea'],
   ];

@@ -42,7 +42,7 @@ export async function function_spans_hang_below_their_invocation({ page, demo })
   assert.ok(row, 'no span is joined to an invocation');
   await open(page, `/x/${row.trace_id}`, TREE_ROW);
   await page.locator('[role=treegrid]').focus();
-  await page.keyboard.press('Home');
+  await page.keyboard.press('j');
   await page.keyboard.press('*');
   await page.getByRole('searchbox', { name: 'Search rows' }).fill('/v1/charges');
   await until(() => page.locator('.find output').innerText(), (text) => /[1-9]/.test(text), 'the call of the acquirer');
