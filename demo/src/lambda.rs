@@ -97,7 +97,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     fn free_during(&self, from: i64, to: i64) -> bool {
-        let idle = 12 * 60_000;
+        let idle = 45 * 60_000;
         let apart = |call: &Invocation| call.end_ms + 2 < from || to + 2 < call.start_ms;
         let near = |call: &Invocation| call.end_ms < from && from - call.end_ms < idle;
         self.created_ms < from

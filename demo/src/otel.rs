@@ -129,11 +129,11 @@ pub fn invocation_spans(dice: &mut Dice, function: &Function, call: &Invocation)
     };
     let mut spans = vec![handler];
     let mut at = start_ns + length_ns / 50;
-    let last = function.calls.len().saturating_sub(1);
-    for (index, dependency) in function.calls.iter().enumerate() {
+    for dependency in function.calls {
         let share = dependency.share * (0.8 + 0.2 * dice.unit());
         let took = (length_ns as f64 * share) as i64;
-        let failed = error.clone().filter(|_| index == last);
+        let failed = error.clone().filter(|_| dependency.system == "http");
+        let over = failed.is_some();
         spans.push(Span {
             trace_id: trace_id.clone(),
             span_id: dice.hex(16),
@@ -145,6 +145,9 @@ pub fn invocation_spans(dice: &mut Dice, function: &Function, call: &Invocation)
             attributes: client_attributes(dependency.system, dependency.host, failed.is_some()),
             error: failed,
         });
+        if over {
+            break;
+        }
         at += took + length_ns / 100;
     }
     spans
@@ -157,7 +160,7 @@ fn client_attributes(system: &str, host: &'static str, failed: bool) -> Vec<(&'s
             ("http.request.method", json!("POST")),
             (
                 "http.response.status_code",
-                json!(if failed { 502 } else { 200 }),
+                json!(if failed { 402 } else { 200 }),
             ),
             ("url.scheme", json!("https")),
             address,

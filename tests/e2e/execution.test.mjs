@@ -33,10 +33,13 @@ export async function the_failure_is_marked_and_found_by_key({ page, demo }) {
   const { trace_id } = await declined(demo);
   await open(page, `/x/${trace_id}`, TREE_ROW);
   const culprit = page.locator(`${TREE_ROW} .tag.culprit`);
+  await culprit.first().waitFor();
   await page.locator(TREE).focus();
-  await page.keyboard.press('e');
-  await until(() => selected(page).count(), (n) => n === 1, 'a selected row');
-  assert.match(await label(selected(page)), /ChargeCard|CardDeclined|charge/i);
+  const next = async () => {
+    await page.keyboard.press('e');
+    return (await selected(page).count()) === 1 ? label(selected(page)) : '';
+  };
+  await until(next, (words) => /charge.*root cause.*failed/i.test(words), 'the failure by its key');
   assert.ok(await culprit.count() >= 1, 'no row is marked as the root cause');
 }
 

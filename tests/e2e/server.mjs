@@ -50,14 +50,13 @@ export async function startDemo() {
   return { url, data, otlp: `http://127.0.0.1:${otlp}`, stop, output };
 }
 
+/** It serves while it still imports; the page is announced when everything is in. */
 async function ready(url, child, output) {
   for (const start = Date.now(); Date.now() - start < 180_000;) {
     if (child.exitCode !== null) break;
-    try {
-      const answer = await fetch(`${url}/api/v1/executions?limit=1`);
-      if (answer.ok && (await answer.json()).total >= 200) return;
-    } catch {
-      // not listening yet
+    if (output.join('').includes('executions:')) {
+      const answer = await fetch(`${url}/readyz`);
+      if (answer.ok) return;
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }

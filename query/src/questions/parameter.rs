@@ -3,6 +3,7 @@
 use crate::{Error, view::UTC};
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use datafusion::common::ScalarValue;
+use datafusion::functions::string::expr_fn as string;
 use datafusion::logical_expr::{Expr, col, lit};
 use model::{TraceId, UnixNanos};
 use store::Table;
@@ -63,17 +64,10 @@ pub(super) fn one_of(column: &str, text: &Option<String>) -> Option<Expr> {
     Some(name(column).in_list(words, false))
 }
 
-/// The column contains the text, in any case.
+/// The column contains the text, in any case. Not ILIKE: that builds a regular expression per batch,
+/// and rows in memory come in many small batches.
 pub(super) fn contains(column: &str, text: &str) -> Expr {
-    let mut pattern = String::from("%");
-    for letter in text.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    name(column).ilike(lit(pattern))
+    string::contains(string::lower(name(column)), lit(text.to_lowercase()))
 }
 
 /// One of the columns contains the text.

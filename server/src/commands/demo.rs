@@ -42,11 +42,11 @@ pub async fn demo(mut config: Config, command: Demo, data_was_named: bool) -> Re
     import_files(running.core(), files).await?;
     running.announce(&config);
     say(&format!(
-        "       executions: {}/  (ctrl-c ends it)\n",
+        "       executions: {}/?range=24h  (ctrl-c ends it)\n",
         running.pages()
     ));
     if !command.no_open {
-        open_browser(running.pages());
+        open_browser(&format!("{}/?range=24h", running.pages()));
     }
     running.until_told().await
 }

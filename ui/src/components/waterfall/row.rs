@@ -174,7 +174,7 @@ pub fn WaterfallRow(
             class:hit=move || hit.get()
             role="row"
             id=get(|shown| format!("row-{}", shown.row))
-            attr:aria-level=get(|shown| (shown.depth + 1).to_string())
+            aria-level=get(|shown| (shown.depth + 1).to_string())
             aria-expanded=move || open.get().map(|open| open.to_string())
             aria-selected=move || selected.get().to_string()
             aria-rowindex=move || (index.get() + 1).to_string()
