@@ -67,6 +67,7 @@ async fn measure(spans: u64, config: StoreConfig) -> Result<(), Box<dyn std::err
 
 async fn find(store: &Store, ids: &[TraceId]) -> Result<(), store::Error> {
     let mut times = Vec::new();
+    let before = cpu();
     for n in 0..400 {
         let id = ids[(n * 7919) % ids.len()];
         let begin = Instant::now();
@@ -76,7 +77,8 @@ async fn find(store: &Store, ids: &[TraceId]) -> Result<(), store::Error> {
     }
     times.sort_unstable();
     println!(
-        "trace by id: p50 {:?}, p99 {:?}",
+        "trace by id: {:.1} CPU ms, p50 {:?}, p99 {:?}",
+        (cpu() - before) * 1e3 / times.len() as f64,
         times[times.len() / 2],
         times[times.len() * 99 / 100]
     );

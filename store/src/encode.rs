@@ -27,6 +27,9 @@ use std::{
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 17;
 /// Rows of a page: what is decoded to find one trace.
 const PAGE_ROWS: usize = 2048;
+/// Bytes of a column's dictionary in a row group: it is read even for a single row, and columns with
+/// more distinct values gain nothing from one.
+const DICTIONARY_BYTES: usize = 96 << 10;
 /// Rows gathered at a time.
 const STEP_ROWS: usize = 8192;
 /// Bytes at which a block ends even if it may have more rows.
@@ -95,6 +98,25 @@ pub(crate) fn encode(target: &Target, batches: &[RecordBatch]) -> Result<Vec<Enc
         }
     }
     Ok(blocks)
+}
+
+/// The rows of small batches as one batch, by key and time.
+pub(crate) fn in_order(table: Table, batches: &[&RecordBatch]) -> Result<RecordBatch, Error> {
+    let schema = union(table, batches.iter().map(|batch| batch.schema()));
+    let mut places = Vec::new();
+    let mut aligned = Vec::with_capacity(batches.len());
+    for (number, batch) in batches.iter().enumerate() {
+        let order = order(table, batch)?.into_iter().enumerate();
+        places.extend(order.map(|(row, order)| (order, number, row)));
+        aligned.push(align(table, batch, &schema)?);
+    }
+    places.sort_unstable();
+    let at: Vec<(usize, usize)> = places
+        .iter()
+        .map(|(_, batch, row)| (*batch, *row))
+        .collect();
+    let sources: Vec<&RecordBatch> = aligned.iter().collect();
+    interleave_record_batch(&sources, &at).map_err(rows_error(table))
 }
 
 /// All rows in the order in which they are written.
@@ -270,6 +292,7 @@ fn properties(table: Table, schema: &SchemaRef) -> WriterProperties {
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(BLOCK_BYTES / 2))
         .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_write_batch_size(PAGE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for field in schema.fields() {

@@ -1,7 +1,7 @@
 //! Appended rows, each identity once.
 
-use super::{batch_bytes, concat};
-use crate::{Error, Table, identity::Identity};
+use super::batch_bytes;
+use crate::{Error, Table, encode, identity::Identity};
 use arrow::array::RecordBatch;
 use std::{collections::HashSet, sync::Arc};
 
@@ -47,7 +47,9 @@ impl Facts {
         }
         self.fresh.push(Arc::new(batch));
         if self.fresh.len() >= MANY {
-            let together = concat(table, self.fresh.iter().map(AsRef::as_ref))?;
+            // In the order of blocks: writing them then reads each batch from front to back.
+            let fresh: Vec<&RecordBatch> = self.fresh.iter().map(AsRef::as_ref).collect();
+            let together = encode::in_order(table, &fresh)?;
             let apart: usize = self.fresh.iter().map(|batch| batch_bytes(batch)).sum();
             self.bytes = self.bytes.saturating_sub(apart) + batch_bytes(&together);
             self.fresh.clear();
