@@ -198,35 +198,30 @@ fn Frame() -> impl IntoView {
                 <h2 id="help-title">"Keys"</h2>
                 <button class="plain close" aria-label="Close">{icon("close")}</button>
             </form>
-            <div class="key-groups">
-                {KEYS
-                    .into_iter()
-                    .map(|(title, keys)| {
-                        view! {
-                            <section>
-                                <h3>{title}</h3>
-                                <dl>
-                                    {keys
-                                        .iter()
-                                        .map(|(key, what)| {
-                                            view! {
-                                                <dt>
-                                                    {key
-                                                        .split(' ')
-                                                        .filter(|k| !k.is_empty())
-                                                        .map(|k| view! { <kbd>{k}</kbd> })
-                                                        .collect_view()}
-                                                </dt>
-                                                <dd>{*what}</dd>
-                                            }
-                                        })
-                                        .collect_view()}
-                                </dl>
-                            </section>
-                        }
-                    })
-                    .collect_view()}
-            </div>
+            <div class="key-groups" inner_html=key_table()></div>
         </dialog>
     }
+}
+
+/// The keys as HTML; everything in it is written above, so nothing needs escaping.
+fn key_table() -> String {
+    let mut out = String::new();
+    for (title, keys) in KEYS {
+        out.push_str("<section><h3>");
+        out.push_str(title);
+        out.push_str("</h3><dl>");
+        for (key, what) in keys {
+            out.push_str("<dt>");
+            for part in key.split(' ').filter(|part| !part.is_empty()) {
+                out.push_str("<kbd>");
+                out.push_str(part);
+                out.push_str("</kbd>");
+            }
+            out.push_str("</dt><dd>");
+            out.push_str(what);
+            out.push_str("</dd>");
+        }
+        out.push_str("</dl></section>");
+    }
+    out
 }

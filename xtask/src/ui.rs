@@ -196,7 +196,7 @@ fn bind(wasm: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate_output()?;
-    let mut assets = BTreeMap::from([("inquest.js".to_owned(), output.js().as_bytes().to_vec())]);
+    let mut assets = BTreeMap::from([("inquest.js".to_owned(), squeeze(output.js()).into_bytes())]);
     // Scripts of dependencies: their folders carry a hash already.
     for (folder, scripts) in output.snippets() {
         for (at, script) in scripts.iter().enumerate() {
@@ -214,7 +214,8 @@ fn bind(wasm: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 /// Writes everything under hashed names, with the names put where `{…}` stands.
 fn write(root: &Path, dist: &Path, mut assets: BTreeMap<String, Vec<u8>>) -> Result<String> {
     for name in ["favicon.svg", "style.css"] {
-        assets.insert(name.into(), fs::read(root.join("ui/assets").join(name))?);
+        let text = fs::read_to_string(root.join("ui/assets").join(name))?;
+        assets.insert(name.into(), squeeze(&text).into_bytes());
     }
     let editor = fs::read(root.join("ui/vendor/codemirror.js"))?;
     assets.insert("codemirror.js".into(), editor);
@@ -247,6 +248,22 @@ fn write(root: &Path, dist: &Path, mut assets: BTreeMap<String, Vec<u8>>) -> Res
         dist.display(),
         first_load.div_ceil(1_000)
     ))
+}
+
+/// Leaves out indentation and the lines that are comments as a whole: generated scripts are half
+/// documentation.
+fn squeeze(text: &str) -> String {
+    let comment = |line: &&str| {
+        let ends = line.starts_with("/*") && (line.ends_with("*/") || line.starts_with("/**"));
+        line.is_empty()
+            || ends
+            || line.starts_with("//")
+            || line.starts_with("* ")
+            || *line == "*/"
+            || *line == "*"
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !comment(line));
+    lines.fold(String::new(), |out, line| out + line + "\n")
 }
 
 fn hashed(name: &str, bytes: &[u8]) -> String {

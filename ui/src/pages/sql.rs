@@ -95,9 +95,7 @@ impl Console {
             history.insert(0, query.to_owned());
             history.truncate(HISTORY);
         });
-        let text = self
-            .history
-            .with_untracked(|history| serde_json::to_string(history));
+        let text = self.history.with_untracked(serde_json::to_string);
         if let Ok(text) = text {
             store("sql.history", &text);
         }

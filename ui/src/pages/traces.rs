@@ -162,7 +162,7 @@ pub fn Traces() -> impl IntoView {
             .into_any(),
         }
     };
-    let statuses = Signal::derive(|| Vec::new());
+    let none = Signal::stored(Vec::new());
     view! {
         <super::Title text="Traces · Inquest".to_owned() />
         <div class="page list-page traces-page">
@@ -172,8 +172,8 @@ pub fn Traces() -> impl IntoView {
                 change=change
                 names=NAMES
                 groups=Signal::derive(move || list.rows.with(|rows| services(rows)))
-                statuses=statuses
-                errors=Signal::derive(|| Vec::new())
+                statuses=none
+                errors=none
             />
             <div class="list-head">
                 <p class="total" role="status">
