@@ -291,7 +291,7 @@ fn rows_do_not_grow_far_beyond_what_was_sent() {
     );
 
     // Two bytes each: `log_records: {}`.
-    let mut records = vec![0x12, 0].repeat(2_000_000);
+    let mut records = [0x12, 0].repeat(2_000_000);
     for _ in 0..2 {
         let mut outer = vec![if records[1] == 0 { 0x12 } else { 0x0a }];
         crate::json::write_varint(records.len() as u64, &mut outer);

@@ -1,7 +1,7 @@
 //! The same data as `tests/sdk/send.py`, by the official Rust SDK.
 
 use opentelemetry::{
-    Context, InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId, Value,
+    Context, InstrumentationScope, KeyValue, SpanId, StringValue, TraceFlags, TraceId, Value,
     logs::{AnyValue, LogRecord, Logger, LoggerProvider, Severity},
     trace::{
         Link, Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceState,
@@ -122,7 +122,7 @@ fn emit(spans: SpanExporter, logs: LogExporter, number: u8) {
 
 /// Two spans; returns the context of the first.
 fn trace(tracer: &impl Tracer<Span: Send + Sync + 'static>) -> SpanContext {
-    let tags = Value::Array(vec!["a".into(), "b".into()].into());
+    let tags = Value::Array(vec![StringValue::from("a"), StringValue::from("b")].into());
     let root = SpanBuilder::from_name("GET /orders")
         .with_kind(SpanKind::Server)
         .with_start_time(at(0))
