@@ -27,11 +27,11 @@ const pictures = {
   },
   async events({ page, demo }) {
     const { trace_id } = await execution(demo, "root_error = 'CardDeclined'");
-    await open(page, `/x/${trace_id}?tab=events`, '[aria-label=Events] [role=row]');
+    await open(page, `/x/${trace_id}?tab=events`, '[aria-label=Events] [role=row]:not(.head)');
   },
   async logs({ page, demo }) {
     const { trace_id } = await execution(demo, "state_machine = 'order-pipeline' and status = 'SUCCEEDED'");
-    await open(page, `/x/${trace_id}?tab=logs`, '[aria-label=Logs] [role=row]');
+    await open(page, `/x/${trace_id}?tab=logs`, '[aria-label=Logs] [role=row]:not(.head)');
   },
   async traces({ page }) {
     await open(page, '/traces', 'main a[href^="/t/"]');
