@@ -1,8 +1,8 @@
 //! Runs SQL over a snapshot: read-only, with a budget of memory, disk and time.
 
 use crate::{
-    Error, attributes::AttributePlanner, guard, json, place, place::Known, scan::BLOCKS_URL,
-    scan::SnapshotTable, source::TableSource,
+    Error, attributes::AttributePlanner, guard, json, parse, place, place::Known, scan::BLOCKS_URL,
+    scan::SnapshotTable, source::TableSource, workers::Workers,
 };
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::catalog::{
@@ -28,6 +28,7 @@ use std::{
     time::Duration,
 };
 use store::{Snapshot, Table};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 /// What all queries together, and each of them, may use.
@@ -71,6 +72,7 @@ pub struct Options {
 pub struct Engine {
     base: Arc<SessionState>,
     limits: Arc<Limits>,
+    workers: Workers,
 }
 
 impl std::fmt::Debug for Engine {
@@ -125,9 +127,11 @@ impl Engine {
         for function in json::functions() {
             state.register_udf(function)?;
         }
+        let threads = limits.partitions.unwrap_or_else(processors);
         Ok(Engine {
             base: Arc::new(state),
             limits: Arc::new(limits),
+            workers: Workers::new(threads)?,
         })
     }
 
@@ -153,11 +157,11 @@ impl Engine {
             .time
             .map_or(self.limits.time, |time| time.min(self.limits.time));
         let deadline = Instant::now() + time;
-        let start = async {
-            let frame = self.plan(tables, text, options.limit).await?;
-            self.start(frame).await
-        };
-        let answer = timeout_at(deadline, start)
+        let engine = self.clone();
+        let (text, limit) = (text.to_owned(), options.limit);
+        let plan = async move { engine.plan(tables, &text, limit).await };
+        let answer = async { self.start(self.workers.spawn(plan)?.join().await??).await };
+        let answer = timeout_at(deadline, answer)
             .await
             .map_err(|_| Error::TimedOut(time))??;
         Ok(within(answer, deadline, time))
@@ -183,8 +187,7 @@ impl Engine {
         let context = self.context(tables)?;
         let explain = |error| place::explain(error, text, &known);
         let state = context.state();
-        let dialect = state.config_options().sql_parser.dialect;
-        let statement = state.sql_to_statement(text, &dialect).map_err(explain)?;
+        let statement = parse::parse(text, explain)?;
         guard::check(&statement)?;
         if guard::names_tables(&statement) {
             for table in state
@@ -215,16 +218,39 @@ impl Engine {
         names
     }
 
-    /// Starts a planned query.
+    /// Starts a planned query. It stays one batch ahead of who reads the answer.
     async fn start(&self, frame: DataFrame) -> Result<Answer, Error> {
         let budget = self.limits.memory_bytes;
         let running = move |error| Error::running(error, budget);
-        let context = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(running)?;
-        let stream = execute_stream(plan, context).map_err(running)?;
+        let (told, schema) = oneshot::channel();
+        let (sender, receiver) = mpsc::channel(1);
+        let task = self.workers.spawn(async move {
+            let context = Arc::new(frame.task_ctx());
+            let started = match frame.create_physical_plan().await {
+                Ok(plan) => execute_stream(plan, context),
+                Err(error) => Err(error),
+            };
+            let mut stream = match started {
+                Ok(stream) => stream,
+                Err(error) => return drop(told.send(Err(running(error)))),
+            };
+            drop(told.send(Ok(stream.schema())));
+            while let Some(batch) = stream.next().await {
+                if sender.send(batch.map_err(running)).await.is_err() {
+                    break;
+                }
+            }
+        })?;
+        let schema = schema
+            .await
+            .map_err(|_| Error::Engine("the query ended without an answer".to_owned()))??;
+        let batches = futures::stream::unfold((receiver, task), |(mut receiver, task)| async {
+            let batch = receiver.recv().await?;
+            Some((batch, (receiver, task)))
+        });
         Ok(Answer {
-            schema: stream.schema(),
-            batches: stream.map(move |batch| batch.map_err(running)).boxed(),
+            schema,
+            batches: batches.boxed(),
         })
     }
 
@@ -281,6 +307,10 @@ impl Engine {
             .build();
         Ok(SessionContext::new_with_state(state))
     }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
 }
 
 fn read_only(plan: &LogicalPlan) -> Result<(), Error> {

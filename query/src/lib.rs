@@ -18,11 +18,13 @@ pub mod error;
 pub mod format;
 mod guard;
 mod json;
+mod parse;
 mod place;
 pub mod questions;
 mod scan;
 mod source;
 mod view;
+mod workers;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! SQL from people who mean harm, or whose cat walked over the keyboard.
 
 use super::{csv, data, engine};
+use crate::{Error, parse::parse};
 use data::Layout;
+use std::time::{Duration, Instant};
 
 /// Statements that would change or read something else, and what must be said.
 #[tokio::test]
@@ -134,5 +136,61 @@ async fn scrambled_queries_are_answered_or_refused() {
         }
         let tables = data::tables(Layout::Memory).await;
         let _ = csv(&engine, tables, &text).await;
+    }
+}
+
+#[tokio::test]
+async fn deep_and_long_queries_are_refused() {
+    let engine = engine();
+    for text in [
+        format!("select {}1{}", "(".repeat(20_000), ")".repeat(20_000)),
+        format!("select {}1", "not ".repeat(20_000)),
+        format!("select 1{}", " + 1".repeat(100_000)),
+        format!("select {}", "case when true then ".repeat(5_000)),
+    ] {
+        let tables = data::tables(Layout::Memory).await;
+        let answer = csv(&engine, tables, &text).await;
+        assert!(answer.is_err(), "{} was answered", &text[..40]);
+    }
+}
+
+/// Grammar that the parser cannot digest by itself is given up quickly, with a message.
+#[test]
+fn nesting_is_parsed_or_given_up_quickly() {
+    let around = |n: usize, open: &str, close: &str| {
+        format!("select {}1{}", open.repeat(n), close.repeat(n))
+    };
+    let texts = |n: usize| {
+        [
+            around(n, "(", ")"),
+            around(n, "(", ""),
+            around(n, "not ", ""),
+            around(n, "case when true then ", ""),
+            around(n, "exists (select ", ")"),
+            around(n, "abs(", ")"),
+            around(n, "[", "]"),
+            around(n, "- ", ""),
+            around(n, "cast(", " as int)"),
+            around(n, "interval ", ""),
+            around(n, "{'a': ", "}"),
+            around(n, "1 between ", ""),
+            around(n, "(1, ", ")"),
+            around(n, "* from (", ")"),
+            around(n, "* from (a join ", ")"),
+            around(n, "cast(1 as array<", ">)"),
+            format!("select cast(1 as {}", "array<".repeat(n)),
+        ]
+    };
+    for n in [4, 8, 12, 16, 20, 24, 48, 400, 10_000] {
+        for text in texts(n) {
+            let started = Instant::now();
+            let _ = parse(&text, |error| Error::sql(error.to_string()));
+            let took = started.elapsed();
+            assert!(
+                took < Duration::from_secs(5),
+                "{took:?}: {n} × {}",
+                &text[..30]
+            );
+        }
     }
 }

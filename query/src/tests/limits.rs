@@ -95,7 +95,7 @@ async fn a_grid_says_when_it_is_cut() {
     let engine = engine();
     let check = async |limit: usize, rows: usize, truncated: bool| {
         let tables = data::tables(Layout::Memory).await;
-        let text = "select start_time, duration_ns, 9007199254740993 big, null n from spans";
+        let text = "select start_time, duration_ns, 9007199254740993 big, null n from spans order by start_time";
         let answer = engine.sql_over(tables, text, &Options::default()).await;
         let grid = format::grid(answer.expect("an answer"), limit)
             .await
