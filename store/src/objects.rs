@@ -27,7 +27,8 @@ pub(crate) struct Objects {
 impl Objects {
     /// The object store at `url`: a folder, `file:///…`, `s3://bucket/prefix` (credentials from the
     /// usual `AWS_…` variables) or `memory://`.
-    pub(crate) fn open(url: &str) -> Result<Self, Error> {
+    /// A folder is made if it is not there and `create` says so.
+    pub(crate) fn open(url: &str, create: bool) -> Result<Self, Error> {
         let failed = |why: &dyn std::fmt::Display| Error::Address {
             url: url.to_owned(),
             why: why.to_string(),
@@ -47,7 +48,11 @@ impl Objects {
             Some(("file", path)) => PathBuf::from(path),
             Some(_) => return Err(failed(&"unknown kind of address")),
         };
-        fs::create_dir_all(&folder).map_err(|e| failed(&e))?;
+        if create {
+            fs::create_dir_all(&folder).map_err(|e| failed(&e))?;
+        } else if !folder.is_dir() {
+            return Err(failed(&"there is no such folder"));
+        }
         let local = LocalFileSystem::new_with_prefix(&folder).map_err(|e| failed(&e))?;
         Ok(Objects {
             store: Arc::new(local),

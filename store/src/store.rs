@@ -79,7 +79,7 @@ impl Store {
     /// Opens a folder for writing, and returns what was acknowledged but is not in blocks yet: the caller
     /// applies it again, in order.
     pub async fn open(config: StoreConfig) -> Result<(Store, Vec<Entry>), Error> {
-        let objects = Objects::open(&config.blocks_url)?;
+        let objects = Objects::open(&config.blocks_url, true)?;
         Self::open_objects(config, objects).await
     }
 
@@ -109,7 +109,7 @@ impl Store {
     pub async fn open_read_only(config: StoreConfig) -> Result<(Store, Vec<Entry>), Error> {
         // First the log, then the catalog: what leaves the log in between is in the catalog.
         let entries = wal::read_only(&config.wal_dir)?;
-        let objects = Objects::open(&config.blocks_url)?;
+        let objects = Objects::open(&config.blocks_url, false)?;
         let store = Self::assemble(config, objects, None, None).await?;
         Ok((store, entries))
     }

@@ -187,6 +187,9 @@ async fn one_process_writes_and_others_read() {
     }
     assert_eq!(reader.snapshot().rows(Table::Spans), 30);
     assert!(reader.flush().await.is_err());
+    let absent = dir.path().join("absent");
+    assert!(Store::open_read_only(small(&absent)).await.is_err());
+    assert!(!absent.exists());
     let wal_dir = store.wal_dir().to_owned();
     store.close().await.unwrap();
     assert_eq!(holder(&wal_dir), None);
