@@ -207,8 +207,23 @@ fn bind(wasm: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     for (path, script) in output.local_modules() {
         assets.insert(format!("{SNIPPETS}{path}"), script.as_bytes().to_vec());
     }
-    assets.insert("inquest.wasm".to_owned(), output.wasm_mut().emit_wasm());
+    let module = output.wasm_mut();
+    drop_streams(module);
+    assets.insert("inquest.wasm".to_owned(), module.emit_wasm());
     Ok(assets)
+}
+
+/// Leptos always brings `wasm-streams`, whose exported classes keep code alive that these pages never
+/// reach: only Rust makes such objects. Without the exports it can go.
+fn drop_streams(module: &mut walrus::Module) {
+    let unused: Vec<_> = module
+        .exports
+        .iter()
+        .filter(|export| export.name.contains("intounderlying"))
+        .map(|export| export.id())
+        .collect();
+    unused.into_iter().for_each(|id| module.exports.delete(id));
+    walrus::passes::gc::run(module);
 }
 
 /// Writes everything under hashed names, with the names put where `{…}` stands.

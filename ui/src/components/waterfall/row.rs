@@ -4,6 +4,7 @@ use super::Waterfall;
 use crate::components::icon;
 use crate::geometry::tree::{Tree, flag_words, kind_word};
 use crate::geometry::window::{Place, bar, human_offset, label_place};
+use leptos::attr::custom::custom_attribute;
 use leptos::prelude::*;
 use model::time::human_duration;
 use model::trace_file::{
@@ -174,7 +175,7 @@ pub fn WaterfallRow(
             class:hit=move || hit.get()
             role="row"
             id=get(|shown| format!("row-{}", shown.row))
-            aria-level=get(|shown| (shown.depth + 1).to_string())
+            {..custom_attribute("aria-level", get(|shown| (shown.depth + 1).to_string()))}
             aria-expanded=move || open.get().map(|open| open.to_string())
             aria-selected=move || selected.get().to_string()
             aria-rowindex=move || (index.get() + 1).to_string()
