@@ -1,9 +1,7 @@
 //! Reads the columns of an answer by name.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{
-    DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type,
-};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type};
 
 /// A batch, read by column name. A column that is missing or of another type reads as null.
 pub(crate) struct Cells<'a>(pub &'a RecordBatch);
@@ -48,13 +46,6 @@ impl<'a> Cells<'a> {
         self.int(name, row)
             .and_then(|count| T::try_from(count).ok())
             .unwrap_or_default()
-    }
-
-    /// A number.
-    pub fn float(&self, name: &str, row: usize) -> Option<f64> {
-        let array = self.array(name, row)?;
-        (*array.data_type() == DataType::Float64)
-            .then(|| array.as_primitive::<Float64Type>().value(row))
     }
 
     /// A truth value; false for null.

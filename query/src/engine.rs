@@ -1,8 +1,8 @@
 //! Runs SQL over a snapshot: read-only, with a budget of memory, disk and time.
 
 use crate::{
-    Error, attributes::AttributePlanner, guard, json, parse, place, place::Known, scan::BLOCKS_URL,
-    scan::SnapshotTable, source::TableSource, workers::Workers,
+    Error, attributes::AttributePlanner, expansion, guard, json, parse, place, place::Known,
+    scan::BLOCKS_URL, scan::SnapshotTable, source::TableSource, workers::Workers,
 };
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::catalog::{
@@ -127,6 +127,9 @@ impl Engine {
         for function in json::functions() {
             state.register_udf(function)?;
         }
+        for name in guard::UNBOUNDED {
+            state.deregister_udf(name)?;
+        }
         let threads = limits.partitions.unwrap_or_else(processors);
         Ok(Engine {
             base: Arc::new(state),
@@ -189,6 +192,7 @@ impl Engine {
         let state = context.state();
         let statement = parse::parse(text, explain)?;
         guard::check(&statement)?;
+        expansion::check(&statement)?;
         if guard::names_tables(&statement) {
             for table in state
                 .resolve_table_references(&statement)

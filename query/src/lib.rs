@@ -15,6 +15,7 @@ mod cells;
 mod convert;
 pub mod engine;
 pub mod error;
+mod expansion;
 pub mod format;
 mod guard;
 mod json;

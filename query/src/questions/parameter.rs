@@ -173,8 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_taken_literally() {
-        let pattern = contains("name", "50%_\\");
-        assert_eq!(pattern.to_string(), r#"name ILIKE Utf8("%50\%\_\\%")"#);
+    fn text_is_looked_for_in_any_case_and_taken_literally() {
+        let condition = contains("name", "50%_É");
+        assert_eq!(
+            condition.to_string(),
+            r#"contains(lower(name), Utf8("50%_é"))"#
+        );
     }
 }

@@ -35,6 +35,11 @@ async fn only_reading_is_allowed() {
         "begin",
         "prepare p as select 1",
         "execute p",
+        "select repeat('x', 2000000000)",
+        "select length(lpad('x', 2000000000))",
+        "select array_repeat(1, 2000000000)",
+        "select list_repeat(1, 2000000000)",
+        "select range(0, 1000000000)",
         "",
         ";",
     ] {
