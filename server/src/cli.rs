@@ -158,6 +158,10 @@ pub struct Settings {
     #[arg(long, value_name = "MB")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_import_mb: Option<u64>,
+    /// Forget what is older than so many days [default: keep everything]
+    #[arg(long, value_name = "DAYS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u64>,
     /// Send Inquest's own traces to this OTLP endpoint (gRPC), such as http://127.0.0.1:4317
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -44,6 +44,8 @@ pub struct Config {
     pub max_request_mb: u64,
     /// Largest import request, MB.
     pub max_import_mb: u64,
+    /// Age at which data is forgotten, days; kept for ever if not set.
+    pub retention_days: Option<u64>,
     /// OTLP endpoint for our own traces.
     pub self_telemetry: Option<String>,
     /// Log filter.
@@ -68,6 +70,7 @@ impl Default for Config {
             query_timeout_s: 60,
             max_request_mb: 64,
             max_import_mb: 256,
+            retention_days: None,
             self_telemetry: None,
             log: "info".into(),
             ui_dir: None,
@@ -76,7 +79,7 @@ impl Default for Config {
 }
 
 /// The keys, in the order in which `inquest config` prints them.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "data",
     "blocks",
     "grpc_listen",
@@ -89,6 +92,7 @@ const KEYS: [&str; 15] = [
     "query_timeout_s",
     "max_request_mb",
     "max_import_mb",
+    "retention_days",
     "self_telemetry",
     "log",
     "ui_dir",
@@ -143,6 +147,11 @@ impl Config {
             if value == 0 || value > 1 << 30 {
                 bail!("{key} is {value}: give a number from 1 to {}", 1u64 << 30);
             }
+        }
+        if self.retention_days == Some(0) {
+            bail!(
+                "retention_days is 0, which would forget everything: give 1 or more, or leave it out"
+            );
         }
         Ok(())
     }
@@ -308,6 +317,7 @@ mod tests {
         check("ui_listen = \"nowhere\"", "ui_listen");
         check("ui_listen = \"0.0.0.0:4319\"", "--allow-remote");
         check("memory_mb = 0", "memory_mb is 0");
+        check("retention_days = 0", "retention_days is 0");
     }
 
     #[test]

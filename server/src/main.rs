@@ -12,6 +12,7 @@ mod config;
 mod core;
 mod importer;
 mod live;
+mod retention;
 mod telemetry;
 
 use anyhow::{Context, Result};

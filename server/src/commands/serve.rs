@@ -5,6 +5,7 @@ use crate::{
     assets::Assets,
     config::Config,
     core::Core,
+    retention,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -126,6 +127,13 @@ impl Running {
                 .await
                 .context("OTLP over HTTP")
         });
+        if let Some(days) = config.retention_days {
+            let (store, end) = (core.store.clone(), ending.clone());
+            servers.spawn(async move {
+                retention::run(store, days, end).await;
+                Ok(())
+            });
+        }
         let app = App {
             store: core.store.clone(),
             engine: core.engine.clone(),
