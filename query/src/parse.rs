@@ -9,7 +9,7 @@ use crate::Error;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::Expr;
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use std::any::TypeId;
 use std::panic::{self, AssertUnwindSafe};
@@ -110,6 +110,10 @@ fn stack_here() -> usize {
     std::ptr::from_ref(&here) as usize
 }
 
+fn prec(precedence: Precedence) -> u8 {
+    GenericDialect.prec_value(precedence)
+}
+
 /// Answers as [`GenericDialect`] does.
 macro_rules! generic {
     ($($question:ident),* $(,)?) => {
@@ -145,6 +149,15 @@ impl Dialect for Budgeted {
         spent
             .is_err()
             .then_some(Err(ParserError::RecursionLimitExceeded))
+    }
+
+    /// `->` and `->>` bind tighter than comparisons, as in PostgreSQL.
+    fn prec_value(&self, precedence: Precedence) -> u8 {
+        let between = |low, high| u8::midpoint(prec(low), prec(high));
+        match precedence {
+            Precedence::PgOther => between(Precedence::Xor, Precedence::PlusMinus),
+            other => prec(other),
+        }
     }
 
     fn is_delimited_identifier_start(&self, letter: char) -> bool {

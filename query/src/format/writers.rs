@@ -29,8 +29,8 @@ pub(super) struct Writer {
 enum Inner {
     Json(JsonWriter<Buffer, JsonArray>),
     Ndjson(JsonWriter<Buffer, LineDelimited>),
-    Csv(csv::Writer<Buffer>),
-    Arrow(StreamWriter<Buffer>),
+    Csv(Box<csv::Writer<Buffer>>),
+    Arrow(Box<StreamWriter<Buffer>>),
     Parquet(Box<ArrowWriter<Buffer>>),
     Table(TextTable),
 }
@@ -43,10 +43,10 @@ impl Writer {
         let inner = match format {
             Format::Json => Inner::Json(json().build(out.clone())),
             Format::Ndjson => Inner::Ndjson(json().build(out.clone())),
-            Format::Csv => Inner::Csv(csv_writer(&out, schema).map_err(|e| failed(&e))?),
-            Format::Arrow => {
-                Inner::Arrow(StreamWriter::try_new(out.clone(), schema).map_err(|e| failed(&e))?)
-            }
+            Format::Csv => Inner::Csv(Box::new(csv_writer(&out, schema).map_err(|e| failed(&e))?)),
+            Format::Arrow => Inner::Arrow(Box::new(
+                StreamWriter::try_new(out.clone(), schema).map_err(|e| failed(&e))?,
+            )),
             Format::Parquet => Inner::Parquet(Box::new(
                 ArrowWriter::try_new(out.clone(), schema.clone(), Some(parquet_properties()))
                     .map_err(|e| failed(&e))?,
