@@ -198,7 +198,9 @@ impl Door {
         while let Some((position, outcome)) = replayed.next().await {
             match outcome {
                 Ok(()) => {}
-                Err(error @ (Refusal::Busy { .. } | Refusal::Unavailable { .. })) => return Err(error),
+                Err(error @ (Refusal::Busy { .. } | Refusal::Unavailable { .. })) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     tracing::error!(?position, %error, "an entry of the log cannot be applied; it stays there");
                 }
@@ -297,7 +299,11 @@ impl Door {
     }
 
     /// Has spans joined that name an invocation; then the entry is applied.
-    async fn join(&self, named: Option<Vec<model::Span>>, position: Position) -> Result<(), Refusal> {
+    async fn join(
+        &self,
+        named: Option<Vec<model::Span>>,
+        position: Position,
+    ) -> Result<(), Refusal> {
         if let Some(spans) = named {
             let batch = Batch {
                 spans,
