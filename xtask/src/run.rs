@@ -1,12 +1,14 @@
 //! Running other programs: told beforehand, without input, and with an error that names the command.
 
 use anyhow::{Context, Result, ensure};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The workspace.
+/// The workspace. Cargo says where it is when it runs us: a target folder may serve several checkouts,
+/// so that the path at compile time can be that of another.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let told = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    told.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
         .parent()
         .expect("xtask lies in the workspace")
         .to_owned()

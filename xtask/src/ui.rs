@@ -28,9 +28,7 @@ const INPUTS: [&str; 9] = [
 
 /// Builds the browser's part unless it is built already.
 pub fn build() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("xtask lies in the workspace")?;
+    let root = &crate::run::root();
     let dist = root.join("ui/dist");
     let stamp = dist.join(".stamp");
     let inputs = fingerprint(root)?;

@@ -101,11 +101,11 @@ pub fn ResultGrid(
     view! {
         <div class="grid-frame">
             <div class="table grid" role="table" aria-label="Result">
-                <div class="wide" role="rowgroup" style:min-width=width>
+                <div class="wide" style:min-width=width>
                     <div class="row head" role="row" style:grid-template-columns=template>
                         {heads}
                     </div>
-                    <Rows count=count row_height=row_height row=slot attr:tabindex="0" />
+                    <Rows count=count row_height=row_height row=slot attr:role="rowgroup" attr:tabindex="0" />
                 </div>
             </div>
             {whole}
