@@ -4,7 +4,45 @@ use model::{Execution, ExecutionStatus, time::human_duration};
 
 /// The outcome of an execution in plain words, such as "Failed after 20 s: SyncGranule failed
 /// 4 times with AdapterError (3 retries), was caught, and WorkflowFailed ended the run."
+///
+/// What the failure itself says follows in a line of its own.
 pub fn plain_words(execution: &Execution) -> String {
+    let mut words = outcome(execution);
+    let cause = execution.root_cause.as_ref().or(execution.cause.as_ref());
+    if let Some(cause) = cause.filter(|_| execution.status != ExecutionStatus::Succeeded) {
+        let said = message_of(cause);
+        if !said.is_empty() {
+            words.push('\n');
+            words.push_str(&said);
+        }
+    }
+    words
+}
+
+/// The message in a cause: functions and nested executions wrap theirs in JSON, up to several times.
+/// At most 300 characters of the first lines; the whole is shown beside.
+fn message_of(cause: &str) -> String {
+    const KEYS: [&str; 4] = ["errorMessage", "Cause", "cause", "message"];
+    const WRAPPED: usize = 4;
+    const MOST: usize = 300;
+    let mut text = cause.trim().to_owned();
+    for _ in 0..WRAPPED {
+        let Ok(serde_json::Value::Object(object)) = serde_json::from_str(&text) else {
+            break;
+        };
+        let inner = KEYS.iter().find_map(|key| object.get(*key)?.as_str());
+        match inner {
+            Some(inner) => text = inner.trim().to_owned(),
+            None => break,
+        }
+    }
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn outcome(execution: &Execution) -> String {
     let took = execution.duration_ns.map(human_duration);
     let after = took
         .as_ref()
@@ -147,8 +185,18 @@ mod tests {
             ..failed
         };
         check(
-            plain,
+            plain.clone(),
             "Failed after 20 s: SyncGranule failed with AdapterError; 1 retry in the whole run.",
+        );
+        let telling = Execution {
+            root_cause: Some(
+                r#"{"Cause":"{\"errorMessage\":\"no \\\"such\\\" key\"}","Error":"E"}"#.into(),
+            ),
+            ..plain.clone()
+        };
+        check(
+            telling,
+            "Failed after 20 s: SyncGranule failed with AdapterError; 1 retry in the whole run.\nno \"such\" key",
         );
         check(
             Execution {
@@ -169,5 +217,16 @@ mod tests {
             ..Execution::default()
         };
         check(succeeded, "Succeeded, with 1 caught failure.");
+    }
+
+    #[test]
+    fn causes_are_unwrapped_and_bounded() {
+        let check = |cause: &str, expect: &str| assert_eq!(message_of(cause), expect);
+        check("Workflow failed\n", "Workflow failed");
+        check(r#"{"errorMessage":"no","errorType":"E"}"#, "no");
+        check(r#"{"Attempts":[1]}"#, r#"{"Attempts":[1]}"#);
+        check(r#"["a"]"#, r#"["a"]"#);
+        check("{\"errorMessage\":", "{\"errorMessage\":");
+        check(&"é".repeat(301), &format!("{}…", "é".repeat(300)));
     }
 }
