@@ -79,7 +79,8 @@ fn shown(tree: &Tree, waterfall: Waterfall, row: usize, culprit: Option<usize>) 
             RowKind::Init | RowKind::Backoff => 0,
             _ => data.flags,
         },
-        culprit: culprit == Some(row),
+        // Of a run that succeeded it is only the first failure: nothing says that it explains an end.
+        culprit: culprit == Some(row) && data.flags & FLAG_ROOT_CAUSE != 0,
     }
 }
 
@@ -195,7 +196,7 @@ pub fn WaterfallRow(
             <div
                 class="name"
                 role="gridcell"
-                style:padding-left=get(|shown| format!("{}px", 4 + 14 * shown.depth.min(24)))
+                style:padding-left=get(|shown| format!("min({}px,50%)", 4 + 14 * shown.depth.min(24)))
             >
                 <span
                     class="twist"
