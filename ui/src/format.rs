@@ -59,9 +59,12 @@ pub fn date(nanos: i64, offset: i32) -> String {
     format!("{} {} {}", c.day, MONTHS[c.month as usize - 1], c.year)
 }
 
-/// `22 Nov`.
-pub fn day(nanos: i64, offset: i32) -> String {
+/// `22 Nov` of the year of `now`, `22 Nov 2025` of another: a day without its year is this year's.
+pub fn day(nanos: i64, now: i64, offset: i32) -> String {
     let c = civil(nanos, offset);
+    if c.year != civil(now, offset).year {
+        return date(nanos, offset);
+    }
     format!("{} {}", c.day, MONTHS[c.month as usize - 1])
 }
 
@@ -154,7 +157,11 @@ mod tests {
         assert_eq!(clock(at, 330), "05:53:11.250");
         assert_eq!(date(at, -60), "21 Nov 2026");
         assert_eq!(exact(-1), "1969-12-31T23:59:59.999999999Z");
-        assert_eq!(day(951_782_400_000_000_000, 0), "29 Feb");
+        assert_eq!(
+            day(951_782_400_000_000_000, 951_700_000_000_000_000, 0),
+            "29 Feb"
+        );
+        assert_eq!(day(951_782_400_000_000_000, at, 0), "29 Feb 2000");
         assert!(exact(i64::MIN).starts_with("1677-09-21"));
         assert!(exact(i64::MAX).starts_with("2262-04-11"));
     }

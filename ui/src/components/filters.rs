@@ -107,30 +107,6 @@ pub fn FilterBar(
                         }}
                     </select>
                 </label>
-                <div class="chips" role="group" aria-label="Status">
-                    {move || {
-                        let chosen = filters.with(|f| f.status.clone());
-                        let offered = with_chosen(statuses.get(), &chosen);
-                        offered
-                            .into_iter()
-                            .map(|(status, count)| {
-                                let pressed = status == chosen;
-                                let next = if pressed { String::new() } else { status.clone() };
-                                view! {
-                                    <button
-                                        class=format!("chip {}", status_class(&status))
-                                        aria-pressed=pressed.to_string()
-                                        on:click=move |_| with(&|f| f.status.clone_from(&next))
-                                    >
-                                        <span class="dot" aria-hidden="true"></span>
-                                        {status_word(&status)}
-                                        <small>{format::count(count)}</small>
-                                    </button>
-                                }
-                            })
-                            .collect_view()
-                    }}
-                </div>
                 <label class="field error">
                     <span class="visually-hidden">{names.error}</span>
                     <input
@@ -194,6 +170,30 @@ pub fn FilterBar(
                         "Clear"
                     </button>
                 </Show>
+                <div class="chips" role="group" aria-label="Status">
+                    {move || {
+                        let chosen = filters.with(|f| f.status.clone());
+                        let offered = with_chosen(statuses.get(), &chosen);
+                        offered
+                            .into_iter()
+                            .map(|(status, count)| {
+                                let pressed = status == chosen;
+                                let next = if pressed { String::new() } else { status.clone() };
+                                view! {
+                                    <button
+                                        class=format!("chip {}", status_class(&status))
+                                        aria-pressed=pressed.to_string()
+                                        on:click=move |_| with(&|f| f.status.clone_from(&next))
+                                    >
+                                        <span class="dot" aria-hidden="true"></span>
+                                        {status_word(&status)}
+                                        <small>{format::count(count)}</small>
+                                    </button>
+                                }
+                            })
+                            .collect_view()
+                    }}
+                </div>
             </div>
         </search>
     }
@@ -248,7 +248,10 @@ fn DurationField(
                 placeholder=placeholder
                 title=format!("{label}, such as 250ms, 1.5s, 2min or 3h")
                 prop:value=move || value.get()
-                aria-invalid=move || wrong.get().to_string()
+                aria-invalid=move || {
+                    let unread = |text: &String| !text.is_empty() && format::parse_duration(text).is_none();
+                    (wrong.get() || value.with(unread)).to_string()
+                }
                 on:change=move |event| {
                     let text = event_target_value(&event).trim().to_owned();
                     let understood = text.is_empty() || format::parse_duration(&text).is_some();

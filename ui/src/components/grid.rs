@@ -165,7 +165,7 @@ fn widths(grid: &Grid) -> Vec<usize> {
             .max(head)
     };
     (0..grid.columns.len())
-        .map(|column| longest(column).clamp(6, 46) * 8 + 22)
+        .map(|column| longest(column).clamp(6, 46) * 9 + 22)
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! Executions over time, coloured by status; dragging over it selects a range.
 
 use super::status::{status_class, status_word};
-use crate::browser::Preferences;
+use crate::browser::{Preferences, now};
 use crate::format;
 use crate::geometry::histogram::{Part, peak, range, stack};
 use leptos::html::Div;
@@ -83,7 +83,10 @@ pub fn TimeHistogram(
                 }}
             </div>
             <figcaption>
-                {move || histogram.get().map(|h| axis(&h, preferences, hover.get()))}
+                {move || {
+                    let counted = histogram.get().filter(|h| !h.counts.is_empty());
+                    counted.map(|h| axis(&h, preferences, hover.get()))
+                }}
             </figcaption>
         </figure>
     }
@@ -134,7 +137,7 @@ fn axis(
         let offset = preferences.offset(at);
         format!(
             "{} {}",
-            format::day(at, offset),
+            format::day(at, now(), offset),
             format::hour_minute(at, offset)
         )
     };

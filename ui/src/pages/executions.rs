@@ -239,6 +239,7 @@ fn Table(
     let row_height = Signal::derive(move || if narrow.get() { 68.0 } else { 38.0 });
     let wanted = RwSignal::new(None::<usize>);
     let current = RwSignal::new(None::<usize>);
+    begin_anew(filters, current, wanted);
     let router = Router::get();
     browser::on_keys(move |event| {
         let last = count.get_untracked().checked_sub(1);
@@ -296,7 +297,10 @@ fn Table(
     view! {
         <div class="list-head">
             <p class="total" role="status" aria-live="polite">
-                {move || format::plural(list.total.get(), "execution", "executions")}
+                {move || match list.total.get() {
+                    0 => String::new(),
+                    n => format::plural(n, "execution", "executions"),
+                }}
             </p>
             <Show when=move || list.arrived.with(|rows| !rows.is_empty())>
                 <button
@@ -345,6 +349,21 @@ fn Table(
     }
 }
 
+/// Other filters ask another question: the list begins at its first answer again.
+pub fn begin_anew(
+    filters: Memo<Filters>,
+    current: RwSignal<Option<usize>>,
+    wanted: RwSignal<Option<usize>>,
+) {
+    Effect::new(move |again: Option<()>| {
+        filters.track();
+        if again.is_some() {
+            current.set(None);
+            wanted.set(Some(0));
+        }
+    });
+}
+
 /// Puts the cursor in the search field.
 pub fn focus_search() -> bool {
     use leptos::wasm_bindgen::JsCast;
@@ -390,7 +409,10 @@ fn Row(
     let started = move || {
         let at = format::nanos(&start.get());
         let offset = preferences.offset(at);
-        (format::day(at, offset), format::clock(at, offset))
+        (
+            format::day(at, browser::now(), offset),
+            format::clock(at, offset),
+        )
     };
     view! {
         <div

@@ -111,6 +111,7 @@ pub fn Traces() -> impl IntoView {
     let row_height = Signal::derive(move || if narrow.get() { 52.0 } else { 38.0 });
     let wanted = RwSignal::new(None::<usize>);
     let current = RwSignal::new(None::<usize>);
+    super::executions::begin_anew(filters, current, wanted);
     browser::on_keys(move |event| {
         let Some(last) = count.get_untracked().checked_sub(1) else {
             return false;
@@ -260,7 +261,7 @@ fn Row(
             <span role="cell" class="cell-spans number">{get(|row| format::count(row.spans))}</span>
             <span role="cell" class="cell-duration number">{get(|row| human_duration(row.duration_ns))}</span>
             <span role="cell" class="cell-start number" title=move || format::exact(at())>
-                <small>{move || format::day(at(), preferences.offset(at()))}</small>
+                <small>{move || format::day(at(), browser::now(), preferences.offset(at()))}</small>
                 " "
                 {move || format::clock(at(), preferences.offset(at()))}
             </span>
