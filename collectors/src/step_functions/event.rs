@@ -134,16 +134,18 @@ impl Frame {
     }
 }
 
-/// A whole number, as a number or as text.
+/// A whole number, as a number or as text. Columns hold `int64`: what is larger is no number of AWS,
+/// and no table could take it.
 pub(super) fn whole(value: &Value) -> Option<u64> {
-    match value {
+    let number = match value {
         Value::Number(number) => number.as_u64().or_else(|| {
             let float = number.as_f64()?;
             (float.fract() == 0.0 && (0.0..9e15).contains(&float)).then_some(float as u64)
         }),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
-    }
+    };
+    number.filter(|number| i64::try_from(*number).is_ok())
 }
 
 /// `PreviousEventId` and `previous_event_id` become `previousEventId`: SDKs write the API's names
@@ -292,6 +294,15 @@ mod tests {
         check(json!({"type": "X"}), "it has no id of 1 or more");
         check(json!({"type": "X", "id": 0}), "it has no id of 1 or more");
         check(json!({"type": "X", "id": -3}), "it has no id of 1 or more");
+        let beyond = i64::MAX as u64 + 1;
+        check(
+            json!({"type": "X", "id": beyond}),
+            "it has no id of 1 or more",
+        );
+        check(
+            json!({"type": "X", "id": beyond.to_string()}),
+            "it has no id of 1 or more",
+        );
         check(json!({"id": 3, "type": 4}), "it has no type");
     }
 
