@@ -214,7 +214,9 @@ impl Door {
             EntryKind::Batch => {
                 let batch = serde_json::from_slice(&entry.payload)
                     .map_err(|error| Refusal::Malformed(error.to_string()))?;
-                self.submit(batch, Some(entry.position)).await
+                // Waiting would not help: one batch must not keep all others shut in.
+                let applied = self.hand_over(batch, Some(entry.position)).await?;
+                applied.map_err(Refusal::Malformed)
             }
             kind => {
                 let decoded = self.decode(kind, entry.payload).await?;
@@ -316,6 +318,16 @@ impl Door {
     }
 
     async fn submit(&self, batch: Batch, position: Option<Position>) -> Result<(), Refusal> {
+        let applied = self.hand_over(batch, position).await?;
+        applied.map_err(|why| self.unavailable(why))
+    }
+
+    /// The inner error says why the batch could not be applied, the outer one that nobody tried.
+    async fn hand_over(
+        &self,
+        batch: Batch,
+        position: Option<Position>,
+    ) -> Result<Result<(), String>, Refusal> {
         let (done, applied) = oneshot::channel();
         let submitted = Submitted {
             batch,
@@ -327,8 +339,7 @@ impl Door {
             return Err(self.unavailable(closing));
         }
         match applied.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(why)) => Err(self.unavailable(why)),
+            Ok(outcome) => Ok(outcome),
             Err(_) => Err(self.unavailable(closing)),
         }
     }

@@ -23,6 +23,15 @@ async fn open(folder: tempfile::TempDir) -> Fixture {
     }
 }
 
+fn document() -> Document {
+    Document {
+        engine: Engine::step_functions(),
+        execution_arn: "arn".into(),
+        kind: DocumentKind::Execution,
+        body: "{}".into(),
+    }
+}
+
 fn rows(store: &Store) -> (u64, u64) {
     let snapshot = store.snapshot();
     (snapshot.rows(Table::Spans), snapshot.rows(Table::Logs))
@@ -56,14 +65,8 @@ async fn what_was_acknowledged_is_applied_again_after_a_crash_and_only_once() {
 #[tokio::test]
 async fn a_batch_is_acknowledged_when_it_is_applied() {
     let mut it = open(tempfile::tempdir().unwrap()).await;
-    let document = Document {
-        engine: Engine::step_functions(),
-        execution_arn: "arn".into(),
-        kind: DocumentKind::Execution,
-        body: "{}".into(),
-    };
     let batch = Batch {
-        documents: vec![document],
+        documents: vec![document()],
         ..Batch::default()
     };
     let door = it.door.clone();
@@ -81,6 +84,37 @@ async fn a_batch_is_acknowledged_when_it_is_applied() {
     submitted.done.send(Err("no room".into())).unwrap();
     let refusal = failing.await.unwrap().unwrap_err();
     assert!(matches!(refusal, Refusal::Unavailable { ref why, .. } if why == "no room"));
+}
+
+/// What was refused when it came must not keep everything else shut in afterwards.
+#[tokio::test]
+async fn a_batch_that_cannot_be_applied_does_not_stop_a_replay() {
+    let mut it = open(tempfile::tempdir().unwrap()).await;
+    let door = it.door.clone();
+    let batch = Batch {
+        documents: vec![document()],
+        ..Batch::default()
+    };
+    let sent = tokio::spawn(async move { door.batch(batch).await });
+    let refuse = |submitted: Submitted| submitted.done.send(Err("no such row".into()));
+    refuse(it.batches.recv().await.unwrap()).unwrap();
+    sent.await.unwrap().unwrap_err();
+    let spans: Bytes = decode::tests::request().encode_to_vec().into();
+    it.door.traces(spans).await.unwrap();
+    let Fixture {
+        folder,
+        store,
+        door,
+        ..
+    } = it;
+    drop((door, store));
+
+    let mut it = open(folder).await;
+    let (door, entries) = (it.door.clone(), it.entries);
+    let replay = tokio::spawn(async move { door.replay(entries).await });
+    refuse(it.batches.recv().await.unwrap()).unwrap();
+    replay.await.unwrap().unwrap();
+    assert_eq!(rows(&it.store).0, 3);
 }
 
 #[tokio::test]
