@@ -248,10 +248,7 @@ fn DurationField(
                 placeholder=placeholder
                 title=format!("{label}, such as 250ms, 1.5s, 2min or 3h")
                 prop:value=move || value.get()
-                aria-invalid=move || {
-                    let unread = |text: &String| !text.is_empty() && format::parse_duration(text).is_none();
-                    (wrong.get() || value.with(unread)).to_string()
-                }
+                aria-invalid=move || wrong.get().to_string()
                 on:change=move |event| {
                     let text = event_target_value(&event).trim().to_owned();
                     let understood = text.is_empty() || format::parse_duration(&text).is_some();
