@@ -331,6 +331,10 @@ fn within(answer: Answer, deadline: Instant, time: Duration) -> Answer {
     let Answer { schema, batches } = answer;
     let limited = futures::stream::unfold(Some(batches), move |batches| async move {
         let mut batches = batches?;
+        // A rival of the deadline that is always ready would win every time.
+        if Instant::now() >= deadline {
+            return Some((Err(Error::TimedOut(time)), None));
+        }
         match timeout_at(deadline, batches.next()).await {
             Err(_) => Some((Err(Error::TimedOut(time)), None)),
             Ok(Some(Err(error))) => Some((Err(error), None)),

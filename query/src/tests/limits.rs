@@ -26,6 +26,30 @@ async fn an_endless_query_is_stopped_in_time() {
     assert!(started.elapsed() < Duration::from_secs(20));
 }
 
+/// Rows that are always there must not keep the clock from being looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_answer_is_stopped_in_time() {
+    let engine = limited(Limits {
+        time: Duration::from_millis(300),
+        ..Limits::default()
+    });
+    let started = Instant::now();
+    let all = "select * from generate_series(1, 1000000000000)";
+    let tables = data::tables(Layout::Memory).await;
+    let mut answer = engine
+        .sql_over(tables, all, &Options::default())
+        .await
+        .expect("it starts");
+    let message = loop {
+        match answer.next().await.expect("it has no end") {
+            Ok(batch) => assert!(batch.num_rows() > 0),
+            Err(error) => break told(&error),
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "still running");
+    };
+    assert!(message.contains("ran longer than 0.3 s"), "{message}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_beyond_the_budget_is_refused() {
     let engine = limited(Limits {
