@@ -373,7 +373,9 @@ mod tests {
             ("4.5", None),
             ("\"4\"", None),
         ];
-        ints.map(|(raw, expect)| assert_eq!(int(raw), expect));
+        for (raw, expect) in ints {
+            assert_eq!(int(raw), expect);
+        }
         assert_eq!(length(r#"{"a":1,"b":[1]}"#), Some(2));
         assert_eq!(length("[1,[2]]"), Some(2));
         assert_eq!(length("12"), None);

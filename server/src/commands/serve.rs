@@ -15,7 +15,11 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long requests that are being answered may take when the server ends.
@@ -98,6 +102,7 @@ pub struct Running {
     addresses: [String; 2],
     ending: CancellationToken,
     servers: JoinSet<Result<()>>,
+    signals: Signals,
 }
 
 impl Running {
@@ -106,6 +111,7 @@ impl Running {
     /// # Errors
     /// When the lock file cannot name this server.
     pub async fn start(config: &Config, core: Core, bound: Bound) -> Result<Self> {
+        let signals = Signals::listen()?;
         let pages = bound.pages()?;
         let addresses = [
             bound.grpc.local_addr()?.to_string(),
@@ -159,6 +165,7 @@ impl Running {
             addresses,
             ending,
             servers,
+            signals,
         })
     }
 
@@ -188,7 +195,7 @@ impl Running {
     /// When a server failed, or the blocks cannot be written.
     pub async fn until_told(mut self) -> Result<ExitCode> {
         let failed = tokio::select! {
-            () = told_to_end() => None,
+            () = self.signals.told_to_end() => None,
             ended = self.servers.join_next() => ended,
         };
         tracing::info!("ending: answering what is being asked, then writing what is in memory");
@@ -209,21 +216,26 @@ impl Running {
     }
 }
 
-async fn told_to_end() {
-    let ctrl_c = tokio::signal::ctrl_c();
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be waited for");
-                std::future::pending::<()>().await;
-            }
+/// The signals that end a server. They are listened to before `ready` is said, so that whoever waits for
+/// that line can end it cleanly from then on.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen to signals");
+        Ok(Signals {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn told_to_end(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = ctrl_c => {}
-        () = terminate => {}
     }
 }
