@@ -130,8 +130,8 @@ impl Shown {
              FROM attempts WHERE trace_id = {id}"
         ));
         let spans = of(format!(
-            "SELECT span_id, parent_span_id, name, start_time, duration_ns, status_code \
-             FROM spans WHERE trace_id = {id} AND source = 'workflow'"
+            "SELECT span_id, parent_span_id, name, start_time, duration_ns, status_code, \
+             attributes['aws.sfn.state.status'] AS outcome FROM spans WHERE trace_id = {id} AND source = 'workflow'"
         ));
         let joins = of(format!("SELECT * FROM joins WHERE trace_id = {id}"));
         let (states, attempts, spans, joins) = futures::try_join!(states, attempts, spans, joins)?;

@@ -1,5 +1,5 @@
 //! `model` ↔ `RecordBatch`, by one mechanism: a row is whatever serde makes of the noun, its members
-//! are the columns. Nouns whose members are not the columns have a row type in [`facts`] or a few
+//! are the columns. Nouns whose members are not the columns have a row type in `facts` or a few
 //! renamed members here.
 
 mod facts;

@@ -135,10 +135,7 @@ impl Maker<'_> {
             (_, Some(at)) => attempt(&self.shown.attempts[*at]),
             _ => Node {
                 label: text(span, "name"),
-                status: match text(span, "status_code").as_str() {
-                    "error" => "FAILED".into(),
-                    _ => "SUCCEEDED".into(),
-                },
+                status: outcome(span),
                 duration_ns: number(span, "duration_ns"),
                 ..Node::default()
             },
@@ -252,5 +249,17 @@ fn invocation(row: &Row) -> Node {
         error: error_of(row, "error_type", "error_message"),
         start: text(row, "start_time"),
         ..Node::default()
+    }
+}
+
+/// How an iteration or a branch ended: its own word, since one that was cut off has no failure of its own.
+fn outcome(span: &Row) -> String {
+    match (
+        text(span, "outcome").as_str(),
+        text(span, "status_code").as_str(),
+    ) {
+        ("", "error") => "FAILED".into(),
+        ("", _) => "SUCCEEDED".into(),
+        (word, _) => word.into(),
     }
 }
