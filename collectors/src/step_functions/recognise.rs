@@ -68,15 +68,8 @@ fn looks_like(items: &[Value], has_form: fn(&Value) -> bool) -> bool {
 
 fn history(items: &[Value], path: &str) -> History {
     let mut history = History::default();
-    for (n, item) in items.iter().enumerate() {
-        match Event::read(item) {
-            Ok(event) => history.events.push(event),
-            Err(reason) => history.problems.push(Problem {
-                position: format!("{path}[{n}]"),
-                reason: format!("an event was left out: {reason}"),
-            }),
-        }
-    }
+    let (events, problems) = read_all(items, path, "an event", Event::read);
+    (history.events, history.problems) = (events, problems);
     let arns = || {
         history
             .events
@@ -127,17 +120,38 @@ fn fill_times(history: &mut History, path: &str) {
 }
 
 fn log_events(items: &[Value], path: &str) -> LogEvents {
-    let mut events = LogEvents::default();
+    let (events, problems) = read_all(items, path, "a log event", read_log_event);
+    LogEvents { events, problems }
+}
+
+/// How many illegible items of one list are told apart; the others are counted.
+const MAX_PROBLEMS: usize = 100;
+
+/// Reads what can be read of a list. What cannot is told, in bounded room however long the list is.
+fn read_all<T, E: std::fmt::Display>(
+    items: &[Value],
+    path: &str,
+    what: &str,
+    read: impl Fn(&Value) -> Result<T, E>,
+) -> (Vec<T>, Vec<Problem>) {
+    let (mut taken, mut problems, mut more) = (Vec::new(), Vec::new(), 0_usize);
     for (n, item) in items.iter().enumerate() {
-        match read_log_event(item) {
-            Ok(event) => events.events.push(event),
-            Err(reason) => events.problems.push(Problem {
+        match read(item) {
+            Ok(item) => taken.push(item),
+            Err(_) if problems.len() == MAX_PROBLEMS => more += 1,
+            Err(reason) => problems.push(Problem {
                 position: format!("{path}[{n}]"),
-                reason: format!("a log event was left out: {reason}"),
+                reason: format!("{what} was left out: {reason}"),
             }),
         }
     }
-    events
+    if more > 0 {
+        problems.push(Problem {
+            position: path.to_owned(),
+            reason: format!("{more} more items of this list were left out, too"),
+        });
+    }
+    (taken, problems)
 }
 
 fn collect_object(
@@ -292,6 +306,20 @@ mod tests {
             r#"history(1,"-")"#,
         );
         check(json!({"a": [[[[1]]]], "b": "c"}), "");
+    }
+
+    #[test]
+    fn a_list_of_bad_events_is_told_in_bounded_room() {
+        let mut items = vec![json!({"id": 1, "type": "ExecutionStarted", "timestamp": 1.0})];
+        items.extend(std::iter::repeat_n(json!({"a": 1}), 1_000));
+        let history = history(&items, ".events");
+        assert_eq!(history.events.len(), 1);
+        assert_eq!(history.problems.len(), MAX_PROBLEMS + 1);
+        assert!(
+            history.problems[MAX_PROBLEMS]
+                .reason
+                .starts_with("900 more")
+        );
     }
 
     #[test]
