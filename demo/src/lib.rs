@@ -10,7 +10,7 @@
 //! | [`lambda`], [`lambda_log`] | sandboxes of functions, and what they print |
 //! | [`otel`], [`storefront`] | application spans and logs |
 //! | [`workflows`] | the shop's state machines |
-//! | [`world`], [`files`] | all of it together, and the files it leaves behind |
+//! | [`world`], [`files`](mod@files) | all of it together, and the files it leaves behind |
 //! | [`recorded`] | executions that really happened |
 
 pub mod block;

@@ -5,7 +5,7 @@
 //! | [`engine`] | runs SQL, read-only, with a budget of memory and time |
 //! | [`view`], [`scan`], [`source`] | a table as SQL sees it: memory and Parquet blocks, pruned, with logical types |
 //! | [`attributes`] | `attributes['http.route']`, whether or not the attribute has a column of its own |
-//! | [`format`] | answers as JSON, NDJSON, CSV, Arrow, Parquet, a text table or a grid |
+//! | [`format`](mod@format) | answers as JSON, NDJSON, CSV, Arrow, Parquet, a text table or a grid |
 //! | [`questions`] | executions, traces, the tree of a trace, logs, schema: what the browser asks |
 //!
 //! DataFusion stays inside this crate; HTTP stays outside.

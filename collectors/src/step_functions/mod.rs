@@ -1,7 +1,7 @@
 //! Step Functions as people save it: histories, descriptions, definitions, map runs, log events.
 //!
 //! Recognising happens in two steps, because a history does not carry the ARN of its execution:
-//! [`recognise`] finds the [`Piece`]s in one JSON value, whatever it is wrapped in, and [`assemble`] pairs
+//! [`recognise()`] finds the [`Piece`]s in one JSON value, whatever it is wrapped in, and [`assemble()`] pairs
 //! the pieces of one import. Formats: API reference of AWS Step Functions (GetExecutionHistory,
 //! DescribeExecution, DescribeStateMachine, DescribeMapRun, ListExecutions, StartSyncExecution),
 //! EventBridge's "Step Functions Execution Status Change", and its CloudWatch Logs events.
@@ -25,7 +25,7 @@ pub use time::parse_time;
 use model::HistoryEvent;
 use serde_json::{Map, Value};
 
-/// One thing that [`recognise`] found.
+/// One thing that [`recognise()`] found.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
     /// A page of a history, or a whole one.
