@@ -105,7 +105,14 @@ fn versions(batches: &[RecordBatch]) -> Vec<(u64, u32)> {
 fn at_rest(dir: &Path, table: Table) -> Vec<RecordBatch> {
     let mut batches = Vec::new();
     for file in parquet_files(&dir.join(table.name())) {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&file).unwrap());
+        let file = match File::open(&file) {
+            // Replaced since the listing: look again.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return at_rest(dir, table);
+            }
+            file => file.unwrap(),
+        };
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file);
         batches.extend(reader.unwrap().build().unwrap().map(Result::unwrap));
     }
     batches
