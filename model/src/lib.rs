@@ -12,6 +12,7 @@
 //! | [`history`] | what a workflow engine recorded: events and documents |
 //! | [`execution`] | what those events mean: execution ⊃ state ⊃ attempt, and Lambda invocations |
 //! | [`join`] | "this invocation was made by that attempt", with method and confidence |
+//! | [`verdict`] | who did it, what proves it, who did not |
 //! | [`api`], [`trace_file`] | what the server tells the browser |
 
 pub mod api;
@@ -24,6 +25,7 @@ pub mod log;
 pub mod span;
 pub mod time;
 pub mod trace_file;
+pub mod verdict;
 
 pub use execution::{
     Attempt, ColdStart, Execution, ExecutionStatus, Invocation, InvocationStatus, State, Status,
@@ -35,6 +37,7 @@ pub use join::{Join, JoinEnd, JoinMethod};
 pub use log::{LogOrigin, LogRecord};
 pub use span::{Attributes, Link, Span, SpanEvent, SpanKind, SpanSource, StatusCode, Value};
 pub use time::UnixNanos;
+pub use verdict::{Category, Cleared, Entity, Exhibit, Fatality, Outcome, Suspect, Verdict};
 
 use serde::{Deserialize, Serialize};
 
