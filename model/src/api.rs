@@ -9,6 +9,13 @@
 //! | `GET /api/v1/executions/facets?` the same filters | [`Facets`] |
 //! | `GET /api/v1/executions/{execution ARN or trace id}` | [`ExecutionDetail`] |
 //! | `GET /api/v1/executions/{…}/events?after=&limit=` | [`EventPage`] |
+//! | `GET /api/v1/executions/{…}/ledger` | [`crate::Ledger`] |
+//! | `GET /api/v1/executions/{…}/cost` | [`crate::CostReport`] |
+//! | `GET /api/v1/executions/{…}/twins?k=` | [`crate::compare::Twins`] |
+//! | `GET /api/v1/compare?a=&b=` (an ARN, a trace id, or a condition in SQL) | [`crate::compare::Comparison`] |
+//! | `GET /api/v1/changes?from=&to=&resource=` | JSON array of [`crate::Change`] |
+//! | `POST /api/v1/changes` (also `/api/changes`) | one or an array of `{time, kind, resource, change}` |
+//! | `GET /api/v1/cold-starts?function=&from=&to=&limit=` | [`cold_starts::ColdStarts`] |
 //! | `GET /api/v1/traces?service=&name=&status=&from=&to=&min_duration=&max_duration=&q=&cursor=&limit=` | [`TracePage`] |
 //! | `GET /api/v1/traces/{trace id}/spans.bin` | a [`crate::trace_file::TraceFile`] |
 //! | `GET /api/v1/traces/{trace id}/spans/{span id}` | [`SpanDetail`] |
@@ -17,6 +24,8 @@
 //! | `GET /api/v1/live` | server-sent events `executions` with a [`LiveUpdate`] |
 //! | `POST /api/sql` `{"query", "format", "limit"}` | JSON array of objects, NDJSON, CSV, Arrow stream; `format=grid` gives a [`Grid`] |
 //! | any error | [`Problem`] with a 4xx or 5xx status |
+
+pub mod cold_starts;
 
 use crate::{Execution, Join};
 use serde::{Deserialize, Serialize};

@@ -12,21 +12,30 @@
 //! | [`history`] | what a workflow engine recorded: events and documents |
 //! | [`execution`] | what those events mean: execution ⊃ state ⊃ attempt, and Lambda invocations |
 //! | [`join`] | "this invocation was made by that attempt", with method and confidence |
+//! | [`ledger`], [`cost`] | where the time and the money of an execution went |
+//! | [`change`] | deployments and other changes |
+//! | [`compare`] | an execution beside its twins, a group beside another |
 //! | [`verdict`] | who did it, what proves it, who did not |
 //! | [`api`], [`trace_file`] | what the server tells the browser |
 
 pub mod api;
+pub mod change;
+pub mod compare;
+pub mod cost;
 pub mod execution;
 pub mod history;
 pub mod id;
 pub mod join;
 pub mod lambda;
+pub mod ledger;
 pub mod log;
 pub mod span;
 pub mod time;
 pub mod trace_file;
 pub mod verdict;
 
+pub use change::Change;
+pub use cost::{CostConfidence, CostItem, CostReport, Waste};
 pub use execution::{
     Attempt, ColdStart, Execution, ExecutionStatus, Invocation, InvocationStatus, State, Status,
     WorkflowTrace,
@@ -34,6 +43,7 @@ pub use execution::{
 pub use history::{Document, DocumentKind, Engine, EventSource, HistoryEvent};
 pub use id::{SpanId, TraceId};
 pub use join::{Join, JoinEnd, JoinMethod};
+pub use ledger::{Ledger, LedgerEntry, PathSegment, Slack, TimeCategory};
 pub use log::{LogOrigin, LogRecord};
 pub use span::{Attributes, Link, Span, SpanEvent, SpanKind, SpanSource, StatusCode, Value};
 pub use time::UnixNanos;
