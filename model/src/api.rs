@@ -21,11 +21,14 @@
 //! | `GET /api/v1/traces/{trace id}/spans/{span id}` | [`SpanDetail`] |
 //! | `GET /api/v1/traces/{trace id}/logs?span_id=&q=&after=&limit=` | [`LogPage`] |
 //! | `GET /api/v1/schema` | [`Schema`] |
+//! | `GET /api/v1/executions/{…}/coverage` | [`crate::Coverage`] |
+//! | `GET /api/v1/sources` | [`sources::SourcePage`] |
 //! | `GET /api/v1/live` | server-sent events `executions` with a [`LiveUpdate`] |
 //! | `POST /api/sql` `{"query", "format", "limit"}` | JSON array of objects, NDJSON, CSV, Arrow stream; `format=grid` gives a [`Grid`] |
 //! | any error | [`Problem`] with a 4xx or 5xx status |
 
 pub mod cold_starts;
+pub mod sources;
 
 use crate::{Execution, Join};
 use serde::{Deserialize, Serialize};

@@ -15,6 +15,7 @@
 //! | [`ledger`], [`cost`] | where the time and the money of an execution went |
 //! | [`change`] | deployments and other changes |
 //! | [`compare`] | an execution beside its twins, a group beside another |
+//! | [`coverage`] | what must exist of an execution, against what has arrived |
 //! | [`verdict`] | who did it, what proves it, who did not |
 //! | [`api`], [`trace_file`] | what the server tells the browser |
 
@@ -22,6 +23,7 @@ pub mod api;
 pub mod change;
 pub mod compare;
 pub mod cost;
+pub mod coverage;
 pub mod execution;
 pub mod history;
 pub mod id;
@@ -36,6 +38,7 @@ pub mod verdict;
 
 pub use change::Change;
 pub use cost::{CostConfidence, CostItem, CostReport, Waste};
+pub use coverage::{Coverage, CoverageStatus, Missing, Tally};
 pub use execution::{
     Attempt, ColdStart, Execution, ExecutionStatus, Invocation, InvocationStatus, State, Status,
     WorkflowTrace,
