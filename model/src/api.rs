@@ -16,6 +16,9 @@
 //! | `GET /api/v1/changes?from=&to=&resource=` | JSON array of [`crate::Change`] |
 //! | `POST /api/v1/changes` (also `/api/changes`) | one or an array of `{time, kind, resource, change}` |
 //! | `GET /api/v1/cold-starts?function=&from=&to=&limit=` | [`cold_starts::ColdStarts`] |
+//! | `GET /api/v1/executions/{…}/verdict` | the [`crate::Verdict`] |
+//! | `GET /api/v1/executions/{…}/case.html`, `case.md` | the case file, to send on |
+//! | `GET /api/v1/mysteries?from=&to=&buckets=&limit=` | [`MysteryPage`] |
 //! | `GET /api/v1/traces?service=&name=&status=&from=&to=&min_duration=&max_duration=&q=&cursor=&limit=` | [`TracePage`] |
 //! | `GET /api/v1/traces/{trace id}/spans.bin` | a [`crate::trace_file::TraceFile`] |
 //! | `GET /api/v1/traces/{trace id}/spans/{span id}` | [`SpanDetail`] |
@@ -28,7 +31,10 @@
 //! | any error | [`Problem`] with a 4xx or 5xx status |
 
 pub mod cold_starts;
+mod mysteries;
 pub mod sources;
+
+pub use mysteries::{Mystery, MysteryExample, MysteryPage};
 
 use crate::{Execution, Join};
 use serde::{Deserialize, Serialize};

@@ -198,3 +198,57 @@ pub struct Verdict {
     /// The evidence that would decide.
     pub missing: Vec<String>,
 }
+
+impl Outcome {
+    /// The word of the contract, such as `no_crime`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Verdict => "verdict",
+            Outcome::NoCrime => "no_crime",
+            Outcome::ColdCase => "cold_case",
+        }
+    }
+}
+
+impl Fatality {
+    /// The word of the contract, such as `masked`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Fatality::Fatal => "fatal",
+            Fatality::Survived => "survived",
+            Fatality::Masked => "masked",
+            Fatality::None => "none",
+        }
+    }
+}
+
+impl Verdict {
+    /// How sure it is, in words that are bound to numbers.
+    pub fn certainty(&self) -> &'static str {
+        match (self.outcome, self.confidence) {
+            (Outcome::ColdCase, _) => "cold case",
+            (Outcome::NoCrime, _) => "no crime",
+            (_, 0.9..) => "beyond reasonable doubt",
+            (_, 0.7..) => "probable",
+            _ => "suspected",
+        }
+    }
+
+    /// One sentence: who, of what, how sure.
+    pub fn headline(&self) -> String {
+        match (&self.culprit, self.category) {
+            (Some(culprit), Some(category)) if self.outcome == Outcome::Verdict => format!(
+                "{} {} did it: {} ({}, {:.0} %)",
+                culprit.kind.replace('_', " "),
+                culprit.name,
+                category.as_str().replace('_', " "),
+                self.certainty(),
+                self.confidence * 100.0
+            ),
+            _ if self.outcome == Outcome::ColdCase => {
+                "cold case: the facts do not suffice".to_owned()
+            }
+            _ => "no crime".to_owned(),
+        }
+    }
+}

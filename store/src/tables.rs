@@ -40,11 +40,13 @@ pub enum Table {
     Joins,
     /// Descriptions of executions and definitions of state machines, as they came.
     Documents,
+    /// One row per execution that was judged.
+    Verdicts,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Executions,
         Table::States,
         Table::Attempts,
@@ -54,6 +56,7 @@ impl Table {
         Table::Logs,
         Table::Joins,
         Table::Documents,
+        Table::Verdicts,
     ];
 
     /// Name in SQL and of the folder.
@@ -68,6 +71,7 @@ impl Table {
             Table::Logs => "logs",
             Table::Joins => "joins",
             Table::Documents => "documents",
+            Table::Verdicts => "verdicts",
         }
     }
 
@@ -87,6 +91,9 @@ impl Table {
             }
             Table::Joins => "one row per \"this happened inside that\", with method and confidence",
             Table::Documents => "descriptions of executions and state machines, as they came",
+            Table::Verdicts => {
+                "one row per judged execution: who did it, what proves it, who did not"
+            }
         }
     }
 
@@ -105,7 +112,8 @@ impl Table {
             | Table::States
             | Table::Attempts
             | Table::Invocations
-            | Table::Spans => Some("start_time"),
+            | Table::Spans
+            | Table::Verdicts => Some("start_time"),
             Table::Events | Table::Logs => Some("time"),
             Table::Joins | Table::Documents => None,
         }
@@ -123,6 +131,7 @@ impl Table {
             Table::Logs => logs(),
             Table::Joins => joins(),
             Table::Documents => documents(),
+            Table::Verdicts => verdicts(),
         }))
     }
 }
@@ -163,6 +172,10 @@ fn maybe_double(name: &str, comment: &str) -> Field {
 }
 fn truth(name: &str, comment: &str) -> Field {
     field(name, DataType::Boolean, false, comment)
+}
+
+fn double(name: &str, comment: &str) -> Field {
+    field(name, DataType::Float64, false, comment)
 }
 
 fn executions() -> Vec<Field> {
@@ -537,5 +550,51 @@ fn documents() -> Vec<Field> {
         text("engine", "the engine"),
         text("kind", "execution, state_machine or map_run"),
         text("body", "the document, JSON"),
+    ]
+}
+
+fn verdicts() -> Vec<Field> {
+    vec![
+        id("trace_id", "the execution's trace"),
+        text("execution", "ARN of the execution"),
+        text("state_machine", "name of the state machine"),
+        text("name", "name of the execution"),
+        time("start_time", "when the execution started"),
+        int(
+            "version",
+            "counts from 1; late facts that change the verdict give it the next number",
+        ),
+        text("outcome", "verdict, no_crime or cold_case"),
+        maybe_text(
+            "culprit_kind",
+            "function, state, service, state_machine, host, job, item…",
+        ),
+        maybe_text("culprit_name", "the culprit's own name"),
+        maybe_text("culprit", "kind, name and path of the culprit, JSON object"),
+        maybe_text(
+            "category",
+            "latency, error, cold_start, capacity, timeout_config, memory, bad_deploy, data_size, bad_input, permission, infrastructure, network_config, lost_message or silent_data",
+        ),
+        text("mechanism", "how it came about, in words"),
+        text("fatality", "fatal, survived, masked or none"),
+        double("confidence", "0 to 1, calibrated"),
+        maybe_text("changed", "what changed shortly before"),
+        maybe_text("but_for", "what would have happened without it"),
+        text(
+            "exhibits",
+            "what proves it, in causal order: JSON array of {source, ref, at, text}",
+        ),
+        text(
+            "cleared",
+            "who did not do it: JSON array of {kind, name, reason, ref}",
+        ),
+        text(
+            "suspects",
+            "who may have done it, best first: JSON array of {kind, name, category, score}",
+        ),
+        text(
+            "missing",
+            "the evidence that would decide: JSON array of texts",
+        ),
     ]
 }

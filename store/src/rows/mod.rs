@@ -4,8 +4,10 @@
 
 mod facts;
 mod read;
+mod verdicts;
 
 pub use facts::{logs, read_logs, read_spans, spans};
+pub use verdicts::{Judged, read_verdicts, verdicts};
 
 use crate::{Error, Table};
 use arrow::{array::RecordBatch, datatypes::SchemaRef, json::ReaderBuilder};
