@@ -5,9 +5,11 @@
 //! | [`workflow`] | events of a history, documents | execution, states, attempts, spans |
 //! | [`joins`] | attempts, invocations, application spans | what happened inside what, and how sure |
 //! | [`lambda`] | the lines of one log stream | invocations, spans |
+//! | [`baseline`] | healthy runs | what is usual |
 //! | [`case`] | everything held about one execution | the case file |
 //! | [`summary`] | an execution | what happened, in one sentence |
 
+pub mod baseline;
 pub mod case;
 pub mod joins;
 pub mod lambda;
