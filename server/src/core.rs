@@ -4,6 +4,7 @@ use crate::{assembler::Assembler, config::Config, importer::Entrance, live::Live
 use anyhow::{Context, Result};
 use ingest::Door;
 use query::{Engine, Limits};
+use state::State;
 use std::{path::PathBuf, time::Duration};
 use store::{Entry, Store, StoreConfig};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -23,6 +24,8 @@ pub struct Core {
     pub assembler: Assembler,
     /// Says what changed.
     pub live: Live,
+    /// What Inquest did or has to do next.
+    pub state: State,
     assembling: JoinHandle<()>,
     read_only: bool,
 }
@@ -74,6 +77,10 @@ impl Core {
 
     async fn over(config: &Config, opened: (Store, Vec<Entry>), read_only: bool) -> Result<Core> {
         let (store, entries) = opened;
+        let state = match read_only {
+            true => State::open_read_only(&config.data)?,
+            false => State::open(&config.data)?,
+        };
         let engine = Engine::new(Limits {
             memory_bytes: megabytes(config.query_memory_mb),
             time: config.query_timeout(),
@@ -110,6 +117,7 @@ impl Core {
             door,
             assembler,
             live,
+            state,
             assembling,
             read_only,
         })

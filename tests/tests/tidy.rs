@@ -34,6 +34,7 @@ fn crates_depend_on_each_other_as_drawn() {
         "ingest",
         "collectors",
         "query",
+        "state",
     ];
     let check = |folder: &str, expect: &[&str]| {
         let held: BTreeSet<String> = dependencies(folder)
@@ -52,6 +53,7 @@ fn crates_depend_on_each_other_as_drawn() {
     check("ingest", &["model", "store"]);
     check("collectors", &["model", "ingest"]);
     check("query", &["model", "store"]);
+    check("state", &[]);
     check("ui", &["model"]);
     check("demo", &[]);
 }
@@ -66,6 +68,7 @@ fn heavy_libraries_stay_where_they_belong() {
             "ingest",
             "collectors",
             "query",
+            "state",
             "server",
             "ui",
             "demo",
@@ -77,6 +80,7 @@ fn heavy_libraries_stay_where_they_belong() {
     };
     check("datafusion", &["query"]);
     check("parquet", &["store", "query"]);
+    check("rusqlite", &["state"]);
     check("prost", &["ingest"]);
     check("tonic", &["ingest"]);
     check("leptos", &["ui"]);
