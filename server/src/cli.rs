@@ -60,6 +60,9 @@ pub enum Command {
     Show(Show),
     /// Serve a bundled data set that shows every page
     Demo(Demo),
+    /// Make mysteries with known answers, and see how many Inquest solves
+    #[command(after_help = crate::commands::sim::EXAMPLES)]
+    Sim(crate::commands::sim::Sim),
     /// Print the configuration that holds, and where each value came from
     Config(Settings),
     /// Print the completion script of a shell

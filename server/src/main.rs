@@ -83,6 +83,7 @@ async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Res
         Command::Sql(sql) => commands::sql(config, sql).await,
         Command::Show(show) => commands::show(&config, show).await,
         Command::Demo(demo) => commands::demo(config, demo, data_was_named).await,
+        Command::Sim(sim) => commands::sim::sim(&config, sim).await,
         Command::Config(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
     }
 }

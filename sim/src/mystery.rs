@@ -46,7 +46,10 @@ pub fn fault_names() -> Vec<&'static str> {
 
 fn attempted(order: &Order, attempt: u64) -> Option<Mystery> {
     let salt = u64::from(order.tier) * 1_000_003 + attempt * 7_919;
-    let seed = order.seed.wrapping_mul(100_000).wrapping_add(salt % 100_000);
+    let seed = order
+        .seed
+        .wrapping_mul(100_000)
+        .wrapping_add(salt % 100_000);
     let mut dice = Chance(seed).of("mystery");
     if order.tier == 0 {
         return no_crime(order, seed, &mut dice);
@@ -70,7 +73,14 @@ fn attempted(order: &Order, attempt: u64) -> Option<Mystery> {
     solve(order, fault, second, without, planted, dice)
 }
 
-fn solve(order: &Order, fault: &Fault, second: Option<&Fault>, mut without: Setting, planted: Vec<String>, mut dice: Dice) -> Option<Mystery> {
+fn solve(
+    order: &Order,
+    fault: &Fault,
+    second: Option<&Fault>,
+    mut without: Setting,
+    planted: Vec<String>,
+    mut dice: Dice,
+) -> Option<Mystery> {
     let mut with = without.clone();
     let mut crime = (fault.commit)(&mut with, &mut dice);
     if let Some(second) = second.filter(|second| second.name != fault.name) {
@@ -78,7 +88,10 @@ fn solve(order: &Order, fault: &Fault, second: Option<&Fault>, mut without: Sett
         crime.guilt = crime.guilt.or(&other.guilt.name, other.guilt.category);
         crime.guilt.also.extend(other.guilt.also);
         for (name, guilt) in other.single {
-            let held = crime.single.entry(name).or_insert_with(|| crime.guilt.clone());
+            let held = crime
+                .single
+                .entry(name)
+                .or_insert_with(|| crime.guilt.clone());
             held.also.push((guilt.name, guilt.category));
         }
     }
@@ -114,7 +127,10 @@ fn no_crime(order: &Order, seed: u64, dice: &mut Dice) -> Option<Mystery> {
         Some(name) => *nothing::KINDS.iter().find(|kind| *kind == name)?,
         None => nothing::KINDS[(order.seed % nothing::KINDS.len() as u64) as usize],
     };
-    let wants = Wants { map: kind == "larger_input", ..Wants::default() };
+    let wants = Wants {
+        map: kind == "larger_input",
+        ..Wants::default()
+    };
     let mut setting = build::build(seed, order.family, wants, order.healthy);
     nothing::happen(&mut setting, dice, kind);
     setting.run();
@@ -123,7 +139,11 @@ fn no_crime(order: &Order, seed: u64, dice: &mut Dice) -> Option<Mystery> {
         .facts
         .runs
         .iter()
-        .filter(|run| run.run.machine == setting.machine && run.started >= setting.t0 && run.status == "SUCCEEDED")
+        .filter(|run| {
+            run.run.machine == setting.machine
+                && run.started >= setting.t0
+                && run.status == "SUCCEEDED"
+        })
         .map(|run| CaseTruth {
             execution: run.run.arn.clone(),
             outcome: "no_crime".into(),
@@ -140,18 +160,44 @@ fn no_crime(order: &Order, seed: u64, dice: &mut Dice) -> Option<Mystery> {
     if cases.is_empty() {
         return None;
     }
-    Some(finish(order, kind, setting, Vec::new(), Coverage::FULL, cases))
+    Some(finish(
+        order,
+        kind,
+        setting,
+        Vec::new(),
+        Coverage::FULL,
+        cases,
+    ))
 }
 
-fn finish(order: &Order, fault: &str, setting: Setting, herrings: Vec<String>, coverage: Coverage, cases: Vec<CaseTruth>) -> Mystery {
+fn finish(
+    order: &Order,
+    fault: &str,
+    setting: Setting,
+    herrings: Vec<String>,
+    coverage: Coverage,
+    cases: Vec<CaseTruth>,
+) -> Mystery {
     let files = emit::files(&setting, coverage);
-    let truth = Truth { seed: order.seed, tier: order.tier, fault: fault.to_owned(), family: order.family, herrings, cases };
+    let truth = Truth {
+        seed: order.seed,
+        tier: order.tier,
+        fault: fault.to_owned(),
+        family: order.family,
+        herrings,
+        cases,
+    };
     Mystery { files, truth }
 }
 
 fn coverage(tier: u8, dice: &mut Dice) -> Coverage {
     match tier {
-        3 | 5 => Coverage { span_loss: 0.2, log_loss: 0.02, changes: dice.chance(0.7), skew_ms: if dice.chance(0.3) { 1_500 } else { 0 } },
+        3 | 5 => Coverage {
+            span_loss: 0.2,
+            log_loss: 0.02,
+            changes: dice.chance(0.7),
+            skew_ms: if dice.chance(0.3) { 1_500 } else { 0 },
+        },
         _ => Coverage::FULL,
     }
 }

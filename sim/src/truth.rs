@@ -55,17 +55,45 @@ const SLOW_SHARE: f64 = 1.35;
 const SLOW_MS: i64 = 900;
 
 /// Compares; `None` when no execution was touched.
-pub(crate) fn compare(with: &Setting, without: &Setting, crime: &Crime, coverage: Coverage) -> Vec<CaseTruth> {
-    let plain: HashMap<&str, &Recorded> = without.world.facts.runs.iter().map(|run| (run.run.name.as_str(), run)).collect();
-    let mut healthy: Vec<i64> = with.world.facts.runs.iter().filter(|run| run.started < with.t0 && run.run.machine == with.machine).map(|run| run.ended - run.started).collect();
+pub(crate) fn compare(
+    with: &Setting,
+    without: &Setting,
+    crime: &Crime,
+    coverage: Coverage,
+) -> Vec<CaseTruth> {
+    let plain: HashMap<&str, &Recorded> = without
+        .world
+        .facts
+        .runs
+        .iter()
+        .map(|run| (run.run.name.as_str(), run))
+        .collect();
+    let mut healthy: Vec<i64> = with
+        .world
+        .facts
+        .runs
+        .iter()
+        .filter(|run| run.started < with.t0 && run.run.machine == with.machine)
+        .map(|run| run.ended - run.started)
+        .collect();
     healthy.sort_unstable();
     let usual = healthy.get(healthy.len() * 4 / 5).copied().unwrap_or(0);
     let mut cases = Vec::new();
-    for run in with.world.facts.runs.iter().filter(|run| run.run.machine == with.machine && run.started >= with.t0) {
-        let Some(pair) = plain.get(run.run.name.as_str()) else { continue };
+    for run in with
+        .world
+        .facts
+        .runs
+        .iter()
+        .filter(|run| run.run.machine == with.machine && run.started >= with.t0)
+    {
+        let Some(pair) = plain.get(run.run.name.as_str()) else {
+            continue;
+        };
         let (took, would) = (run.ended - run.started, pair.ended - pair.started);
-        let slower = took > (would as f64 * SLOW_SHARE) as i64 && took - would > SLOW_MS && took > usual;
-        let worse = run.status != pair.status || (run.status == "SUCCEEDED" && path(run) != path(pair));
+        let slower =
+            took > (would as f64 * SLOW_SHARE) as i64 && took - would > SLOW_MS && took > usual;
+        let worse =
+            run.status != pair.status || (run.status == "SUCCEEDED" && path(run) != path(pair));
         if pair.status != "SUCCEEDED" || !(worse || slower) {
             continue;
         }
@@ -77,18 +105,33 @@ pub(crate) fn compare(with: &Setting, without: &Setting, crime: &Crime, coverage
 
 /// The states that were entered, as a set: order within blocks does not count.
 fn path(run: &Recorded) -> BTreeSet<String> {
-    let entered = run.run.events.iter().filter(|event| event.kind.ends_with("StateEntered"));
+    let entered = run
+        .run
+        .events
+        .iter()
+        .filter(|event| event.kind.ends_with("StateEntered"));
     entered.map(|event| name(event).to_owned()).collect()
 }
 
-fn case(with: &Setting, without: &Setting, run: &Recorded, pair: &Recorded, guilt: &Guilt, coverage: Coverage) -> CaseTruth {
+fn case(
+    with: &Setting,
+    without: &Setting,
+    run: &Recorded,
+    pair: &Recorded,
+    guilt: &Guilt,
+    coverage: Coverage,
+) -> CaseTruth {
     let mut truth = CaseTruth {
         execution: run.run.arn.clone(),
         outcome: "verdict".into(),
         kind: Some(guilt.kind.into()),
         culprit: Some(guilt.name.clone()),
         category: Some(guilt.category.as_str().into()),
-        also: guilt.also.iter().map(|(name, category)| (name.clone(), category.as_str().to_owned())).collect(),
+        also: guilt
+            .also
+            .iter()
+            .map(|(name, category)| (name.clone(), category.as_str().to_owned()))
+            .collect(),
         status: (run.status.into(), pair.status.into()),
         duration_ms: (run.ended - run.started, pair.ended - pair.started),
         caused: BTreeSet::new(),
@@ -96,7 +139,17 @@ fn case(with: &Setting, without: &Setting, run: &Recorded, pair: &Recorded, guil
     };
     let family: Vec<(&Recorded, Option<&Recorded>)> = relatives(with, run)
         .into_iter()
-        .map(|run| (run, without.world.facts.runs.iter().find(|other| other.run.arn == run.run.arn)))
+        .map(|run| {
+            (
+                run,
+                without
+                    .world
+                    .facts
+                    .runs
+                    .iter()
+                    .find(|other| other.run.arn == run.run.arn),
+            )
+        })
         .collect();
     let mut names = BTreeSet::new();
     for (run, pair) in &family {
@@ -113,9 +166,18 @@ fn relatives<'a>(setting: &'a Setting, run: &'a Recorded) -> Vec<&'a Recorded> {
     let mut all = vec![run];
     let mut at = 0;
     while at < all.len() {
-        let text: String = all[at].run.events.iter().filter(|event| event.kind == "TaskSubmitted").filter_map(|event| event.details.as_ref()).map(|(_, details)| details.to_string()).collect();
+        let text: String = all[at]
+            .run
+            .events
+            .iter()
+            .filter(|event| event.kind == "TaskSubmitted")
+            .filter_map(|event| event.details.as_ref())
+            .map(|(_, details)| details.to_string())
+            .collect();
         for other in &setting.world.facts.runs {
-            if text.contains(&other.run.arn) && !all.iter().any(|held| held.run.arn == other.run.arn) {
+            if text.contains(&other.run.arn)
+                && !all.iter().any(|held| held.run.arn == other.run.arn)
+            {
                 all.push(other);
             }
         }
@@ -134,7 +196,12 @@ struct Told {
 }
 
 fn events(run: &Recorded, pair: Option<&Recorded>, truth: &mut CaseTruth) {
-    let held: HashMap<String, Told> = pair.map(told).unwrap_or_default().into_iter().map(|told| (told.key.clone(), told)).collect();
+    let held: HashMap<String, Told> = pair
+        .map(told)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|told| (told.key.clone(), told))
+        .collect();
     let all = told(run);
     let reference = |id: usize| format!("event:{}#{id}", run.run.arn);
     let mut near = BTreeSet::new();
@@ -169,9 +236,16 @@ fn told(run: &Recorded) -> Vec<Told> {
     for (id, previous, event) in &history {
         let before = places[*previous].clone();
         let details = event.details.as_ref().map(|(_, details)| details);
-        let text = |member: &str| details.and_then(|details| details[member].as_str()).unwrap_or_default().to_owned();
+        let text = |member: &str| {
+            details
+                .and_then(|details| details[member].as_str())
+                .unwrap_or_default()
+                .to_owned()
+        };
         places[*id] = if event.kind == "MapIterationStarted" {
-            let index = details.and_then(|details| details["index"].as_i64()).unwrap_or(0);
+            let index = details
+                .and_then(|details| details["index"].as_i64())
+                .unwrap_or(0);
             format!("{}[{index}]", text("name"))
         } else if event.kind == "MapStateExited" || event.kind == "MapStateSucceeded" {
             String::new()
@@ -180,13 +254,34 @@ fn told(run: &Recorded) -> Vec<Told> {
         };
         let stem = match event.kind.ends_with("StateEntered") {
             true => format!("{}/{}", places[*id], text("name")),
-            false => format!("{}>{}:{}:{}", keys[*previous], event.kind, text("name"), details.map_or(0, |details| details["index"].as_i64().unwrap_or(0))),
+            false => format!(
+                "{}>{}:{}:{}",
+                keys[*previous],
+                event.kind,
+                text("name"),
+                details.map_or(0, |details| details["index"].as_i64().unwrap_or(0))
+            ),
         };
-        let nth = seen.entry(stem.clone()).and_modify(|nth| *nth += 1).or_insert(1);
+        let nth = seen
+            .entry(stem.clone())
+            .and_modify(|nth| *nth += 1)
+            .or_insert(1);
         keys[*id] = short(&format!("{stem}#{nth}"));
-        let at = history.get(previous.wrapping_sub(1)).map_or(event.at, |(_, _, previous)| previous.at);
-        let output = if event.kind.ends_with("Exited") || event.kind.contains("Succeeded") { shape(&text("output")) } else { String::new() };
-        all.push(Told { key: keys[*id].clone(), says: format!("{}{output}", text("error")), gap: event.at - at, id: *id, previous: *previous });
+        let at = history
+            .get(previous.wrapping_sub(1))
+            .map_or(event.at, |(_, _, previous)| previous.at);
+        let output = if event.kind.ends_with("Exited") || event.kind.contains("Succeeded") {
+            shape(&text("output"))
+        } else {
+            String::new()
+        };
+        all.push(Told {
+            key: keys[*id].clone(),
+            says: format!("{}{output}", text("error")),
+            gap: event.at - at,
+            id: *id,
+            previous: *previous,
+        });
     }
     all
 }
@@ -201,14 +296,22 @@ fn short(key: &str) -> String {
 
 /// Which members an output has, and how long it is to a power of two: values with ids in them always differ.
 fn shape(output: &str) -> String {
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(output) else { return String::new() };
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(output) else {
+        return String::new();
+    };
     let mut members = Vec::new();
     let mut open = vec![(String::new(), &value)];
     while let Some((place, value)) = open.pop() {
         match value {
-            serde_json::Value::Object(held) => open.extend(held.iter().map(|(name, value)| (format!("{place}.{name}"), value))),
+            serde_json::Value::Object(held) => open.extend(
+                held.iter()
+                    .map(|(name, value)| (format!("{place}.{name}"), value)),
+            ),
             serde_json::Value::Null => members.push(format!("{place}=null")),
-            serde_json::Value::Number(number) => members.push(format!("{place}={}", number.as_f64().is_some_and(|n| n > 0.0))),
+            serde_json::Value::Number(number) => members.push(format!(
+                "{place}={}",
+                number.as_f64().is_some_and(|n| n > 0.0)
+            )),
             _ => members.push(place),
         }
     }
@@ -217,37 +320,95 @@ fn shape(output: &str) -> String {
 }
 
 fn name(event: &Event) -> &str {
-    event.details.as_ref().and_then(|(_, details)| details["name"].as_str()).unwrap_or_default()
+    event
+        .details
+        .as_ref()
+        .and_then(|(_, details)| details["name"].as_str())
+        .unwrap_or_default()
 }
 
 /// Lines of the calls that these executions made.
-fn lines(with: &Setting, without: &Setting, names: &BTreeSet<String>, coverage: Coverage, truth: &mut CaseTruth) {
+fn lines(
+    with: &Setting,
+    without: &Setting,
+    names: &BTreeSet<String>,
+    coverage: Coverage,
+    truth: &mut CaseTruth,
+) {
     let mine = |key: &str| names.iter().any(|name| key.starts_with(name.as_str()));
-    let held: HashMap<&str, (&str, f64)> = without.world.facts.lines.values().flatten().map(|line| (line.key.as_str(), (line.says.as_str(), line.millis))).collect();
+    let held: HashMap<&str, (&str, f64)> = without
+        .world
+        .facts
+        .lines
+        .values()
+        .flatten()
+        .map(|line| (line.key.as_str(), (line.says.as_str(), line.millis)))
+        .collect();
     let mut touched = BTreeSet::new();
-    let all: Vec<_> = with.world.facts.lines.values().flatten().filter(|line| mine(&line.key) && lambda::arrives(with, line, coverage)).collect();
+    let all: Vec<_> = with
+        .world
+        .facts
+        .lines
+        .values()
+        .flatten()
+        .filter(|line| mine(&line.key) && lambda::arrives(with, line, coverage))
+        .collect();
     for line in &all {
-        let same = held.get(line.key.as_str()).is_some_and(|(says, millis)| *says == line.says && !differs(line.millis as i64, *millis as i64));
+        let same = held.get(line.key.as_str()).is_some_and(|(says, millis)| {
+            *says == line.says && !differs(line.millis as i64, *millis as i64)
+        });
         if !same {
             truth.caused.insert(lambda::reference(with, line));
             touched.insert(line.key.rsplit_once('/').map_or("", |(call, _)| call));
         }
     }
     for line in &all {
-        if line.key.rsplit_once('/').is_some_and(|(call, _)| touched.contains(call)) {
+        if line
+            .key
+            .rsplit_once('/')
+            .is_some_and(|(call, _)| touched.contains(call))
+        {
             truth.contributing.insert(lambda::reference(with, line));
         }
     }
 }
 
-fn spans(with: &Setting, without: &Setting, names: &BTreeSet<String>, coverage: Coverage, truth: &mut CaseTruth) {
+fn spans(
+    with: &Setting,
+    without: &Setting,
+    names: &BTreeSet<String>,
+    coverage: Coverage,
+    truth: &mut CaseTruth,
+) {
     let mine = |key: &str| names.iter().any(|name| key.starts_with(name.as_str()));
-    let held: HashMap<&str, (bool, i64)> = without.world.facts.spans.iter().map(|span| (span.key.as_str(), (span.span.error.is_some(), span.span.end_ns - span.span.start_ns))).collect();
+    let held: HashMap<&str, (bool, i64)> = without
+        .world
+        .facts
+        .spans
+        .iter()
+        .map(|span| {
+            (
+                span.key.as_str(),
+                (
+                    span.span.error.is_some(),
+                    span.span.end_ns - span.span.start_ns,
+                ),
+            )
+        })
+        .collect();
     let mut traces = BTreeSet::new();
-    let all: Vec<_> = with.world.facts.spans.iter().filter(|span| mine(&span.key) && otlp::arrives(with, span, coverage)).collect();
+    let all: Vec<_> = with
+        .world
+        .facts
+        .spans
+        .iter()
+        .filter(|span| mine(&span.key) && otlp::arrives(with, span, coverage))
+        .collect();
     for span in &all {
         let took = span.span.end_ns - span.span.start_ns;
-        let same = held.get(span.key.as_str()).is_some_and(|(error, length)| *error == span.span.error.is_some() && !differs(took / 1_000_000, length / 1_000_000));
+        let same = held.get(span.key.as_str()).is_some_and(|(error, length)| {
+            *error == span.span.error.is_some() && !differs(took / 1_000_000, length / 1_000_000)
+        });
         if !same {
             truth.caused.insert(otlp::reference(span));
             traces.insert(span.span.trace_id.clone());

@@ -4,21 +4,32 @@ use inquest_sim::{Family, Order, fault_names, make};
 use std::collections::BTreeSet;
 
 fn order(seed: u64, tier: u8, fault: Option<&str>) -> Order {
-    Order { seed, tier, fault: fault.map(str::to_owned), family: Family::First, healthy: 12 }
+    Order {
+        seed,
+        tier,
+        fault: fault.map(str::to_owned),
+        family: Family::First,
+        healthy: 12,
+    }
 }
 
 #[test]
 fn every_fault_moves_executions() {
     let mut silent = Vec::new();
     for name in fault_names() {
-        let made: Vec<_> = (1..=4).filter_map(|seed| make(&order(seed, 1, Some(name)))).collect();
+        let made: Vec<_> = (1..=4)
+            .filter_map(|seed| make(&order(seed, 1, Some(name))))
+            .collect();
         let cases: usize = made.iter().map(|mystery| mystery.truth.cases.len()).sum();
         println!("{name}: {} of 4 settings, {cases} cases", made.len());
         if made.len() < 4 {
             silent.push(name);
         }
     }
-    assert!(silent.is_empty(), "these faults moved nothing in some settings: {silent:?}");
+    assert!(
+        silent.is_empty(),
+        "these faults moved nothing in some settings: {silent:?}"
+    );
 }
 
 #[test]

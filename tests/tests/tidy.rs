@@ -56,6 +56,7 @@ fn crates_depend_on_each_other_as_drawn() {
     check("state", &[]);
     check("ui", &["model"]);
     check("demo", &[]);
+    check("sim", &["model", "demo"]);
 }
 
 #[test]

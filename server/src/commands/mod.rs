@@ -4,6 +4,7 @@ mod demo;
 mod import;
 mod serve;
 mod show;
+pub mod sim;
 mod sql;
 
 pub use demo::demo;

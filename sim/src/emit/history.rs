@@ -28,21 +28,37 @@ impl Times {
 
 pub(super) fn files(setting: &Setting) -> Vec<File> {
     let mut dice = setting.world.chance.of("emit/history");
-    let times = if dice.chance(0.3) { Times::Epoch } else { Times::Iso };
+    let times = if dice.chance(0.3) {
+        Times::Epoch
+    } else {
+        Times::Iso
+    };
     let mut files = Vec::new();
     for run in &setting.world.facts.runs {
         let stem = format!("step-functions/{}/{}", run.run.machine, run.run.name);
         let history = json!({"events": events(run, times)});
         files.push((format!("{stem}.history.json"), pretty(&history)));
-        files.push((format!("{stem}.describe.json"), pretty(&describe(run, times))));
+        files.push((
+            format!("{stem}.describe.json"),
+            pretty(&describe(run, times)),
+        ));
         let machine = &setting.world.machines[&run.run.machine];
         if machine.versions.len() > 1 {
-            let (_, _, definition) = machine.versions.iter().find(|version| version.0 == run.machine_version).expect("it ran");
+            let (_, _, definition) = machine
+                .versions
+                .iter()
+                .find(|version| version.0 == run.machine_version)
+                .expect("it ran");
             let document = for_execution(run, definition, times, dice.uuid());
             files.push((format!("{stem}.state-machine.json"), pretty(&document)));
         }
     }
-    for machine in setting.world.machines.values().filter(|machine| machine.versions.len() == 1) {
+    for machine in setting
+        .world
+        .machines
+        .values()
+        .filter(|machine| machine.versions.len() == 1)
+    {
         let (_, since, definition) = &machine.versions[0];
         let document = json!({
             "stateMachineArn": machine_arn(&machine.name), "name": machine.name, "status": "ACTIVE",
@@ -50,7 +66,10 @@ pub(super) fn files(setting: &Setting) -> Vec<File> {
             "creationDate": times.write(*since), "loggingConfiguration": {"level": "OFF", "includeExecutionData": false},
             "tracingConfiguration": {"enabled": false},
         });
-        files.push((format!("step-functions/{}/state-machine.json", machine.name), pretty(&document)));
+        files.push((
+            format!("step-functions/{}/state-machine.json", machine.name),
+            pretty(&document),
+        ));
     }
     files
 }
@@ -90,7 +109,9 @@ fn describe(run: &Recorded, times: Times) -> Value {
         "redriveCount": 0, "redriveStatus": "NOT_REDRIVABLE",
     });
     let history = run.run.history(i64::MAX);
-    let last = history.last().and_then(|(_, _, event)| event.details.as_ref());
+    let last = history
+        .last()
+        .and_then(|(_, _, event)| event.details.as_ref());
     for member in ["output", "error", "cause"] {
         if let Some(held) = last.and_then(|(_, details)| details.get(member)) {
             value[member] = held.clone();

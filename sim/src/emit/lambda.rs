@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 pub(super) fn files(setting: &Setting, coverage: Coverage) -> Vec<File> {
     let mut files = Vec::new();
     for (function, lines) in &setting.world.facts.lines {
-        let mut lines: Vec<&Line> = lines.iter().filter(|line| arrives(setting, line, coverage)).collect();
+        let mut lines: Vec<&Line> = lines
+            .iter()
+            .filter(|line| arrives(setting, line, coverage))
+            .collect();
         lines.sort_by_key(|line| line.at);
         let events: Vec<Value> = lines
             .into_iter()
@@ -31,16 +34,32 @@ pub(super) fn files(setting: &Setting, coverage: Coverage) -> Vec<File> {
 
 /// Lost lines are those of whole invocations.
 pub(crate) fn arrives(setting: &Setting, line: &Line, coverage: Coverage) -> bool {
-    let invocation = line.key.rsplit_once('/').map_or(line.key.as_str(), |(call, _)| call);
-    coverage.log_loss == 0.0 || !setting.world.chance.of(&format!("lost/{invocation}")).chance(coverage.log_loss)
+    let invocation = line
+        .key
+        .rsplit_once('/')
+        .map_or(line.key.as_str(), |(call, _)| call);
+    coverage.log_loss == 0.0
+        || !setting
+            .world
+            .chance
+            .of(&format!("lost/{invocation}"))
+            .chance(coverage.log_loss)
 }
 
 fn id(setting: &Setting, line: &Line) -> String {
-    event_id(&mut setting.world.chance.of(&format!("event/{}/{}", line.key, line.at)))
+    event_id(
+        &mut setting
+            .world
+            .chance
+            .of(&format!("event/{}/{}", line.key, line.at)),
+    )
 }
 
 /// How the collector calls the record that it makes of a line.
 pub fn reference(setting: &Setting, line: &Line) -> String {
     let nanos = (line.at * 1_000_000).to_string();
-    format!("log:{}", TraceId::of_parts(&["cw", &line.stream, &id(setting, line), &nanos]))
+    format!(
+        "log:{}",
+        TraceId::of_parts(&["cw", &line.stream, &id(setting, line), &nanos])
+    )
 }

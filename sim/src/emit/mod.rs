@@ -26,7 +26,12 @@ pub struct Coverage {
 
 impl Coverage {
     /// Everything arrives.
-    pub const FULL: Coverage = Coverage { span_loss: 0.0, log_loss: 0.0, changes: true, skew_ms: 0 };
+    pub const FULL: Coverage = Coverage {
+        span_loss: 0.0,
+        log_loss: 0.0,
+        changes: true,
+        skew_ms: 0,
+    };
 }
 
 /// All files of a setting that has run.
@@ -46,7 +51,10 @@ pub fn files(setting: &Setting, coverage: Coverage) -> Vec<File> {
         let changes: Vec<Value> = setting.world.changes.iter().map(|change| json!({
             "time": when::zulu(change.at), "kind": change.kind, "resource": change.resource, "change": change.change,
         })).collect();
-        files.push(("deploys.json".into(), demo::files::pretty(&Value::Array(changes))));
+        files.push((
+            "deploys.json".into(),
+            demo::files::pretty(&Value::Array(changes)),
+        ));
     }
     files
 }

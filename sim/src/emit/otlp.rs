@@ -15,8 +15,17 @@ pub(super) fn files(setting: &Setting, coverage: Coverage) -> Vec<File> {
     let facts = &setting.world.facts;
     let mut files = Vec::new();
     let mut groups: BTreeMap<Source<'_>, Vec<Value>> = BTreeMap::new();
-    for span in facts.spans.iter().filter(|span| arrives(setting, span, coverage)) {
-        let source = (span.service.as_str(), span.host.as_deref(), span.version.as_deref(), span.language);
+    for span in facts
+        .spans
+        .iter()
+        .filter(|span| arrives(setting, span, coverage))
+    {
+        let source = (
+            span.service.as_str(),
+            span.host.as_deref(),
+            span.version.as_deref(),
+            span.language,
+        );
         let mut shifted = span.span.clone();
         if coverage.skew_ms != 0 && span.host.as_deref() == skewed(setting) {
             shifted.start_ns += coverage.skew_ms * 1_000_000;
@@ -36,15 +45,26 @@ pub(super) fn files(setting: &Setting, coverage: Coverage) -> Vec<File> {
         bytes
     };
     if !groups.is_empty() {
-        files.push(("otlp/traces.jsonl".to_owned(), lines("resourceSpans", "scopeSpans", groups)));
+        files.push((
+            "otlp/traces.jsonl".to_owned(),
+            lines("resourceSpans", "scopeSpans", groups),
+        ));
     }
     let mut groups: BTreeMap<Source<'_>, Vec<Value>> = BTreeMap::new();
     for record in &facts.records {
-        let source = (record.service.as_str(), record.host.as_deref(), None, "java");
+        let source = (
+            record.service.as_str(),
+            record.host.as_deref(),
+            None,
+            "java",
+        );
         groups.entry(source).or_default().push(log(record));
     }
     if !groups.is_empty() {
-        files.push(("otlp/logs.jsonl".to_owned(), lines("resourceLogs", "scopeLogs", groups)));
+        files.push((
+            "otlp/logs.jsonl".to_owned(),
+            lines("resourceLogs", "scopeLogs", groups),
+        ));
     }
     files
 }
@@ -55,7 +75,12 @@ fn skewed(setting: &Setting) -> Option<&str> {
 
 /// True when a span is not lost.
 pub(crate) fn arrives(setting: &Setting, span: &Spanned, coverage: Coverage) -> bool {
-    coverage.span_loss == 0.0 || !setting.world.chance.of(&format!("lost/{}", span.key)).chance(coverage.span_loss)
+    coverage.span_loss == 0.0
+        || !setting
+            .world
+            .chance
+            .of(&format!("lost/{}", span.key))
+            .chance(coverage.span_loss)
 }
 
 /// How SQL calls it.
@@ -67,7 +92,14 @@ fn resource(source: &Source<'_>) -> Value {
     let (service, host, version, language) = *source;
     let mut pairs = vec![
         ("service.name", json!(service)),
-        ("telemetry.sdk.name", json!(if language == "cpp" { "envoy" } else { "opentelemetry" })),
+        (
+            "telemetry.sdk.name",
+            json!(if language == "cpp" {
+                "envoy"
+            } else {
+                "opentelemetry"
+            }),
+        ),
         ("telemetry.sdk.language", json!(language)),
         ("cloud.region", json!(REGION)),
     ];
@@ -82,7 +114,9 @@ fn resource(source: &Source<'_>) -> Value {
 
 fn scope(inner: &str, chunk: &[Value]) -> Value {
     match inner {
-        "scopeSpans" => json!({"scope": {"name": "io.opentelemetry.auto", "version": "2.21.0"}, "spans": chunk}),
+        "scopeSpans" => {
+            json!({"scope": {"name": "io.opentelemetry.auto", "version": "2.21.0"}, "spans": chunk})
+        }
         _ => json!({"scope": {"name": "app"}, "logRecords": chunk}),
     }
 }

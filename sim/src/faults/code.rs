@@ -8,18 +8,63 @@ use model::Category;
 
 pub(super) fn faults() -> Vec<Fault> {
     vec![
-        Fault { number: 1, name: "cold_start", wants: nothing_wanted, prepare: slow_init, commit: cold_start },
-        Fault { number: 4, name: "timeout_too_small", wants: nothing_wanted, prepare: long_work, commit: timeout_too_small },
-        Fault { number: 5, name: "out_of_memory", wants: nothing_wanted, prepare: nothing_prepared, commit: out_of_memory },
-        Fault { number: 6, name: "init_failure", wants: nothing_wanted, prepare: nothing_prepared, commit: init_failure },
-        Fault { number: 11, name: "canary_version", wants: told_version, prepare: nothing_prepared, commit: canary },
-        Fault { number: 33, name: "bad_release", wants: told_version, prepare: nothing_prepared, commit: bad_release },
-        Fault { number: 34, name: "expired", wants: nothing_wanted, prepare: nothing_prepared, commit: expired },
+        Fault {
+            number: 1,
+            name: "cold_start",
+            wants: nothing_wanted,
+            prepare: slow_init,
+            commit: cold_start,
+        },
+        Fault {
+            number: 4,
+            name: "timeout_too_small",
+            wants: nothing_wanted,
+            prepare: long_work,
+            commit: timeout_too_small,
+        },
+        Fault {
+            number: 5,
+            name: "out_of_memory",
+            wants: nothing_wanted,
+            prepare: nothing_prepared,
+            commit: out_of_memory,
+        },
+        Fault {
+            number: 6,
+            name: "init_failure",
+            wants: nothing_wanted,
+            prepare: nothing_prepared,
+            commit: init_failure,
+        },
+        Fault {
+            number: 11,
+            name: "canary_version",
+            wants: told_version,
+            prepare: nothing_prepared,
+            commit: canary,
+        },
+        Fault {
+            number: 33,
+            name: "bad_release",
+            wants: told_version,
+            prepare: nothing_prepared,
+            commit: bad_release,
+        },
+        Fault {
+            number: 34,
+            name: "expired",
+            wants: nothing_wanted,
+            prepare: nothing_prepared,
+            commit: expired,
+        },
     ]
 }
 
 fn told_version(_: &mut Dice) -> Wants {
-    Wants { invoke: true, ..Wants::default() }
+    Wants {
+        invoke: true,
+        ..Wants::default()
+    }
 }
 
 /// The same part for preparation and deed.
@@ -30,7 +75,11 @@ fn target(setting: &Setting) -> usize {
 
 fn slow_init(setting: &mut Setting, dice: &mut Dice) {
     let part = setting.part(target(setting));
-    let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+    let function = setting
+        .world
+        .functions
+        .get_mut(&part.function)
+        .expect("parts have functions");
     function.versions[0].init_ms = 2_500.0 + 5_000.0 * dice.unit();
     function.versions[0].timeout_ms = 30_000.0;
 }
@@ -38,13 +87,25 @@ fn slow_init(setting: &mut Setting, dice: &mut Dice) {
 fn cold_start(setting: &mut Setting, dice: &mut Dice) -> Crime {
     let part = setting.part(target(setting));
     let t0 = setting.t0;
-    let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+    let function = setting
+        .world
+        .functions
+        .get_mut(&part.function)
+        .expect("parts have functions");
     if dice.chance(0.4) {
         let memory = function.newest(t0).memory_mb;
         let number = function.newest(t0).number;
         // A change of a variable: the same code in new sandboxes.
-        function.recycled.push(Window { from: t0, until: i64::MAX });
-        setting.tell(t0, "config", &part.function, &format!("environment updated (version {number}, {memory:.0} MB)"));
+        function.recycled.push(Window {
+            from: t0,
+            until: i64::MAX,
+        });
+        setting.tell(
+            t0,
+            "config",
+            &part.function,
+            &format!("environment updated (version {number}, {memory:.0} MB)"),
+        );
     } else {
         function.recycled.push(Window::since(t0));
     }
@@ -53,7 +114,11 @@ fn cold_start(setting: &mut Setting, dice: &mut Dice) -> Crime {
 
 fn long_work(setting: &mut Setting, dice: &mut Dice) {
     let part = setting.part(target(setting));
-    let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+    let function = setting
+        .world
+        .functions
+        .get_mut(&part.function)
+        .expect("parts have functions");
     function.versions[0].work_ms = 2_600.0 + 2_000.0 * dice.unit();
     function.versions[0].timeout_ms = 15_000.0;
 }
@@ -61,21 +126,39 @@ fn long_work(setting: &mut Setting, dice: &mut Dice) {
 fn timeout_too_small(setting: &mut Setting, dice: &mut Dice) -> Crime {
     let part = setting.part(target(setting));
     let (t0, seconds) = (setting.t0, dice.between(1, 2));
-    let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+    let function = setting
+        .world
+        .functions
+        .get_mut(&part.function)
+        .expect("parts have functions");
     function.publish(t0, |version| version.timeout_ms = seconds as f64 * 1000.0);
-    setting.tell(t0, "config", &part.function, &format!("timeout 15 s -> {seconds} s"));
+    setting.tell(
+        t0,
+        "config",
+        &part.function,
+        &format!("timeout 15 s -> {seconds} s"),
+    );
     Guilt::of("function", &part.function, Category::TimeoutConfig).into()
 }
 
 fn out_of_memory(setting: &mut Setting, dice: &mut Dice) -> Crime {
     let part = setting.part(target(setting));
     let t0 = setting.t0;
-    let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+    let function = setting
+        .world
+        .functions
+        .get_mut(&part.function)
+        .expect("parts have functions");
     let over = 1.1 + 0.4 * dice.unit();
     match dice.between(0, 2) {
         0 => {
             let number = function.publish(t0, |version| version.base_mb = version.memory_mb * over);
-            setting.tell(t0, "lambda", &part.function, &format!("published version {number}"));
+            setting.tell(
+                t0,
+                "lambda",
+                &part.function,
+                &format!("published version {number}"),
+            );
         }
         1 => {
             function.publish(t0, |version| {
@@ -105,25 +188,62 @@ fn out_of_memory(setting: &mut Setting, dice: &mut Dice) -> Crime {
 fn init_failure(setting: &mut Setting, dice: &mut Dice) -> Crime {
     let part = setting.part(target(setting));
     let t0 = setting.t0;
-    let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+    let function = setting
+        .world
+        .functions
+        .get_mut(&part.function)
+        .expect("parts have functions");
     let (kind, message) = match function.language {
         Language::Python => ("Runtime.ImportModuleError", format!("Unable to import module 'app': No module named '{}'", dice.pick(&["requests", "pydantic", "orjson"]))),
         Language::Node => ("Runtime.ImportModuleError", format!("Error: Cannot find module '{}'\nRequire stack:\n- /var/task/index.mjs", dice.pick(&["axios", "zod", "@aws-sdk/client-s3"]))),
         Language::Java => ("Runtime.ClassNotFound", "Class not found: com.example.flow.Handler".to_owned()),
         Language::Go => ("Runtime.InvalidEntrypoint", "RequestId: - Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned()),
     };
-    let number = function.publish(t0, |version| version.broken_init = Some((kind.to_owned(), message)));
-    setting.tell(t0, "lambda", &part.function, &format!("published version {number}"));
+    let number = function.publish(t0, |version| {
+        version.broken_init = Some((kind.to_owned(), message))
+    });
+    setting.tell(
+        t0,
+        "lambda",
+        &part.function,
+        &format!("published version {number}"),
+    );
     Guilt::of("function", &part.function, Category::BadDeploy).into()
 }
 
 /// A mistake in code: (type, message).
 fn mistake(language: Language, dice: &mut Dice) -> (String, String) {
     let (kind, message) = match language {
-        Language::Python => *dice.pick(&[("AttributeError", "'NoneType' object has no attribute 'get'"), ("TypeError", "unsupported operand type(s) for +: 'int' and 'str'"), ("IndexError", "list index out of range")]),
-        Language::Node => *dice.pick(&[("TypeError", "Cannot read properties of undefined (reading 'length')"), ("ReferenceError", "options is not defined"), ("SyntaxError", "Unexpected token u in JSON at position 0")]),
-        Language::Java => *dice.pick(&[("java.lang.IllegalStateException", "no mapping for value"), ("java.lang.ClassCastException", "class java.lang.String cannot be cast to class java.lang.Integer")]),
-        Language::Go => *dice.pick(&[("runtime.boundsError", "runtime error: index out of range [3] with length 3"), ("*errors.errorString", "unknown discriminator")]),
+        Language::Python => *dice.pick(&[
+            ("AttributeError", "'NoneType' object has no attribute 'get'"),
+            (
+                "TypeError",
+                "unsupported operand type(s) for +: 'int' and 'str'",
+            ),
+            ("IndexError", "list index out of range"),
+        ]),
+        Language::Node => *dice.pick(&[
+            (
+                "TypeError",
+                "Cannot read properties of undefined (reading 'length')",
+            ),
+            ("ReferenceError", "options is not defined"),
+            ("SyntaxError", "Unexpected token u in JSON at position 0"),
+        ]),
+        Language::Java => *dice.pick(&[
+            ("java.lang.IllegalStateException", "no mapping for value"),
+            (
+                "java.lang.ClassCastException",
+                "class java.lang.String cannot be cast to class java.lang.Integer",
+            ),
+        ]),
+        Language::Go => *dice.pick(&[
+            (
+                "runtime.boundsError",
+                "runtime error: index out of range [3] with length 3",
+            ),
+            ("*errors.errorString", "unknown discriminator"),
+        ]),
     };
     (kind.to_owned(), message.to_owned())
 }
@@ -139,13 +259,22 @@ fn bad_release(setting: &mut Setting, dice: &mut Dice) -> Crime {
 fn release(setting: &mut Setting, dice: &mut Dice, share: f64) -> Crime {
     let part = setting.part(target(setting));
     let t0 = setting.t0;
-    let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+    let function = setting
+        .world
+        .functions
+        .get_mut(&part.function)
+        .expect("parts have functions");
     let (kind, message) = mistake(function.language, dice);
     let number = function.publish(t0, |version| {
         version.bug = Some((t0, kind, message));
         version.share = share;
     });
-    setting.tell(t0, "lambda", &part.function, &format!("published version {number}, weight {:.0} %", share * 100.0));
+    setting.tell(
+        t0,
+        "lambda",
+        &part.function,
+        &format!("published version {number}, weight {:.0} %", share * 100.0),
+    );
     Guilt::of("function", &part.function, Category::BadDeploy).into()
 }
 
@@ -158,8 +287,17 @@ fn expired(setting: &mut Setting, dice: &mut Dice) -> Crime {
 /// Lets a function fail from the moment of the fault on, without a release.
 pub(super) fn commit_expired(setting: &mut Setting, dice: &mut Dice, function: &str) -> Crime {
     let t0 = setting.t0;
-    let function = setting.world.functions.get_mut(function).expect("parts have functions");
-    let text = *dice.pick(&["license expired", "signing key is past its validity", "no exchange rate for the current period", "calendar has no entry for this week"]);
+    let function = setting
+        .world
+        .functions
+        .get_mut(function)
+        .expect("parts have functions");
+    let text = *dice.pick(&[
+        "license expired",
+        "signing key is past its validity",
+        "no exchange rate for the current period",
+        "calendar has no entry for this week",
+    ]);
     let kind = match function.language {
         Language::Python => "RuntimeError",
         Language::Node => "Error",

@@ -31,7 +31,12 @@ pub struct Guilt {
 impl Guilt {
     /// Somebody, of something.
     pub fn of(kind: &'static str, name: &str, category: Category) -> Self {
-        Guilt { kind, name: name.to_owned(), category, also: Vec::new() }
+        Guilt {
+            kind,
+            name: name.to_owned(),
+            category,
+            also: Vec::new(),
+        }
     }
 
     /// The same, where another name is as true.
@@ -52,7 +57,10 @@ pub struct Crime {
 
 impl From<Guilt> for Crime {
     fn from(guilt: Guilt) -> Self {
-        Crime { guilt, single: BTreeMap::new() }
+        Crime {
+            guilt,
+            single: BTreeMap::new(),
+        }
     }
 }
 
@@ -101,10 +109,20 @@ impl Setting {
 
     /// A part at the top whose function calls a service of that sort; one is made to if none does.
     pub fn caller(&mut self, dice: &mut Dice, mesh: bool) -> (usize, String) {
-        let good: Vec<String> = self.world.services.values().filter(|service| service.mesh == mesh && !self.aside.contains(&service.name)).map(|service| service.name.clone()).collect();
+        let good: Vec<String> = self
+            .world
+            .services
+            .values()
+            .filter(|service| service.mesh == mesh && !self.aside.contains(&service.name))
+            .map(|service| service.name.clone())
+            .collect();
         let index = self.caller_index(dice);
         let part = self.parts[index].clone();
-        let held = part.services.iter().find(|service| good.contains(service)).cloned();
+        let held = part
+            .services
+            .iter()
+            .find(|service| good.contains(service))
+            .cloned();
         let service = held.unwrap_or_else(|| {
             let service = dice.pick(&good).clone();
             self.add_call(index, &service);
@@ -115,7 +133,9 @@ impl Setting {
 
     fn caller_index(&self, dice: &mut Dice) -> usize {
         // Not the detour behind a Choice, and not the guarded one: those are not always on the way.
-        let good: Vec<usize> = (0..self.parts.len()).filter(|index| self.parts[*index].place == Place::Top && !self.is_optional(*index)).collect();
+        let good: Vec<usize> = (0..self.parts.len())
+            .filter(|index| self.parts[*index].place == Place::Top && !self.is_optional(*index))
+            .collect();
         *dice.pick(&good)
     }
 
@@ -123,8 +143,17 @@ impl Setting {
     pub fn add_call(&mut self, index: usize, service: &str) {
         let function = self.parts[index].function.clone();
         self.parts[index].services.push(service.to_owned());
-        let function = self.world.functions.get_mut(&function).expect("parts have functions");
-        function.calls.push(crate::world::Dependency { service: service.to_owned(), timeout_ms: 5_000.0, retries: 0, optional: false });
+        let function = self
+            .world
+            .functions
+            .get_mut(&function)
+            .expect("parts have functions");
+        function.calls.push(crate::world::Dependency {
+            service: service.to_owned(),
+            timeout_ms: 5_000.0,
+            retries: 0,
+            optional: false,
+        });
     }
 
     /// True for a part that an execution may not come by.
@@ -139,7 +168,12 @@ impl Setting {
 
     /// Tells the operators of a change.
     pub fn tell(&mut self, at: i64, kind: &str, resource: &str, change: &str) {
-        let change = Change { at, kind: kind.into(), resource: resource.into(), change: change.into() };
+        let change = Change {
+            at,
+            kind: kind.into(),
+            resource: resource.into(),
+            change: change.into(),
+        };
         self.world.changes.push(change);
     }
 }

@@ -7,7 +7,14 @@ use demo::dice::Dice;
 use serde_json::json;
 
 /// What happens instead of a fault.
-pub const KINDS: [&str; 6] = ["quiet", "larger_input", "load_surge", "warn_storm", "benign_deploy", "survived_retry"];
+pub const KINDS: [&str; 6] = [
+    "quiet",
+    "larger_input",
+    "load_surge",
+    "warn_storm",
+    "benign_deploy",
+    "survived_retry",
+];
 
 /// Lets it happen.
 pub fn happen(setting: &mut Setting, dice: &mut Dice, kind: &str) {
@@ -30,33 +37,67 @@ pub fn happen(setting: &mut Setting, dice: &mut Dice, kind: &str) {
             for n in 0..30 {
                 let payload = json!({"n": n});
                 let key = format!("surge/{n}");
-                setting.world.invoke(&Invoke { function: &part.function, at: at - 2_000 + n * 40, payload: &payload, key, caller: "surge" });
+                setting.world.invoke(&Invoke {
+                    function: &part.function,
+                    at: at - 2_000 + n * 40,
+                    payload: &payload,
+                    key,
+                    caller: "surge",
+                });
             }
         }
         "warn_storm" => {
             let index = setting.victim(dice);
             let function = setting.part(index).function;
-            let function = setting.world.functions.get_mut(&function).expect("parts have functions");
+            let function = setting
+                .world
+                .functions
+                .get_mut(&function)
+                .expect("parts have functions");
             for n in 0..12 {
-                function.noise.push((Window::since(t0), "WARN", format!("connection pool is at {} % of its size", 61 + n)));
+                function.noise.push((
+                    Window::since(t0),
+                    "WARN",
+                    format!("connection pool is at {} % of its size", 61 + n),
+                ));
             }
         }
         "benign_deploy" => {
             let index = setting.victim(dice);
             let part = setting.part(index);
-            let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+            let function = setting
+                .world
+                .functions
+                .get_mut(&part.function)
+                .expect("parts have functions");
             let number = function.publish(t0, |_| {});
-            setting.tell(t0, "lambda", &part.function, &format!("published version {number}"));
+            setting.tell(
+                t0,
+                "lambda",
+                &part.function,
+                &format!("published version {number}"),
+            );
             if dice.chance(0.5) {
                 let machine = setting.machine.clone();
-                let number = setting.publish(&machine, t0, |definition| definition["Comment"] = json!("reworded"));
-                setting.tell(t0, "state_machine", &machine, &format!("published version {number}"));
+                let number = setting.publish(&machine, t0, |definition| {
+                    definition["Comment"] = json!("reworded")
+                });
+                setting.tell(
+                    t0,
+                    "state_machine",
+                    &machine,
+                    &format!("published version {number}"),
+                );
             }
         }
         "survived_retry" => {
             // A single call fails and works when tried again, as now and then in the past.
             for part in setting.parts.clone() {
-                let function = setting.world.functions.get_mut(&part.function).expect("parts have functions");
+                let function = setting
+                    .world
+                    .functions
+                    .get_mut(&part.function)
+                    .expect("parts have functions");
                 for version in &mut function.versions {
                     version.flaky = 0.06;
                 }

@@ -52,7 +52,15 @@ pub fn build(seed: u64, family: Family, wants: Wants, healthy: usize) -> Setting
     let handled = !wants.bare && dice.chance(0.4);
     let mut builder = Builder {
         handler: handled.then(|| names.state(&["report", "failure"])),
-        dice, names, trade, world, steps, services: all, parts: Vec::new(), wants, legacy,
+        dice,
+        names,
+        trade,
+        world,
+        steps,
+        services: all,
+        parts: Vec::new(),
+        wants,
+        legacy,
         since: start - 20 * 86_400_000,
     };
     builder.setting(seed, family, start, healthy)
@@ -127,29 +135,71 @@ impl Builder<'_> {
             (guarded, consumer)
         });
         let definition = self.definition(&blocks, &format!("{} {}", flow.0, flow.1));
-        self.world.machines.insert(machine.clone(), Machine { name: machine.clone(), versions: vec![(self.dice.between(2, 9) as u32, self.since, definition)] });
+        self.world.machines.insert(
+            machine.clone(),
+            Machine {
+                name: machine.clone(),
+                versions: vec![(self.dice.between(2, 9) as u32, self.since, definition)],
+            },
+        );
         let (mut moments, mut at) = (Vec::new(), start);
         for _ in 0..healthy + 5 {
             moments.push(at);
             at += self.dice.between(100_000, 420_000);
         }
         let t0 = moments[healthy] - self.dice.between(30_000, 80_000);
-        let growing = (0..self.parts.len()).filter(|index| self.parts[*index].place == Place::Top).collect();
+        let growing = (0..self.parts.len())
+            .filter(|index| self.parts[*index].place == Place::Top)
+            .collect();
         Setting {
-            seed, names: self.names.clone(), family, world: self.world.clone(), machine, child, parts: self.parts.clone(),
-            map, parallel, choice, callback, activity, job, fallback,
-            contract: (first, field, consumer), growing, poll: None, items: self.trade.items, noun,
-            healthy: moments[..healthy].to_vec(), t0, after: moments[healthy..].to_vec(), sizes: (3, 7), aside: Vec::new(), inputs: BTreeMap::new(),
+            seed,
+            names: self.names.clone(),
+            family,
+            world: self.world.clone(),
+            machine,
+            child,
+            parts: self.parts.clone(),
+            map,
+            parallel,
+            choice,
+            callback,
+            activity,
+            job,
+            fallback,
+            contract: (first, field, consumer),
+            growing,
+            poll: None,
+            items: self.trade.items,
+            noun,
+            healthy: moments[..healthy].to_vec(),
+            t0,
+            after: moments[healthy..].to_vec(),
+            sizes: (3, 7),
+            aside: Vec::new(),
+            inputs: BTreeMap::new(),
         }
     }
 
     /// Makes one part need a number that another answers.
     fn contract(&mut self, producer: usize, field: &str, consumer: usize) {
         let (producer, consumer) = (self.parts[producer].clone(), self.parts[consumer].clone());
-        let function = self.world.functions.get_mut(&producer.function).expect("parts have functions");
-        function.versions[0].answer.push((field.to_owned(), Answer::Number(20, 900)));
-        let function = self.world.functions.get_mut(&consumer.function).expect("parts have functions");
-        function.needs.push(Need { field: format!("{}.{field}", producer.answer), number: true });
+        let function = self
+            .world
+            .functions
+            .get_mut(&producer.function)
+            .expect("parts have functions");
+        function.versions[0]
+            .answer
+            .push((field.to_owned(), Answer::Number(20, 900)));
+        let function = self
+            .world
+            .functions
+            .get_mut(&consumer.function)
+            .expect("parts have functions");
+        function.needs.push(Need {
+            field: format!("{}.{field}", producer.answer),
+            number: true,
+        });
     }
 
     pub(super) fn definition(&mut self, blocks: &[Block], comment: &str) -> Value {
@@ -175,7 +225,14 @@ impl Builder<'_> {
     pub(super) fn step(&mut self) -> (&'static str, &'static str) {
         let step = self.steps.pop().unwrap_or(("finish", "work"));
         if self.steps.is_empty() {
-            self.steps = vec![("audit", "step"), ("tag", "result"), ("verify", "totals"), ("stamp", "record"), ("check", "quota"), ("index", "entry")];
+            self.steps = vec![
+                ("audit", "step"),
+                ("tag", "result"),
+                ("verify", "totals"),
+                ("stamp", "record"),
+                ("check", "quota"),
+                ("index", "entry"),
+            ];
             let used = self.parts.len() % 5;
             self.steps.rotate_left(used);
         }
@@ -187,7 +244,11 @@ impl Builder<'_> {
         let (verb, object) = self.step();
         let mut state = self.names.state(&[verb, object]);
         let mut function = self.names.function(&[verb, object]);
-        while self.parts.iter().any(|part| part.function == function || part.state == state) {
+        while self
+            .parts
+            .iter()
+            .any(|part| part.function == function || part.state == state)
+        {
             let again = format!("{object}{}", self.parts.len());
             state = self.names.state(&[verb, &again]);
             function = self.names.function(&[verb, &again]);
@@ -200,9 +261,20 @@ impl Builder<'_> {
             }
         }
         let (trade, since) = (self.trade, self.since);
-        people::function(&mut self.world, &function, trade, &mut self.dice, &calls, since);
+        people::function(
+            &mut self.world,
+            &function,
+            trade,
+            &mut self.dice,
+            &calls,
+            since,
+        );
         let result = super::words::Scheme::Snake.write(&[verb, object]);
-        let answer = if self.legacy { result.clone() } else { format!("{result}.Payload") };
+        let answer = if self.legacy {
+            result.clone()
+        } else {
+            format!("{result}.Payload")
+        };
         let arn = crate::world::invoke::function_arn(&function);
         let mut value = match self.legacy {
             true => json!({"Type": "Task", "Resource": arn, "ResultPath": format!("$.{result}")}),
@@ -212,7 +284,13 @@ impl Builder<'_> {
             }),
         };
         value["Retry"] = self.retry();
-        self.parts.push(Part { state: state.clone(), function, answer, place, services: calls });
+        self.parts.push(Part {
+            state: state.clone(),
+            function,
+            answer,
+            place,
+            services: calls,
+        });
         (state, value)
     }
 
@@ -234,12 +312,18 @@ impl Builder<'_> {
     pub(super) fn task(&mut self, place: Place, guard: Option<Guard>) -> Block {
         let (state, mut value) = self.make(place);
         match (&guard, &self.handler) {
-            (Some(guard), _) => value["Catch"] = json!([{"ErrorEquals": ["States.ALL"], "ResultPath": "$.problem", "Next": guard.next}]),
+            (Some(guard), _) => {
+                value["Catch"] = json!([{"ErrorEquals": ["States.ALL"], "ResultPath": "$.problem", "Next": guard.next}])
+            }
             (None, Some(handler)) if place == Place::Top => {
                 value["Catch"] = json!([{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": handler}]);
             }
             _ => {}
         }
-        Block { entry: state.clone(), states: vec![(state.clone(), value)], exits: vec![state] }
+        Block {
+            entry: state.clone(),
+            states: vec![(state.clone(), value)],
+            exits: vec![state],
+        }
     }
 }

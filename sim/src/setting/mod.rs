@@ -1,7 +1,7 @@
 //! A setting: a workflow of some shape in a world that is in order, and when it runs.
 
-pub mod build;
 pub mod blocks;
+pub mod build;
 pub mod people;
 pub mod words;
 
@@ -171,7 +171,11 @@ impl Setting {
         all.extend(&self.after);
         for (n, at) in all.into_iter().enumerate() {
             let name = self.execution(n);
-            let input = self.inputs.get(&name).cloned().unwrap_or_else(|| self.usual_input(n));
+            let input = self
+                .inputs
+                .get(&name)
+                .cloned()
+                .unwrap_or_else(|| self.usual_input(n));
             let machine = self.machine.clone();
             asl::execute(&mut self.world, &machine, &name, at, input);
         }
@@ -179,8 +183,16 @@ impl Setting {
 
     /// Publishes a version of a state machine.
     pub fn publish(&mut self, machine: &str, at: i64, edit: impl FnOnce(&mut Value)) -> u32 {
-        let machine: &mut Machine = self.world.machines.get_mut(machine).expect("the setting has it");
-        let (number, _, definition) = machine.versions.last().expect("it has a first version").clone();
+        let machine: &mut Machine = self
+            .world
+            .machines
+            .get_mut(machine)
+            .expect("the setting has it");
+        let (number, _, definition) = machine
+            .versions
+            .last()
+            .expect("it has a first version")
+            .clone();
         let mut definition = definition;
         edit(&mut definition);
         machine.versions.push((number + 1, at, definition));

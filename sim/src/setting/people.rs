@@ -1,23 +1,53 @@
 //! Functions and services of a setting, as people write and deploy them.
 
 use super::words::{Names, Trade};
-use crate::world::{Dependency, Function, Host, Language, Queue, Service, Version, World};
 use crate::world::function::Answer;
+use crate::world::{Dependency, Function, Host, Language, Queue, Service, Version, World};
 use demo::dice::Dice;
 
 /// Services, stores and hosts of a trade.
-pub(super) fn services(world: &mut World, names: &Names, trade: &Trade, dice: &mut Dice) -> (Vec<String>, Vec<String>, String) {
-    let hosts: Vec<String> = (0..4).map(|n| format!("{}-node-{}{n}", names.tag, dice.hex(4))).collect();
+pub(super) fn services(
+    world: &mut World,
+    names: &Names,
+    trade: &Trade,
+    dice: &mut Dice,
+) -> (Vec<String>, Vec<String>, String) {
+    let hosts: Vec<String> = (0..4)
+        .map(|n| format!("{}-node-{}{n}", names.tag, dice.hex(4)))
+        .collect();
     for (n, name) in hosts.iter().enumerate() {
-        let host = Host { name: name.clone(), address: format!("10.{}.{}.{}", dice.between(1, 60), dice.between(1, 250), 10 + n), contended: Vec::new(), broken: Vec::new() };
+        let host = Host {
+            name: name.clone(),
+            address: format!(
+                "10.{}.{}.{}",
+                dice.between(1, 60),
+                dice.between(1, 250),
+                10 + n
+            ),
+            contended: Vec::new(),
+            broken: Vec::new(),
+        };
         world.hosts.insert(name.clone(), host);
     }
-    let stores: Vec<String> = trade.stores.iter().map(|word| names.service(word)).collect();
+    let stores: Vec<String> = trade
+        .stores
+        .iter()
+        .map(|word| names.service(word))
+        .collect();
     for name in &stores {
         let mut store = Service::http(name, "UpdateItem", 7.0 + dice.unit() * 9.0);
         store.system = *dice.pick(&["dynamodb", "dynamodb", "postgresql"]);
-        store.operation = if store.system == "dynamodb" { "UpdateItem" } else { "UPDATE" }.into();
-        store.address = if store.system == "dynamodb" { "dynamodb.eu-central-1.amazonaws.com".into() } else { format!("{name}.db.internal") };
+        store.operation = if store.system == "dynamodb" {
+            "UpdateItem"
+        } else {
+            "UPDATE"
+        }
+        .into();
+        store.address = if store.system == "dynamodb" {
+            "dynamodb.eu-central-1.amazonaws.com".into()
+        } else {
+            format!("{name}.db.internal")
+        };
         store.mesh = false;
         store.traced = false;
         world.services.insert(name.clone(), store);
@@ -43,7 +73,14 @@ pub(super) fn services(world: &mut World, names: &Names, trade: &Trade, dice: &m
 }
 
 /// A function, with one service that it calls for sure if one is named.
-pub(super) fn function(world: &mut World, name: &str, trade: &Trade, dice: &mut Dice, calls: &[String], since: i64) -> String {
+pub(super) fn function(
+    world: &mut World,
+    name: &str,
+    trade: &Trade,
+    dice: &mut Dice,
+    calls: &[String],
+    since: i64,
+) -> String {
     let median = 45.0 * (dice.unit() * 2.4).exp();
     let mut version = Version::first(dice.between(3, 30) as u32, since, median);
     version.init_ms = 180.0 * (dice.unit() * 1.9).exp();
@@ -51,9 +88,16 @@ pub(super) fn function(world: &mut World, name: &str, trade: &Trade, dice: &mut 
     version.timeout_ms = *dice.pick(&[10_000.0, 15_000.0, 30_000.0]);
     version.base_mb = version.memory_mb * (0.25 + 0.2 * dice.unit());
     version.flaky = 0.004;
-    version.answer = vec![("status".into(), Answer::Fixed(serde_json::json!("ok"))), ("ref".into(), Answer::Id("r"))];
+    version.answer = vec![
+        ("status".into(), Answer::Fixed(serde_json::json!("ok"))),
+        ("ref".into(), Answer::Id("r")),
+    ];
     let language = *dice.pick(&Language::ALL);
-    let lines = trade.says.iter().enumerate().map(|(n, text)| (n as f64 / 4.0, "INFO", (*text).to_owned()));
+    let lines = trade
+        .says
+        .iter()
+        .enumerate()
+        .map(|(n, text)| (n as f64 / 4.0, "INFO", (*text).to_owned()));
     let mut lines: Vec<_> = lines.take(1 + dice.between(0, 3) as usize).collect();
     if dice.chance(0.35) {
         lines.push((0.6, "WARN", (*dice.pick(trade.grumbles)).to_owned()));

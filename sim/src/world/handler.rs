@@ -242,9 +242,21 @@ fn killed(
 }
 
 fn own_lines(function: &Function, own: f64, at: i64) -> Vec<Printed> {
-    let usual = function.lines.iter().map(|(share, level, text)| (own * 0.4 * share, *level, text.clone()));
-    let noise = function.noise.iter().filter(|(window, ..)| window.holds(at));
-    usual.chain(noise.enumerate().map(|(n, (_, level, text))| (own * 0.02 * n as f64, *level, text.clone()))).collect()
+    let usual = function
+        .lines
+        .iter()
+        .map(|(share, level, text)| (own * 0.4 * share, *level, text.clone()));
+    let noise = function
+        .noise
+        .iter()
+        .filter(|(window, ..)| window.holds(at));
+    usual
+        .chain(
+            noise
+                .enumerate()
+                .map(|(n, (_, level, text))| (own * 0.02 * n as f64, *level, text.clone())),
+        )
+        .collect()
 }
 
 fn need(function: &Function, payload: &Value) -> Option<(String, String)> {

@@ -1,0 +1,93 @@
+//! `inquest sim`: mysteries with known answers.
+
+mod make;
+
+use crate::config::Config;
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Examples for `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  inquest sim make --seed 7 --tier 2 --out /tmp/mystery    files to import, and truth.json
+  inquest --data /tmp/d import /tmp/mystery && inquest --data /tmp/d explain EXECUTION
+  inquest sim faults                                       what can befall a workflow
+
+A seed, a tier, a family and a fault always give the same bytes.";
+
+/// `inquest sim`.
+#[derive(Debug, Args)]
+pub struct Sim {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write one mystery: files that `inquest import` takes, and the answer in truth.json
+    Make(Make),
+    /// List the faults
+    Faults,
+}
+
+/// `inquest sim make`.
+#[derive(Debug, Args)]
+pub struct Make {
+    #[command(flatten)]
+    kind: Kind,
+    /// Seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// 0 no crime, 1 plain, 2 one red herring, 3 three and telemetry lost, 4 two faults, 5 loud herrings
+    #[arg(long, value_name = "TIER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=5))]
+    tier: u8,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// What the mysteries are about.
+#[derive(Debug, Clone, Args)]
+pub struct Kind {
+    /// Fault, as `inquest sim faults` calls it [default: by the seed]
+    #[arg(long, value_name = "NAME")]
+    fault: Option<String>,
+    /// Trades and shapes: `first` is what the judge is tuned on, `second` is held out for reports
+    #[arg(long, value_enum, default_value_t = FamilyName::First)]
+    family: FamilyName,
+    /// Healthy executions before the fault
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    healthy: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FamilyName {
+    First,
+    Second,
+}
+
+impl From<FamilyName> for ::sim::Family {
+    fn from(name: FamilyName) -> Self {
+        match name {
+            FamilyName::First => ::sim::Family::First,
+            FamilyName::Second => ::sim::Family::Second,
+        }
+    }
+}
+
+/// Makes mysteries, or lists the faults.
+///
+/// # Errors
+/// When the folder cannot be written, or there is no such fault.
+pub async fn sim(_config: &Config, command: Sim) -> Result<ExitCode> {
+    match command.command {
+        Command::Make(command) => make::make(&command),
+        Command::Faults => {
+            let names = ::sim::fault_names();
+            println!("{}", names.join("\n"));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
