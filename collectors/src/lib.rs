@@ -6,9 +6,14 @@
 //! | [`import`] | files and folders: recognises each by its content |
 //! | [`cloudwatch`] | lines of CloudWatch Logs, from whatever export |
 //! | [`lambda`] | lines of Lambda logs, in all their forms |
+//! | [`zipkin`] | spans of Zipkin tracers |
+//! | [`xray`] | X-Ray's segment documents |
 
 pub mod cloudwatch;
 pub mod import;
 pub mod lambda;
 pub mod step_functions;
 pub mod timestamp;
+mod wire;
+pub mod xray;
+pub mod zipkin;

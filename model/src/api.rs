@@ -23,6 +23,7 @@
 //! | `GET /api/v1/traces/{trace id}/spans.bin` | a [`crate::trace_file::TraceFile`] |
 //! | `GET /api/v1/traces/{trace id}/spans/{span id}` | [`SpanDetail`] |
 //! | `GET /api/v1/traces/{trace id}/logs?span_id=&q=&after=&limit=` | [`LogPage`] |
+//! | service map, hops, clocks, joins | [`map`] |
 //! | `GET /api/v1/schema` | [`Schema`] |
 //! | `GET /api/v1/executions/{…}/coverage` | [`crate::Coverage`] |
 //! | `GET /api/v1/sources` | [`sources::SourcePage`] |
@@ -31,6 +32,7 @@
 //! | any error | [`Problem`] with a 4xx or 5xx status |
 
 pub mod cold_starts;
+pub mod map;
 mod mysteries;
 pub mod sources;
 

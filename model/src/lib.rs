@@ -11,6 +11,7 @@
 //! | [`lambda`] | the words in which a Lambda log line is stored |
 //! | [`history`] | what a workflow engine recorded: events and documents |
 //! | [`execution`] | what those events mean: execution ⊃ state ⊃ attempt, and Lambda invocations |
+//! | [`hop`] | what a proxy did with one request |
 //! | [`join`] | "this invocation was made by that attempt", with method and confidence |
 //! | [`ledger`], [`cost`] | where the time and the money of an execution went |
 //! | [`change`] | deployments and other changes |
@@ -26,6 +27,7 @@ pub mod cost;
 pub mod coverage;
 pub mod execution;
 pub mod history;
+pub mod hop;
 pub mod id;
 pub mod join;
 pub mod lambda;
@@ -44,6 +46,7 @@ pub use execution::{
     WorkflowTrace,
 };
 pub use history::{Document, DocumentKind, Engine, EventSource, HistoryEvent};
+pub use hop::{Hop, HopOutcome};
 pub use id::{SpanId, TraceId};
 pub use join::{Join, JoinEnd, JoinMethod};
 pub use ledger::{Ledger, LedgerEntry, PathSegment, Slack, TimeCategory};

@@ -124,6 +124,14 @@ pub struct Settings {
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_listen: Option<SocketAddr>,
+    /// Address for Zipkin tracers, such as 127.0.0.1:9411; they may as well use that of OTLP over HTTP
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zipkin_listen: Option<SocketAddr>,
+    /// Address for X-Ray, such as 127.0.0.1:2000: segments over UDP, the daemon's calls over HTTP
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xray_listen: Option<SocketAddr>,
     /// Address of the pages and the API [default: 127.0.0.1:4319]
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -28,6 +28,10 @@ pub struct Config {
     pub grpc_listen: SocketAddr,
     /// OTLP over HTTP.
     pub http_listen: SocketAddr,
+    /// Zipkin alone.
+    pub zipkin_listen: Option<SocketAddr>,
+    /// X-Ray's daemon, UDP and HTTP.
+    pub xray_listen: Option<SocketAddr>,
     /// Pages and API.
     pub ui_listen: SocketAddr,
     /// Whether addresses beyond this machine are allowed.
@@ -62,6 +66,8 @@ impl Default for Config {
             blocks: None,
             grpc_listen: loopback(4317),
             http_listen: loopback(4318),
+            zipkin_listen: None,
+            xray_listen: None,
             ui_listen: loopback(4319),
             allow_remote: false,
             allowed_hosts: Vec::new(),
@@ -79,11 +85,13 @@ impl Default for Config {
 }
 
 /// The keys, in the order in which `inquest config` prints them.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "data",
     "blocks",
     "grpc_listen",
     "http_listen",
+    "zipkin_listen",
+    "xray_listen",
     "ui_listen",
     "allow_remote",
     "allowed_hosts",
@@ -157,12 +165,16 @@ impl Config {
     }
 
     /// The addresses with their keys.
-    pub fn listeners(&self) -> [(&'static str, SocketAddr); 3] {
-        [
-            ("grpc_listen", self.grpc_listen),
-            ("http_listen", self.http_listen),
-            ("ui_listen", self.ui_listen),
-        ]
+    pub fn listeners(&self) -> Vec<(&'static str, SocketAddr)> {
+        let all = [
+            ("grpc_listen", Some(self.grpc_listen)),
+            ("http_listen", Some(self.http_listen)),
+            ("zipkin_listen", self.zipkin_listen),
+            ("xray_listen", self.xray_listen),
+            ("ui_listen", Some(self.ui_listen)),
+        ];
+        let set = |(key, address): (&'static str, Option<SocketAddr>)| Some((key, address?));
+        all.into_iter().filter_map(set).collect()
     }
 
     /// Time limit of a query.

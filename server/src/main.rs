@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod config;
 mod core;
+mod formats;
 mod importer;
 mod live;
 mod retention;

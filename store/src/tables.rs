@@ -469,7 +469,10 @@ fn spans() -> Vec<Field> {
         maybe_text("scope_version", "version of the scope"),
         maybe_text("trace_state", "W3C tracestate"),
         field("flags", DataType::Int64, true, "OTLP span flags"),
-        text("source", "otlp, workflow or lambda"),
+        text(
+            "source",
+            "otlp, zipkin, xray, access_log, workflow or lambda",
+        ),
         maybe_text("resource", "other attributes of the resource, JSON object"),
         maybe_text("events", "events, JSON array of {time, name, attributes}"),
         maybe_text(

@@ -9,7 +9,7 @@ use crate::{
     cloudwatch::Event,
     lambda::{is_platform_text, severity_number},
     step_functions::{self, Piece},
-    timestamp,
+    timestamp, xray, zipkin,
 };
 use base64::Engine as _;
 use bytes::Bytes;
@@ -31,7 +31,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn inside(&self, member: &str) -> Place {
+    pub(super) fn inside(&self, member: &str) -> Place {
         let dot = if member.starts_with('[') || self.position.contains('.') {
             ""
         } else {
@@ -68,7 +68,13 @@ impl Importer<'_> {
             return self.log_list(&items, &Context::default(), place);
         }
         let one_by_one = |item: &Value| {
-            is_frame(item) || is_logged(item) || is_insights_row(item) || is_envelope(item)
+            is_frame(item)
+                || is_logged(item)
+                || is_insights_row(item)
+                || is_envelope(item)
+                || zipkin::is_span(item)
+                || xray::is_segment(item)
+                || xray::is_trace(item)
         };
         if items
             .iter()
@@ -116,6 +122,9 @@ impl Importer<'_> {
             return Ok(taken);
         }
         let value = Value::Object(members);
+        if let Some(taken) = self.foreign(&value, place)? {
+            return Ok(taken);
+        }
         if is_frame(&value) {
             self.file.is("Lambda events (JSON)");
             self.origin.lambda = true;
@@ -135,15 +144,6 @@ impl Importer<'_> {
         if is_logged(&value) {
             self.file.is("log lines (JSON)");
             return self.line(&value, place);
-        }
-        if let Some(what) = value
-            .get("Traces")
-            .and_then(Value::as_array)
-            .and_then(|list| unsupported(list))
-        {
-            self.file
-                .skip(place.position.clone(), format!("{what}: not supported yet"));
-            return Ok(true);
         }
         self.members(value, place)
     }
@@ -493,12 +493,6 @@ fn insights_row(cells: &[Value]) -> Option<Value> {
 fn unsupported(items: &[Value]) -> Option<&'static str> {
     let first = items.first()?;
     let has = |key: &str| first.get(key).is_some();
-    if has("Segments") && (has("Duration") || has("Id")) {
-        return Some("X-Ray traces");
-    }
-    if has("traceId") && has("id") && (has("localEndpoint") || has("timestamp")) {
-        return Some("Zipkin spans");
-    }
     (has("traceID") && has("processes")).then_some("Jaeger traces")
 }
 

@@ -367,6 +367,11 @@ impl<'a> Importer<'a> {
             .try_for_each(|record| self.sink.log(record))
     }
 
+    /// Hands on a span of another tracer.
+    pub(super) fn span(&mut self, span: model::Span) -> Result<(), Refused> {
+        self.sink.span(span)
+    }
+
     /// Hands on an event that names its execution.
     pub(super) fn workflow_event(&mut self, event: model::HistoryEvent) -> Result<(), Refused> {
         self.file.is("Step Functions log events");
@@ -420,7 +425,8 @@ impl<'a> Importer<'a> {
 
 /// Said of a file in which nothing known was found.
 pub(super) const NOTHING: &str = "nothing in it was recognised; expected are Step Functions histories, descriptions or \
-     definitions (JSON), CloudWatch Logs exports (JSON or text), Lambda logs, or OTLP traces and logs (JSON or protobuf)";
+     definitions (JSON), CloudWatch Logs exports (JSON or text), Lambda logs, OTLP traces and logs (JSON or protobuf), \
+     Zipkin spans, X-Ray traces, or Envoy access logs";
 const EXPECTED: &str =
     "expected is ExportTraceServiceRequest or ExportLogsServiceRequest, one or length-delimited";
 

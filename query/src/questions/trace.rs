@@ -428,7 +428,8 @@ impl<'a> SpanCells<'a> {
             true => SpanId(parent.value(row).try_into().unwrap_or_default()),
             false => SpanId::default(),
         };
-        let derived = source.value(row) != SpanSource::Otlp.as_str();
+        let source = source.value(row);
+        let derived = !SpanSource::RECEIVED.iter().any(|it| it.as_str() == source);
         let mut marks = Marks::default();
         if derived {
             marks.kind = kind.is_valid(row).then(|| kind.value(row).to_owned());
@@ -478,7 +479,7 @@ fn row_kind(word: &str) -> RowKind {
 
 fn kind(span: &Span) -> RowKind {
     match span.attributes.get("inquest.kind") {
-        Some(Value::String(word)) if span.source != SpanSource::Otlp => row_kind(word),
+        Some(Value::String(word)) if !span.source.is_received() => row_kind(word),
         _ => RowKind::Span,
     }
 }

@@ -140,7 +140,8 @@ impl Engine {
 
 async fn received(context: &SessionContext) -> Result<DataFrame, Error> {
     let spans = context.table(Table::Spans.name()).await?;
-    Ok(spans.filter(name("source").eq(lit("otlp")))?)
+    let sources = model::SpanSource::RECEIVED.map(|source| lit(source.as_str()));
+    Ok(spans.filter(name("source").in_list(sources.to_vec(), false))?)
 }
 
 /// Ids and starts of the traces that began in the range and match, newest first.

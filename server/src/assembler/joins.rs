@@ -233,10 +233,7 @@ impl Assembler {
                 .held
                 .spans_where(&column, &requests, Some(window.clone()))
                 .await?;
-            for span in found
-                .into_iter()
-                .filter(|span| span.source == model::SpanSource::Otlp)
-            {
+            for span in found.into_iter().filter(|span| span.source.is_received()) {
                 if let Some(id) = request_id(&span).map(str::to_owned) {
                     spans.entry(id).or_default().push(span);
                 }
