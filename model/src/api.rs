@@ -27,6 +27,7 @@
 //! | `GET /api/v1/schema` | [`Schema`] |
 //! | `GET /api/v1/executions/{…}/coverage` | [`crate::Coverage`] |
 //! | `GET /api/v1/sources` | [`sources::SourcePage`] |
+//! | `GET /api/v1/slos`, `/alerts` and more | see [`slo`] |
 //! | `GET /api/v1/live` | server-sent events `executions` with a [`LiveUpdate`] |
 //! | `POST /api/sql` `{"query", "format", "limit"}` | JSON array of objects, NDJSON, CSV, Arrow stream; `format=grid` gives a [`Grid`] |
 //! | any error | [`Problem`] with a 4xx or 5xx status |
@@ -34,6 +35,7 @@
 pub mod cold_starts;
 pub mod map;
 mod mysteries;
+pub mod slo;
 pub mod sources;
 
 pub use mysteries::{Mystery, MysteryExample, MysteryPage};

@@ -4,6 +4,7 @@
 //! | Module | What |
 //! |---|---|
 //! | [`tables`] | the tables and their columns |
+//! | [`state_tables`] | tables of small operational state, which do not lie in blocks |
 //! | [`rows`] | `model` ↔ `RecordBatch` |
 //! | `store` | [`Store`]: log, append, replace, snapshot |
 //! | `wal` | what is acknowledged is here until blocks hold it |
@@ -29,6 +30,7 @@ mod read;
 pub mod rows;
 mod snapshot;
 mod state;
+pub mod state_tables;
 mod store;
 pub mod tables;
 mod tend;
@@ -40,6 +42,7 @@ pub use error::Error;
 pub use lock::{Holder, holder};
 pub use promote::{MOST_PROMOTED, is_promotable};
 pub use snapshot::Snapshot;
+pub use state_tables::StateTable;
 pub use store::{Appended, Store, Unit};
 pub use tables::Table;
 pub use wal::{Entry, EntryKind, Position};
