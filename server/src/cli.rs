@@ -11,6 +11,7 @@ Examples:
   inquest import history.json logs/ traces.jsonl what you already have, in files
   inquest sql \"select status, count(*) from executions group by 1\"
   inquest show order-4711                        one execution as a tree
+  inquest explain order-4711                     who is to blame for it, with proof
 
 A setting is taken from, first to last: the flag, the environment (INQUEST_…), the configuration
 file, the default. `inquest config` prints what holds and where it came from.";
@@ -58,6 +59,9 @@ pub enum Command {
     /// Show one execution as a tree
     #[command(after_help = SHOW_EXAMPLES)]
     Show(Show),
+    /// Say who is to blame for an execution, and what proves it
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
     /// Serve a bundled data set that shows every page
     Demo(Demo),
     /// Make mysteries with known answers, and see how many Inquest solves
@@ -111,6 +115,14 @@ Examples:
   inquest show order-4711                        its name, or the end of it if only one fits
   inquest show 0af7651916cd43dd8448eb211c80319c  its trace id
   inquest show --format json order-4711 | jq .execution.status";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  inquest explain order-4711                     its name, or the end of it if only one fits
+  inquest explain --format json $ARN | jq .culprit
+  inquest explain --format markdown order-4711   for an incident channel
+  inquest explain --format html order-4711 > case.html
+  inquest sql \"select culprit_name, category, count(*) from verdicts group by 1, 2\"";
 
 /// Settings of the server. Each is also a key of the configuration file (with `_` for `-`) and an
 /// environment variable (`INQUEST_` and the key in capitals).
@@ -241,6 +253,33 @@ pub struct Show {
     /// Ask a running server instead of reading the folder
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+}
+
+/// `inquest explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// ARN, trace id, name, or the end of a name that only one execution has
+    #[arg(value_name = "EXECUTION")]
+    pub execution: Option<String>,
+    /// text, json, markdown or html
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+    /// Ask a running server instead of reading the folder
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// How a case file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people.
+    Text,
+    /// The verdict as one JSON object.
+    Json,
+    /// For an incident channel.
+    Markdown,
+    /// One file that needs nothing else.
+    Html,
 }
 
 /// `inquest demo`.

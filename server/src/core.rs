@@ -1,6 +1,6 @@
 //! The parts that every command which touches the data needs, put together: store, door, assembler, queries.
 
-use crate::{assembler::Assembler, config::Config, importer::Entrance, live::Live};
+use crate::{assembler::Assembler, case::Court, config::Config, importer::Entrance, live::Live};
 use anyhow::{Context, Result};
 use ingest::Door;
 use query::{Engine, Limits};
@@ -93,6 +93,7 @@ impl Core {
         })?;
         let live = Live::default();
         let assembler = Assembler::new(store.clone(), lookups, live.clone());
+        let court = Court::new(assembler.held().clone());
         let (sender, inbox) = mpsc::channel(WAITING_BATCHES);
         let assembling = tokio::spawn(assembler.clone().run(inbox));
         let request_bytes = megabytes(config.max_request_mb);

@@ -4,6 +4,7 @@ mod api;
 mod ask;
 mod assembler;
 mod assets;
+mod case;
 mod cli;
 mod client;
 mod clock;
@@ -83,6 +84,7 @@ async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Res
         Command::Import(import) => commands::import(&config, import).await,
         Command::Sql(sql) => commands::sql(config, sql).await,
         Command::Show(show) => commands::show(&config, show).await,
+        Command::Explain(explain) => commands::explain(&config, explain).await,
         Command::Demo(demo) => commands::demo(config, demo, data_was_named).await,
         Command::Sim(sim) => commands::sim::sim(&config, sim).await,
         Command::Config(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),

@@ -1,9 +1,7 @@
 //! Who did not do it, and the one fact that clears each.
 
 use super::{
-    but_for,
-    clue,
-    clues,
+    but_for, clue, clues,
     critical::Critical,
     failures::{self, Failure},
     ranking::Charge,
@@ -16,7 +14,12 @@ use model::{Cleared, Entity, Status, time::human_duration};
 const MOST: usize = 12;
 
 /// Everybody who is cleared.
-pub(crate) fn of(scene: &Scene, culprit: &Entity, charges: &[Charge], failure: Option<&Failure>) -> Vec<Cleared> {
+pub(crate) fn of(
+    scene: &Scene,
+    culprit: &Entity,
+    charges: &[Charge],
+    failure: Option<&Failure>,
+) -> Vec<Cleared> {
     let mut all: Vec<Cleared> = charges.iter().take(1).flat_map(explained).collect();
     all.extend(charges.iter().skip(1).filter_map(carried));
     all.extend(recovered(scene));
@@ -30,7 +33,12 @@ pub(crate) fn of(scene: &Scene, culprit: &Entity, charges: &[Charge], failure: O
     for cleared in all {
         let own = cleared.name == culprit.name || culprit.path.first() == Some(&cleared.name);
         let known = told.iter().any(|it| it.name == cleared.name);
-        if !own && !known && !cleared.name.is_empty() && !cleared.reference.is_empty() && told.len() < MOST {
+        if !own
+            && !known
+            && !cleared.name.is_empty()
+            && !cleared.reference.is_empty()
+            && told.len() < MOST
+        {
             told.push(cleared);
         }
     }
@@ -40,7 +48,11 @@ pub(crate) fn of(scene: &Scene, culprit: &Entity, charges: &[Charge], failure: O
 fn explained(charge: &Charge) -> Vec<Cleared> {
     let all = charge.clues.iter().flat_map(|it| &it.explains);
     all.map(|it| Cleared {
-        kind: if it.kind.is_empty() { "function".into() } else { it.kind.clone() },
+        kind: if it.kind.is_empty() {
+            "function".into()
+        } else {
+            it.kind.clone()
+        },
         name: it.name.clone(),
         reason: it.reason.clone(),
         reference: it.reference.clone(),
@@ -65,12 +77,25 @@ fn recovered(scene: &Scene) -> Vec<Cleared> {
         .iter()
         .filter_map(|failure| {
             let visit = failure.visit?;
-            let last = scene.tries(visit).into_iter().rfind(|it| it.status == Status::Succeeded)?;
-            let name = failure.function().unwrap_or(visit.state.as_str()).to_owned();
+            let last = scene
+                .tries(visit)
+                .into_iter()
+                .rfind(|it| it.status == Status::Succeeded)?;
+            let name = failure
+                .function()
+                .unwrap_or(visit.state.as_str())
+                .to_owned();
             Some(Cleared {
-                kind: if failure.function().is_some() { "function".into() } else { "state".into() },
+                kind: if failure.function().is_some() {
+                    "function".into()
+                } else {
+                    "state".into()
+                },
                 name,
-                reason: format!("its failure in {} ({}) was got over by a retry", visit.state, failure.error),
+                reason: format!(
+                    "its failure in {} ({}) was got over by a retry",
+                    visit.state, failure.error
+                ),
                 reference: clue::event_ref(&visit.execution_arn, last.end_event_id?),
             })
         })
@@ -93,17 +118,33 @@ fn aborted(scene: &Scene, failure: &Failure) -> Vec<Cleared> {
 /// Branches that were slow, but nobody waited for them.
 fn beside(scene: &Scene) -> Vec<Cleared> {
     let path = Critical::of(scene.case);
-    let slow = scene.case.states.iter().filter(|it| it.state_type == "Task" && !path.holds(it)).filter(|it| {
-        let mut usual: Vec<i64> = scene.healthy.iter().filter_map(|peer| peer.states.get(&it.state)).map(|it| it.longest_ns).collect();
-        usual.sort_unstable();
-        let median = usual.get(usual.len() / 2).copied();
-        median.is_some_and(|median| it.duration_ns.unwrap_or(0) > median.saturating_mul(3) / 2 && it.duration_ns.unwrap_or(0) > 100_000_000)
-    });
+    let slow = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.state_type == "Task" && !path.holds(it))
+        .filter(|it| {
+            let mut usual: Vec<i64> = scene
+                .healthy
+                .iter()
+                .filter_map(|peer| peer.states.get(&it.state))
+                .map(|it| it.longest_ns)
+                .collect();
+            usual.sort_unstable();
+            let median = usual.get(usual.len() / 2).copied();
+            median.is_some_and(|median| {
+                it.duration_ns.unwrap_or(0) > median.saturating_mul(3) / 2
+                    && it.duration_ns.unwrap_or(0) > 100_000_000
+            })
+        });
     slow.take(3)
         .map(|visit| Cleared {
             kind: "state".into(),
             name: visit.state.clone(),
-            reason: format!("it took {}, but the execution did not wait for it", human_duration(visit.duration_ns.unwrap_or(0))),
+            reason: format!(
+                "it took {}, but the execution did not wait for it",
+                human_duration(visit.duration_ns.unwrap_or(0))
+            ),
             reference: clue::event_ref(&visit.execution_arn, visit.entered_event_id),
         })
         .collect()
@@ -118,7 +159,11 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
         .iter()
         .filter(|it| !culprit.path.contains(&it.resource) && !it.resource.ends_with(&culprit.name))
         .map(|change| {
-            let well = scene.healthy.iter().filter(|it| it.start > change.time).count();
+            let well = scene
+                .healthy
+                .iter()
+                .filter(|it| it.start > change.time)
+                .count();
             let reason = match (change.time > at, well) {
                 (true, _) => "it was changed after the failure".to_owned(),
                 (false, 0) => format!("the failure is not in it; {} was changed", change.kind),
@@ -144,7 +189,11 @@ fn usual_noise(scene: &Scene) -> Vec<Cleared> {
     let loud = scene.case.logs.iter().filter(|it| it.severity_number >= 13);
     loud.filter_map(|log| {
         let key = (log.service_name.clone(), text::template(&log.body));
-        let with = scene.healthy.iter().filter(|it| it.templates.contains(&key)).count();
+        let with = scene
+            .healthy
+            .iter()
+            .filter(|it| it.templates.contains(&key))
+            .count();
         (with * 2 > healthy).then(|| Cleared {
             kind: "service".into(),
             name: log.service_name.clone(),

@@ -8,7 +8,11 @@ pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
     let state = failure.state();
     let visit = failure.visit?;
     let tries = scene.tries(visit);
-    let failed = tries.iter().filter(|it| it.status.is_failure()).count().max(1);
+    let failed = tries
+        .iter()
+        .filter(|it| it.status.is_failure())
+        .count()
+        .max(1);
     let what = match (failed, failure.error.as_str()) {
         (1, "") => format!("the failure of {state}"),
         (1, error) => format!("the {error} of {state}"),
@@ -17,8 +21,12 @@ pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
     };
     Some(match failure.fate {
         Fatality::Masked => {
-            let next = scene.written(state).and_then(|it| it.get("Next")).and_then(|it| it.as_str());
-            let went = next_of(scene, visit).map_or(String::new(), |it| format!(" instead of {it}"));
+            let next = scene
+                .written(state)
+                .and_then(|it| it.get("Next"))
+                .and_then(|it| it.as_str());
+            let went =
+                next_of(scene, visit).map_or(String::new(), |it| format!(" instead of {it}"));
             match next {
                 Some(next) => format!("without {what} this run would have gone on to {next}{went}"),
                 None => format!("without {what} its Catch would not have been taken"),
@@ -27,13 +35,30 @@ pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
         Fatality::Survived => {
             let lost: i64 = tries
                 .iter()
-                .map(|it| it.backoff_ns.unwrap_or(0) + if it.status.is_failure() { it.duration_ns.unwrap_or(0) } else { 0 })
+                .map(|it| {
+                    it.backoff_ns.unwrap_or(0)
+                        + if it.status.is_failure() {
+                            it.duration_ns.unwrap_or(0)
+                        } else {
+                            0
+                        }
+                })
                 .sum();
-            format!("without {what} this run would have been {} shorter", human_duration(lost))
+            format!(
+                "without {what} this run would have been {} shorter",
+                human_duration(lost)
+            )
         }
         _ => match remaining(scene, visit) {
-            Some(took) => format!("without {what} this run would have succeeded in about {}", human_duration(took)),
-            None => match scene.written(state).and_then(|it| it.get("Next")).and_then(|it| it.as_str()) {
+            Some(took) => format!(
+                "without {what} this run would have succeeded in about {}",
+                human_duration(took)
+            ),
+            None => match scene
+                .written(state)
+                .and_then(|it| it.get("Next"))
+                .and_then(|it| it.as_str())
+            {
                 Some(next) => format!("without {what} this run would have gone on to {next}"),
                 None => format!("without {what} this run would have gone on"),
             },
@@ -46,7 +71,9 @@ fn next_of<'a>(scene: &Scene<'a>, visit: &State) -> Option<&'a str> {
     let after = scene.case.states.iter().filter(|it| {
         it.parent_span_id == visit.parent_span_id && it.entered_event_id > visit.entered_event_id
     });
-    after.min_by_key(|it| it.entered_event_id).map(|it| it.state.as_str())
+    after
+        .min_by_key(|it| it.entered_event_id)
+        .map(|it| it.state.as_str())
 }
 
 /// How long the run would have taken: as long as it did up to the visit, then as healthy runs do from there.
@@ -74,6 +101,12 @@ pub(crate) fn of_slowness(slow: &Slow) -> String {
 /// Siblings that were cut off by a failure.
 pub(crate) fn cut_off<'a>(scene: &Scene<'a>, failure: &Failure) -> Vec<&'a State> {
     let own = failure.visit.map(|it| it.state.as_str());
-    let aborted = scene.case.states.iter().filter(|it| it.status == Status::Aborted && it.state_type == "Task");
-    aborted.filter(|it| Some(it.state.as_str()) != own).collect()
+    let aborted = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.status == Status::Aborted && it.state_type == "Task");
+    aborted
+        .filter(|it| Some(it.state.as_str()) != own)
+        .collect()
 }

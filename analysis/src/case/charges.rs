@@ -36,14 +36,28 @@ pub struct Charge {
 
 /// Response flags that a proxy wrote on a span, such as `UT`.
 pub(crate) fn flags(span: &Span) -> Option<String> {
-    attribute(&span.attributes, &["response_flags", "envoy.response_flags", "http.response_flags"])
+    attribute(
+        &span.attributes,
+        &[
+            "response_flags",
+            "envoy.response_flags",
+            "http.response_flags",
+        ],
+    )
 }
 
 /// HTTP status of a span.
 pub(crate) fn status(span: &Span) -> Option<u32> {
-    attribute(&span.attributes, &["http.response.status_code", "http.status_code", "response_code"])?
-        .parse()
-        .ok()
+    attribute(
+        &span.attributes,
+        &[
+            "http.response.status_code",
+            "http.status_code",
+            "response_code",
+        ],
+    )?
+    .parse()
+    .ok()
 }
 
 /// True when a span failed by itself or by what it called.
@@ -85,8 +99,11 @@ pub(crate) struct Forest<'a> {
 
 impl<'a> Forest<'a> {
     pub fn new(spans: Vec<&'a Span>) -> Self {
-        let at: HashMap<(TraceId, SpanId), usize> =
-            spans.iter().enumerate().map(|(n, it)| ((it.trace_id, it.span_id), n)).collect();
+        let at: HashMap<(TraceId, SpanId), usize> = spans
+            .iter()
+            .enumerate()
+            .map(|(n, it)| ((it.trace_id, it.span_id), n))
+            .collect();
         let mut children = vec![Vec::new(); spans.len()];
         let mut parent = vec![None; spans.len()];
         for (n, span) in spans.iter().enumerate() {
@@ -96,7 +113,11 @@ impl<'a> Forest<'a> {
                 parent[n] = Some(above);
             }
         }
-        Forest { spans, children, parent }
+        Forest {
+            spans,
+            children,
+            parent,
+        }
     }
 
     /// Who is charged with a span's own time.
@@ -108,7 +129,9 @@ impl<'a> Forest<'a> {
         let answering = self.children[n]
             .iter()
             .map(|child| self.spans[*child])
-            .find(|child| child.service_name != span.service_name && !child.service_name.is_empty());
+            .find(|child| {
+                child.service_name != span.service_name && !child.service_name.is_empty()
+            });
         match answering {
             Some(child) if flags(span).is_none() => child.service_name.clone(),
             _ => peer(span)
@@ -125,7 +148,10 @@ impl<'a> Forest<'a> {
             .iter()
             .map(|child| {
                 let child = self.spans[*child];
-                (child.start_time.0.clamp(from, to), child.end_time.0.clamp(from, to))
+                (
+                    child.start_time.0.clamp(from, to),
+                    child.end_time.0.clamp(from, to),
+                )
             })
             .filter(|(start, end)| start < end)
             .collect();

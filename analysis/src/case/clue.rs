@@ -1,7 +1,10 @@
 //! What a detector says: this one, of that, because of these facts.
 
 use super::scene::Scene;
-use model::{Attempt, Category, Change, Entity, Exhibit, Fatality, HistoryEvent, Invocation, LogRecord, Span, State, time};
+use model::{
+    Attempt, Category, Change, Entity, Exhibit, Fatality, HistoryEvent, Invocation, LogRecord,
+    Span, State, time,
+};
 
 /// What a detector says.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +102,12 @@ pub(crate) fn state(scene: &Scene, visit: &State) -> Entity {
 }
 
 /// The function that an attempt calls.
-pub(crate) fn function(scene: &Scene, attempt: &Attempt, name: &str, version: Option<&str>) -> Entity {
+pub(crate) fn function(
+    scene: &Scene,
+    attempt: &Attempt,
+    name: &str,
+    version: Option<&str>,
+) -> Entity {
     let tried = format!("attempt {}", attempt.attempt);
     let mut entity = entity(scene, "function", name, &[&attempt.path, &tried]);
     if let Some(version) = version {

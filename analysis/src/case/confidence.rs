@@ -37,7 +37,9 @@ mod tests {
 
     #[test]
     fn more_weight_is_never_less_sure() {
-        let points: Vec<f64> = (0..=100).map(|n| calibrated(f64::from(n) / 100.0)).collect();
+        let points: Vec<f64> = (0..=100)
+            .map(|n| calibrated(f64::from(n) / 100.0))
+            .collect();
         assert!(points.is_sorted());
         assert!(of(0.9, 0.0) < of(0.9, 0.5));
         assert!(calibrated(2.0) <= 1.0);

@@ -27,16 +27,30 @@ impl Critical {
         let mut top = Vec::new();
         let mut by_parent: HashMap<SpanId, Vec<&State>> = HashMap::new();
         for visit in &case.states {
-            by_parent.entry(visit.parent_span_id).or_default().push(visit);
+            by_parent
+                .entry(visit.parent_span_id)
+                .or_default()
+                .push(visit);
         }
         for (_, visits) in by_parent {
             let Some(block) = visits.first().and_then(|it| block_of(&it.path)) else {
                 top.extend(visits);
                 continue;
             };
-            let start = visits.iter().map(|it| it.start_time.0).min().unwrap_or_default();
-            let end = visits.iter().map(|it| it.end_time.unwrap_or(it.start_time).0).max().unwrap_or(start);
-            inside.entry(block).or_default().push(Group { visits, start, end });
+            let start = visits
+                .iter()
+                .map(|it| it.start_time.0)
+                .min()
+                .unwrap_or_default();
+            let end = visits
+                .iter()
+                .map(|it| it.end_time.unwrap_or(it.start_time).0)
+                .max()
+                .unwrap_or(start);
+            inside
+                .entry(block)
+                .or_default()
+                .push(Group { visits, start, end });
         }
         for groups in inside.values_mut() {
             groups.sort_by_key(|it| (it.end, it.start));
@@ -48,7 +62,9 @@ impl Critical {
         critical.walk(top, &inside);
         for block in &case.states {
             if let Some(groups) = inside.get(block.path.as_str()) {
-                critical.at_once.insert(block.span_id, most_at_once(block, groups));
+                critical
+                    .at_once
+                    .insert(block.span_id, most_at_once(block, groups));
             }
         }
         critical
@@ -63,7 +79,9 @@ impl Critical {
             let Some(groups) = inside.get(visit.path.as_str()) else {
                 continue;
             };
-            let end = visit.end_time.map_or(i64::MAX, |it| it.0.saturating_add(NEXT));
+            let end = visit
+                .end_time
+                .map_or(i64::MAX, |it| it.0.saturating_add(NEXT));
             let mut before = end;
             let mut at = groups.partition_point(|it| it.end <= before);
             while at > 0 {
@@ -72,7 +90,10 @@ impl Critical {
                     break;
                 }
                 open.extend(&group.visits);
-                before = group.start.saturating_add(NEXT).min(before.saturating_sub(1));
+                before = group
+                    .start
+                    .saturating_add(NEXT)
+                    .min(before.saturating_sub(1));
                 let next = groups.partition_point(|it| it.end <= before);
                 at = next.min(at - 1);
             }
@@ -86,7 +107,10 @@ impl Critical {
 
     /// Most iterations or branches of a block that ran together.
     pub fn at_once(&self, visit: &State) -> u32 {
-        self.at_once.get(&visit.span_id).copied().unwrap_or_default()
+        self.at_once
+            .get(&visit.span_id)
+            .copied()
+            .unwrap_or_default()
     }
 }
 
@@ -94,7 +118,9 @@ fn most_at_once(block: &State, groups: &[Group]) -> u32 {
     let within = groups.iter().filter(|it| {
         it.start >= block.start_time.0 && block.end_time.is_none_or(|end| it.start <= end.0)
     });
-    let mut edges: Vec<(i64, i32)> = within.flat_map(|it| [(it.start, 1), (it.end, -1)]).collect();
+    let mut edges: Vec<(i64, i32)> = within
+        .flat_map(|it| [(it.start, 1), (it.end, -1)])
+        .collect();
     edges.sort_unstable();
     let (mut now, mut most) = (0, 0);
     for (_, step) in edges {

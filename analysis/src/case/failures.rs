@@ -7,7 +7,8 @@ use super::{
     text::{self, Topic},
 };
 use model::{
-    Attempt, ColdStart, Exhibit, Fatality, HistoryEvent, Invocation, Join, LogRecord, State, Status, UnixNanos,
+    Attempt, ColdStart, Exhibit, Fatality, HistoryEvent, Invocation, Join, LogRecord, State,
+    Status, UnixNanos,
 };
 
 /// Failures of each kind that are looked at, the first ones.
@@ -38,7 +39,12 @@ pub(crate) struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
-    fn of(scene: &Scene<'a>, visit: Option<&'a State>, attempt: Option<&'a Attempt>, fate: Fatality) -> Self {
+    fn of(
+        scene: &Scene<'a>,
+        visit: Option<&'a State>,
+        attempt: Option<&'a Attempt>,
+        fate: Fatality,
+    ) -> Self {
         let invocation = attempt.and_then(|it| scene.invocation(it));
         let spans = attempt.map(|it| scene.spans_below(it)).unwrap_or_default();
         let mut lines: Vec<&LogRecord> = spans.iter().flat_map(|span| scene.said(span)).collect();
@@ -48,10 +54,15 @@ impl<'a> Failure<'a> {
         lines.sort_by_key(|log| (log.time, log.log_id));
         let said = |of: fn(&Attempt) -> &Option<String>, or: fn(&State) -> &Option<String>| {
             let own = attempt.and_then(|it| of(it).clone());
-            own.or_else(|| visit.and_then(|it| or(it).clone())).unwrap_or_default()
+            own.or_else(|| visit.and_then(|it| or(it).clone()))
+                .unwrap_or_default()
         };
-        let event = attempt.and_then(|it| it.end_event_id).and_then(|id| scene.event(id));
-        let ended = attempt.and_then(|it| it.end_time).or(visit.and_then(|it| it.end_time));
+        let event = attempt
+            .and_then(|it| it.end_event_id)
+            .and_then(|id| scene.event(id));
+        let ended = attempt
+            .and_then(|it| it.end_time)
+            .or(visit.and_then(|it| it.end_time));
         Failure {
             visit,
             attempt,
@@ -121,13 +132,18 @@ impl<'a> Failure<'a> {
 
     /// The version of the function that ran, or was asked for.
     pub fn version(&self) -> Option<&'a str> {
-        let ran = self.invocation.and_then(|(it, _)| it.function_version.as_deref());
+        let ran = self
+            .invocation
+            .and_then(|(it, _)| it.function_version.as_deref());
         ran.or_else(|| self.attempt?.function_qualifier.as_deref())
     }
 
     pub fn state(&self) -> &'a str {
         let attempt = self.attempt.map(|it| it.state.as_str());
-        self.visit.map(|it| it.state.as_str()).or(attempt).unwrap_or_default()
+        self.visit
+            .map(|it| it.state.as_str())
+            .or(attempt)
+            .unwrap_or_default()
     }
 
     /// The event of the failure as an exhibit.
@@ -152,7 +168,12 @@ impl<'a> Failure<'a> {
             lines.find(|log| text::is(&log.body, topic))
         });
         of_topic
-            .or_else(|| self.lines.iter().rev().find(|log| log.severity_number >= 17))
+            .or_else(|| {
+                self.lines
+                    .iter()
+                    .rev()
+                    .find(|log| log.severity_number >= 17)
+            })
             .copied()
     }
 }
@@ -161,10 +182,16 @@ impl<'a> Failure<'a> {
 pub(crate) fn message(cause: &str) -> String {
     let value = serde_json::from_str::<serde_json::Value>(cause).ok();
     let member = |name: &str| Some(value.as_ref()?.get(name)?.as_str()?.to_owned());
-    ["errorMessage", "Cause", "StatusReason", "StoppedReason", "message"]
-        .iter()
-        .find_map(|name| member(name))
-        .unwrap_or_else(|| cause.to_owned())
+    [
+        "errorMessage",
+        "Cause",
+        "StatusReason",
+        "StoppedReason",
+        "message",
+    ]
+    .iter()
+    .find_map(|name| member(name))
+    .unwrap_or_else(|| cause.to_owned())
 }
 
 /// The failure that ended the execution.
@@ -176,8 +203,13 @@ pub(crate) fn fatal<'a>(scene: &Scene<'a>) -> Option<Failure<'a>> {
         let mut fitting = attempts.iter().filter(|it| it.end_event_id == Some(id));
         fitting.next()
     });
-    let name = execution.root_state.as_deref().or(execution.failing_state.as_deref());
-    let visit = by_event.and_then(|it| scene.visit_of(it)).or_else(|| failed_visit(scene, name?));
+    let name = execution
+        .root_state
+        .as_deref()
+        .or(execution.failing_state.as_deref());
+    let visit = by_event
+        .and_then(|it| scene.visit_of(it))
+        .or_else(|| failed_visit(scene, name?));
     let attempt = by_event.or_else(|| {
         let mut tries = scene.tries(visit?);
         tries.retain(|it| it.status.is_failure() || it.status == Status::Aborted);
@@ -187,13 +219,25 @@ pub(crate) fn fatal<'a>(scene: &Scene<'a>) -> Option<Failure<'a>> {
     let root_event = root.and_then(|id| scene.event(id));
     failure.event = failure.event.or(root_event);
     if failure.error.is_empty() {
-        failure.error = execution.root_error.clone().or(execution.error.clone()).unwrap_or_default();
+        failure.error = execution
+            .root_error
+            .clone()
+            .or(execution.error.clone())
+            .unwrap_or_default();
     }
     if failure.cause.is_empty() {
-        failure.cause = execution.root_cause.clone().or(execution.cause.clone()).unwrap_or_default();
+        failure.cause = execution
+            .root_cause
+            .clone()
+            .or(execution.cause.clone())
+            .unwrap_or_default();
     }
     if failure.at.0 == 0 {
-        failure.at = failure.event.map(|it| it.time).or(execution.end_time).unwrap_or_default();
+        failure.at = failure
+            .event
+            .map(|it| it.time)
+            .or(execution.end_time)
+            .unwrap_or_default();
     }
     let known = failure.visit.is_some() || failure.event.is_some() || !failure.error.is_empty();
     known.then_some(failure)
@@ -213,7 +257,10 @@ pub(crate) fn masked<'a>(scene: &Scene<'a>) -> Vec<Failure<'a>> {
     let caught = scene.case.states.iter().filter(|it| it.caught).take(MOST);
     caught
         .map(|visit| {
-            let own = scene.tries(visit).into_iter().rfind(|it| it.status.is_failure());
+            let own = scene
+                .tries(visit)
+                .into_iter()
+                .rfind(|it| it.status.is_failure());
             let attempt = own.or_else(|| inner_failure(scene, visit));
             let inner = attempt.and_then(|it| scene.visit_of(it)).unwrap_or(visit);
             let mut failure = Failure::of(scene, Some(inner), attempt, Fatality::Masked);
@@ -221,7 +268,9 @@ pub(crate) fn masked<'a>(scene: &Scene<'a>) -> Vec<Failure<'a>> {
                 let exited = visit.exited_event_id.and_then(|id| scene.event(id));
                 failure.event = exited
                     .and_then(|it| scene.event(it.previous_event_id))
-                    .filter(|it| it.event_type.ends_with("Failed") || it.event_type.ends_with("TimedOut"))
+                    .filter(|it| {
+                        it.event_type.ends_with("Failed") || it.event_type.ends_with("TimedOut")
+                    })
                     .or(exited);
                 failure.at = failure.event.map_or(failure.at, |it| it.time);
             }
@@ -239,20 +288,39 @@ fn inner_failure<'a>(scene: &Scene<'a>, block: &State) -> Option<&'a Attempt> {
     let within = |it: &&Attempt| {
         it.start_time >= block.start_time && block.end_time.is_none_or(|end| it.start_time <= end)
     };
-    let failed = scene.case.attempts.iter().filter(|it| it.status.is_failure() && inside(&it.path));
-    failed.filter(within).min_by_key(|it| (it.end_time, it.scheduled_event_id))
+    let failed = scene
+        .case
+        .attempts
+        .iter()
+        .filter(|it| it.status.is_failure() && inside(&it.path));
+    failed
+        .filter(within)
+        .min_by_key(|it| (it.end_time, it.scheduled_event_id))
 }
 
 /// Failed tries of visits that ended well, in order.
 pub(crate) fn survived<'a>(scene: &Scene<'a>) -> Vec<Failure<'a>> {
     let mut found = Vec::new();
-    for visit in scene.case.states.iter().filter(|it| it.retries > 0 && !it.caught) {
+    for visit in scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.retries > 0 && !it.caught)
+    {
         if visit.status != Status::Succeeded {
             continue;
         }
-        let failed = scene.tries(visit).into_iter().find(|it| it.status.is_failure());
+        let failed = scene
+            .tries(visit)
+            .into_iter()
+            .find(|it| it.status.is_failure());
         if let Some(attempt) = failed {
-            found.push(Failure::of(scene, Some(visit), Some(attempt), Fatality::Survived));
+            found.push(Failure::of(
+                scene,
+                Some(visit),
+                Some(attempt),
+                Fatality::Survived,
+            ));
         }
         if found.len() >= MOST {
             break;

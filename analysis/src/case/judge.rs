@@ -10,7 +10,7 @@ use super::{
     silent, slow,
     text::Topic,
 };
-use model::{Exhibit, ExecutionStatus, Fatality, Outcome, Verdict, time::human_duration};
+use model::{ExecutionStatus, Exhibit, Fatality, Outcome, Verdict, time::human_duration};
 use std::collections::BTreeSet;
 
 /// Exhibits that are shown.
@@ -67,14 +67,21 @@ fn gaps(scene: &Scene) -> Option<String> {
 
 fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
     let fatal = failures::fatal(scene);
-    let ended = fatal.as_ref().and_then(|it| it.attempt).is_some_and(|it| it.end_event_id.is_some());
+    let ended = fatal
+        .as_ref()
+        .and_then(|it| it.attempt)
+        .is_some_and(|it| it.end_event_id.is_some());
     if let Some(gap) = gaps(scene).filter(|_| !ended) {
         let mechanism = "the part of the history that tells how it failed is not held".to_owned();
         return cold(verdict, mechanism, vec![gap]);
     }
     let Some(fatal) = fatal else {
         let missing = vec!["the history of the execution".to_owned()];
-        return cold(verdict, "it failed, and nothing tells where".to_owned(), missing);
+        return cold(
+            verdict,
+            "it failed, and nothing tells where".to_owned(),
+            missing,
+        );
     };
     verdict.fatality = Fatality::Fatal;
     let clues = fatal_clues(scene, &fatal);
@@ -95,38 +102,68 @@ fn fatal_clues<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
         all.extend(earlier);
     }
     if let Some(visit) = fatal.visit {
-        all.extend(marked(scene, fatal, silent::decided(scene, visit), Fatality::Fatal));
+        all.extend(marked(
+            scene,
+            fatal,
+            silent::decided(scene, visit),
+            Fatality::Fatal,
+        ));
     }
     all.extend(swallowed_before(scene, fatal));
     if scene.case.execution.status == ExecutionStatus::TimedOut
         && let Some(slow) = slow::of(scene)
     {
-        all.extend(marked(scene, fatal, slow::clues(scene, &slow), Fatality::Fatal));
+        all.extend(marked(
+            scene,
+            fatal,
+            slow::clues(scene, &slow),
+            Fatality::Fatal,
+        ));
     }
     all
 }
 
 /// Failures that a Catch swallowed before the fatal one: what came after worked with what the fallback gave.
 fn swallowed_before<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
-    let vague = matches!(fatal.topic(), None | Some(Topic::Data | Topic::Path | Topic::Unavailable));
+    let vague = matches!(
+        fatal.topic(),
+        None | Some(Topic::Data | Topic::Path | Topic::Unavailable)
+    );
     let mut all = Vec::new();
     for failure in failures::masked(scene) {
         let same = failure.visit.map(|it| it.span_id) == fatal.visit.map(|it| it.span_id);
         if same || failure.at > fatal.at || usual(scene, &failure) {
             continue;
         }
-        let mut found = marked(scene, &failure, clues::of(scene, &failure), Fatality::Masked);
+        let mut found = marked(
+            scene,
+            &failure,
+            clues::of(scene, &failure),
+            Fatality::Masked,
+        );
         let reference = fatal.exhibit().map(|it| it.reference).unwrap_or_default();
         for clue in &mut found {
-            clue.weight = if vague { clue.weight.max(0.8) * 1.02 } else { clue.weight * 0.6 };
+            clue.weight = if vague {
+                clue.weight.max(0.8) * 1.02
+            } else {
+                clue.weight * 0.6
+            };
             clue.weight = clue.weight.min(0.98);
             let names = [fatal.function(), Some(fatal.state())];
-            let explained = names.into_iter().flatten().filter(|_| vague).map(|name| clue::Explained {
-                kind: String::new(),
-                name: name.to_owned(),
-                reason: format!("it worked with what the fallback of {} gave it", failure.state()),
-                reference: reference.clone(),
-            });
+            let explained =
+                names
+                    .into_iter()
+                    .flatten()
+                    .filter(|_| vague)
+                    .map(|name| clue::Explained {
+                        kind: String::new(),
+                        name: name.to_owned(),
+                        reason: format!(
+                            "it worked with what the fallback of {} gave it",
+                            failure.state()
+                        ),
+                        reference: reference.clone(),
+                    });
             clue.explains.extend(explained);
             clue.exhibits.extend(fatal.exhibit().filter(|_| vague));
         }
@@ -154,12 +191,24 @@ fn usual(scene: &Scene, failure: &Failure) -> bool {
 
 fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
     if let Some(gap) = gaps(scene) {
-        return cold(verdict, "a part of the history is not held".to_owned(), vec![gap]);
+        return cold(
+            verdict,
+            "a part of the history is not held".to_owned(),
+            vec![gap],
+        );
     }
-    let masked: Vec<Failure> = failures::masked(scene).into_iter().filter(|it| !usual(scene, it)).collect();
+    let masked: Vec<Failure> = failures::masked(scene)
+        .into_iter()
+        .filter(|it| !usual(scene, it))
+        .collect();
     let mut all = Vec::new();
     for failure in &masked {
-        all.extend(marked(scene, failure, clues::of(scene, failure), Fatality::Masked));
+        all.extend(marked(
+            scene,
+            failure,
+            clues::of(scene, failure),
+            Fatality::Masked,
+        ));
     }
     let mut why = String::new();
     match slow::of(scene) {
@@ -175,8 +224,15 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
             let mut found = slow::clues(scene, &slow);
             let retried = scene.case.execution.retries > 0;
             for clue in &mut found {
-                let failed = clue.exhibits.iter().any(|it| it.text.contains("Failed") || it.text.contains("TimedOut"));
-                clue.fate = if retried && failed { Fatality::Survived } else { Fatality::None };
+                let failed = clue
+                    .exhibits
+                    .iter()
+                    .any(|it| it.text.contains("Failed") || it.text.contains("TimedOut"));
+                clue.fate = if retried && failed {
+                    Fatality::Survived
+                } else {
+                    Fatality::None
+                };
                 clue.but_for = Some(but_for::of_slowness(&slow));
             }
             all.extend(found);
@@ -207,10 +263,22 @@ fn survived(scene: &Scene) -> Vec<Clue> {
         let tries = scene.tries(visit);
         let lost: i64 = tries
             .iter()
-            .map(|it| it.backoff_ns.unwrap_or(0) + if it.status.is_failure() { it.duration_ns.unwrap_or(0) } else { 0 })
+            .map(|it| {
+                it.backoff_ns.unwrap_or(0)
+                    + if it.status.is_failure() {
+                        it.duration_ns.unwrap_or(0)
+                    } else {
+                        0
+                    }
+            })
             .sum();
         if lost * 2 > took {
-            all.extend(marked(scene, &failure, clues::of(scene, &failure), Fatality::Survived));
+            all.extend(marked(
+                scene,
+                &failure,
+                clues::of(scene, &failure),
+                Fatality::Survived,
+            ));
         }
     }
     all
@@ -230,12 +298,21 @@ fn no_crime(scene: &Scene, why: String) -> String {
     }
 }
 
-fn conclude(scene: &Scene, mut verdict: Verdict, clues: Vec<Clue>, failure: Option<&Failure>) -> Verdict {
+fn conclude(
+    scene: &Scene,
+    mut verdict: Verdict,
+    clues: Vec<Clue>,
+    failure: Option<&Failure>,
+) -> Verdict {
     let charges = ranking::rank(clues);
     verdict.suspects = ranking::suspects(&charges);
     let Some(first) = charges.first().filter(|it| it.score >= LEAST) else {
         let missing = missing(scene, charges.first(), failure);
-        return cold(verdict, "nothing that is held speaks against anybody in particular".to_owned(), missing);
+        return cold(
+            verdict,
+            "nothing that is held speaks against anybody in particular".to_owned(),
+            missing,
+        );
     };
     let lead = &first.clues[0];
     verdict.outcome = Outcome::Verdict;
@@ -256,7 +333,11 @@ fn conclude(scene: &Scene, mut verdict: Verdict, clues: Vec<Clue>, failure: Opti
 
 fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Exhibit> {
     let mut seen = BTreeSet::new();
-    let all = charge.clues.iter().take(2).flat_map(|it| it.exhibits.iter());
+    let all = charge
+        .clues
+        .iter()
+        .take(2)
+        .flat_map(|it| it.exhibits.iter());
     let mut kept: Vec<Exhibit> = all
         .filter(|it| seen.insert(it.reference.clone()))
         .take(MOST_EXHIBITS - 1)
@@ -264,7 +345,10 @@ fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Exhibit> {
         .collect();
     if fate == Fatality::Fatal
         && let Some(last) = scene.case.events.iter().rfind(|it| {
-            matches!(it.event_type.as_str(), "ExecutionFailed" | "ExecutionTimedOut")
+            matches!(
+                it.event_type.as_str(),
+                "ExecutionFailed" | "ExecutionTimedOut"
+            )
         })
     {
         let exhibit = clue::event(last, "the execution ended".to_owned());
@@ -273,7 +357,11 @@ fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Exhibit> {
         }
     }
     // A span begins before the failure that it explains; within one instant the cause comes first.
-    kept.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| order(a).cmp(&order(b))).then_with(|| a.reference.cmp(&b.reference)));
+    kept.sort_by(|a, b| {
+        a.at.cmp(&b.at)
+            .then_with(|| order(a).cmp(&order(b)))
+            .then_with(|| a.reference.cmp(&b.reference))
+    });
     kept
 }
 
@@ -288,7 +376,11 @@ fn order(exhibit: &Exhibit) -> u8 {
 }
 
 fn missing(scene: &Scene, charge: Option<&Charge>, failure: Option<&Failure>) -> Vec<String> {
-    let mut all: Vec<String> = charge.into_iter().flat_map(|it| &it.clues).flat_map(|it| it.missing.clone()).collect();
+    let mut all: Vec<String> = charge
+        .into_iter()
+        .flat_map(|it| &it.clues)
+        .flat_map(|it| it.missing.clone())
+        .collect();
     if let Some(failure) = failure
         && let Some(function) = failure.function()
         && failure.invocation.is_none()

@@ -23,10 +23,14 @@ pub(crate) fn of_error(scene: &Scene, forest: &Forest) -> Option<Origin> {
     let bad = |n: usize| charges::failed(forest.spans[n]) && !charges::cancelled(forest.spans[n]);
     let usual = |n: usize| {
         let name = forest.charged(n);
-        let with = scene.healthy.iter().filter(|peer| peer.charges.get(&name).is_some_and(|it| it.errors > 0));
+        let with = scene
+            .healthy
+            .iter()
+            .filter(|peer| peer.charges.get(&name).is_some_and(|it| it.errors > 0));
         !scene.healthy.is_empty() && with.count() * 4 > scene.healthy.len()
     };
-    let origins = (0..forest.spans.len()).filter(|n| bad(*n) && !forest.children[*n].iter().any(|c| bad(*c)));
+    let origins =
+        (0..forest.spans.len()).filter(|n| bad(*n) && !forest.children[*n].iter().any(|c| bad(*c)));
     let mut best: Option<(bool, bool, usize, Origin)> = None;
     for span in origins {
         let mut carriers = Vec::new();
@@ -44,13 +48,18 @@ pub(crate) fn of_error(scene: &Scene, forest: &Forest) -> Option<Origin> {
         }
         carriers.reverse();
         let key = (carried && !usual(span), !usual(span), carriers.len());
-        let found = Origin { span, name: forest.charged(span), carriers };
+        let found = Origin {
+            span,
+            name: forest.charged(span),
+            carriers,
+        };
         let better = best.as_ref().is_none_or(|(a, b, c, _)| key > (*a, *b, *c));
         if better {
             best = Some((key.0, key.1, key.2, found));
         }
     }
-    best.filter(|(_, unusual, _, _)| *unusual).map(|(_, _, _, origin)| origin)
+    best.filter(|(_, unusual, _, _)| *unusual)
+        .map(|(_, _, _, origin)| origin)
 }
 
 /// Who took the time, beyond what healthy runs are charged.
@@ -121,7 +130,8 @@ pub(crate) fn given_up(forest: &Forest) -> Option<usize> {
                 let child = forest.spans[*child];
                 child.kind == SpanKind::Server && child.end_time > span.end_time
             });
-            let flags = charges::flags(span).is_some_and(|it| it.split(',').any(|it| it.trim() == "UT"));
+            let flags =
+                charges::flags(span).is_some_and(|it| it.split(',').any(|it| it.trim() == "UT"));
             outlived || flags || charges::status(span) == Some(504) || timed_out(span)
         })
         // The innermost one waited for the slow one itself.
@@ -129,7 +139,10 @@ pub(crate) fn given_up(forest: &Forest) -> Option<usize> {
 }
 
 fn timed_out(span: &model::Span) -> bool {
-    let events = span.events.iter().flat_map(|event| event.attributes.values());
+    let events = span
+        .events
+        .iter()
+        .flat_map(|event| event.attributes.values());
     let text = events
         .filter_map(|value| match value {
             model::Value::String(text) => Some(text.as_str()),

@@ -119,7 +119,10 @@ pub fn profile(case: &Case) -> Profile {
         start: execution.start_time,
         duration_ns: execution.duration_ns.unwrap_or_default(),
         healthy: execution.status == ExecutionStatus::Succeeded && execution.caught_failures == 0,
-        failed: matches!(execution.status, ExecutionStatus::Failed | ExecutionStatus::TimedOut),
+        failed: matches!(
+            execution.status,
+            ExecutionStatus::Failed | ExecutionStatus::TimedOut
+        ),
         version: execution.state_machine_version.clone(),
         definition: execution
             .definition
@@ -157,8 +160,12 @@ impl Profile {
             state.total_ns = state.total_ns.saturating_add(took);
             state.retries += visit.retries;
             state.caught += u32::from(visit.caught);
-            state.output_bytes = state.output_bytes.max(visit.output.as_ref().map_or(0, String::len));
-            state.input_bytes = state.input_bytes.max(visit.input.as_ref().map_or(0, String::len));
+            state.output_bytes = state
+                .output_bytes
+                .max(visit.output.as_ref().map_or(0, String::len));
+            state.input_bytes = state
+                .input_bytes
+                .max(visit.input.as_ref().map_or(0, String::len));
             // Many iterations are alike: the first visits tell the keys.
             if state.visits <= 3 {
                 state.keys.extend(keys(visit.output.as_deref()));
@@ -177,7 +184,10 @@ impl Profile {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.waited_ns = state.waited_ns.max(to.since(from));
             }
-            if let Some(started) = attempt.started_time.filter(|_| attempt.resource_type == "activity") {
+            if let Some(started) = attempt
+                .started_time
+                .filter(|_| attempt.resource_type == "activity")
+            {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.queued_ns = state.queued_ns.max(started.since(attempt.start_time));
             }
@@ -221,11 +231,19 @@ impl FunctionProfile {
     fn add(&mut self, invocation: &model::Invocation) {
         self.count += 1;
         self.cold += u32::from(invocation.cold_start.is_cold() == Some(true));
-        self.longest_ns = self.longest_ns.max(invocation.duration_ns.unwrap_or_default());
-        let init = invocation.init_duration_ms.or(invocation.restore_duration_ms);
+        self.longest_ns = self
+            .longest_ns
+            .max(invocation.duration_ns.unwrap_or_default());
+        let init = invocation
+            .init_duration_ms
+            .or(invocation.restore_duration_ms);
         self.init_ms = self.init_ms.max(init.unwrap_or_default());
-        self.used_mb = self.used_mb.max(invocation.max_memory_used_mb.unwrap_or_default());
-        self.size_mb = self.size_mb.max(invocation.memory_size_mb.unwrap_or_default());
+        self.used_mb = self
+            .used_mb
+            .max(invocation.max_memory_used_mb.unwrap_or_default());
+        self.size_mb = self
+            .size_mb
+            .max(invocation.memory_size_mb.unwrap_or_default());
         self.versions.extend(invocation.function_version.clone());
     }
 }
@@ -234,7 +252,11 @@ impl FunctionProfile {
 pub(crate) fn numbers(text: Option<&str>) -> BTreeMap<String, f64> {
     let small = text.filter(|text| text.len() < 1_000_000);
     let value = small.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let members = value.as_ref().and_then(Value::as_object).into_iter().flatten();
+    let members = value
+        .as_ref()
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     members
         .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
         .take(MOST)

@@ -57,7 +57,11 @@ pub(crate) fn rank(mut clues: Vec<Clue>) -> Vec<Charge> {
         }
     }
     explain_away(&mut charges);
-    charges.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.entity().cmp(b.entity())));
+    charges.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then_with(|| a.entity().cmp(b.entity()))
+    });
     charges
 }
 
@@ -69,7 +73,9 @@ fn explain_away(charges: &mut [Charge]) {
             let by = charge.entity().name.clone();
             let score = charge.score;
             let explains = charge.clues.iter().flat_map(|it| it.explains.clone());
-            explains.map(move |it| (by.clone(), score, it)).collect::<Vec<_>>()
+            explains
+                .map(move |it| (by.clone(), score, it))
+                .collect::<Vec<_>>()
         })
         .collect();
     for charge in charges.iter_mut() {
@@ -107,6 +113,11 @@ pub(crate) fn margin(charges: &[Charge]) -> f64 {
     let Some(first) = charges.first() else {
         return 0.0;
     };
-    let next = charges.iter().skip(1).find(|it| it.entity().name != first.entity().name);
-    next.map_or(1.0, |next| ((first.score - next.score) / first.score.max(0.01)).clamp(0.0, 1.0))
+    let next = charges
+        .iter()
+        .skip(1)
+        .find(|it| it.entity().name != first.entity().name);
+    next.map_or(1.0, |next| {
+        ((first.score - next.score) / first.score.max(0.01)).clamp(0.0, 1.0)
+    })
 }

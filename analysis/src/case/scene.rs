@@ -2,7 +2,8 @@
 
 use super::{Case, Profile, World};
 use model::{
-    Attempt, Attributes, HistoryEvent, Invocation, Join, LogRecord, Span, SpanId, State, TraceId, Value,
+    Attempt, Attributes, HistoryEvent, Invocation, Join, LogRecord, Span, SpanId, State, TraceId,
+    Value,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -32,7 +33,12 @@ impl<'a> Scene<'a> {
         let mut scene = Scene {
             case,
             world,
-            healthy: world.peers.iter().filter(|peer| peer.healthy).collect(),
+            healthy: world
+                .peers
+                .iter()
+                .filter(|peer| peer.healthy)
+                .map(|peer| &**peer)
+                .collect(),
             definition: case
                 .execution
                 .definition
@@ -58,7 +64,10 @@ impl<'a> Scene<'a> {
             self.visits.insert(visit.span_id, n);
         }
         for (n, attempt) in case.attempts.iter().enumerate() {
-            self.tries.entry(attempt.parent_span_id).or_default().push(n);
+            self.tries
+                .entry(attempt.parent_span_id)
+                .or_default()
+                .push(n);
         }
         for (n, event) in case.events.iter().enumerate() {
             self.events.insert(event.event_id, n);
@@ -67,8 +76,12 @@ impl<'a> Scene<'a> {
 
     fn index_telemetry(&mut self) {
         let case = self.case;
-        let invocations: HashMap<SpanId, usize> =
-            case.invocations.iter().enumerate().map(|(n, it)| (it.span_id, n)).collect();
+        let invocations: HashMap<SpanId, usize> = case
+            .invocations
+            .iter()
+            .enumerate()
+            .map(|(n, it)| (it.span_id, n))
+            .collect();
         let spans: HashMap<(TraceId, SpanId), usize> = case
             .spans
             .iter()
@@ -83,19 +96,28 @@ impl<'a> Scene<'a> {
                 of.push((*invocation, n));
             }
             if let Some(span) = spans.get(&(join.child.trace_id, join.child.span_id)) {
-                self.joined.entry(join.parent.span_id).or_default().push(*span);
+                self.joined
+                    .entry(join.parent.span_id)
+                    .or_default()
+                    .push(*span);
             }
         }
         for (n, span) in case.spans.iter().enumerate() {
             if !span.parent_span_id.is_zero() {
-                self.below.entry((span.trace_id, span.parent_span_id)).or_default().push(n);
+                self.below
+                    .entry((span.trace_id, span.parent_span_id))
+                    .or_default()
+                    .push(n);
             }
         }
         for (n, log) in case.logs.iter().enumerate() {
             if !log.request_id.is_empty() {
                 self.lines.entry(&log.request_id).or_default().push(n);
             } else if !log.span_id.is_zero() {
-                self.said.entry((log.trace_id, log.span_id)).or_default().push(n);
+                self.said
+                    .entry((log.trace_id, log.span_id))
+                    .or_default()
+                    .push(n);
             }
         }
     }
@@ -119,7 +141,9 @@ impl<'a> Scene<'a> {
     pub fn invocations(&self, attempt: &Attempt) -> Vec<(&'a Invocation, &'a Join)> {
         let found = self.invoked.get(&attempt.span_id).into_iter().flatten();
         found
-            .map(|(invocation, join)| (&self.case.invocations[*invocation], &self.case.joins[*join]))
+            .map(|(invocation, join)| {
+                (&self.case.invocations[*invocation], &self.case.joins[*join])
+            })
             .collect()
     }
 
@@ -128,7 +152,9 @@ impl<'a> Scene<'a> {
         let mut all = self.invocations(attempt);
         all.sort_by(|a, b| b.1.confidence.total_cmp(&a.1.confidence));
         let first = all.first().copied()?;
-        let tied = all.get(1).is_some_and(|it| it.1.confidence >= first.1.confidence);
+        let tied = all
+            .get(1)
+            .is_some_and(|it| it.1.confidence >= first.1.confidence);
         (!tied || first.1.confidence >= 1.0).then_some(first)
     }
 
@@ -136,7 +162,11 @@ impl<'a> Scene<'a> {
     pub fn spans_below(&self, attempt: &Attempt) -> Vec<&'a Span> {
         let mut queue: Vec<usize> = Vec::new();
         let mut heads = vec![(attempt.trace_id, attempt.span_id)];
-        heads.extend(self.invocations(attempt).iter().map(|(it, _)| (it.trace_id, it.span_id)));
+        heads.extend(
+            self.invocations(attempt)
+                .iter()
+                .map(|(it, _)| (it.trace_id, it.span_id)),
+        );
         for head in heads {
             queue.extend(self.joined.get(&head.1).into_iter().flatten());
             queue.extend(self.below.get(&head).into_iter().flatten());
@@ -152,14 +182,23 @@ impl<'a> Scene<'a> {
             }
             let span = &self.case.spans[n];
             found.push(span);
-            queue.extend(self.below.get(&(span.trace_id, span.span_id)).into_iter().flatten());
+            queue.extend(
+                self.below
+                    .get(&(span.trace_id, span.span_id))
+                    .into_iter()
+                    .flatten(),
+            );
         }
         found
     }
 
     /// Lines of an invocation.
     pub fn lines(&self, invocation: &Invocation) -> Vec<&'a LogRecord> {
-        let found = self.lines.get(invocation.request_id.as_str()).into_iter().flatten();
+        let found = self
+            .lines
+            .get(invocation.request_id.as_str())
+            .into_iter()
+            .flatten();
         let lines = found.map(|n| &self.case.logs[*n]);
         lines
             .filter(|log| log.log_stream.is_empty() || log.log_stream == invocation.log_stream)
@@ -168,7 +207,11 @@ impl<'a> Scene<'a> {
 
     /// Records written inside a span.
     pub fn said(&self, span: &Span) -> Vec<&'a LogRecord> {
-        let found = self.said.get(&(span.trace_id, span.span_id)).into_iter().flatten();
+        let found = self
+            .said
+            .get(&(span.trace_id, span.span_id))
+            .into_iter()
+            .flatten();
         found.map(|n| &self.case.logs[*n]).collect()
     }
 
@@ -180,7 +223,10 @@ impl<'a> Scene<'a> {
     /// The history of an execution that an attempt started.
     pub fn child(&self, attempt: &Attempt) -> Option<&'a Case> {
         let arn = attempt.child_execution_arn.as_deref()?;
-        self.case.children.iter().find(|child| child.execution.execution_arn == arn)
+        self.case
+            .children
+            .iter()
+            .find(|child| child.execution.execution_arn == arn)
     }
 
     /// A state's text in the definition, wherever it is nested.
@@ -189,7 +235,11 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn find_state<'v>(value: &'v serde_json::Value, name: &str, depth: usize) -> Option<&'v serde_json::Value> {
+fn find_state<'v>(
+    value: &'v serde_json::Value,
+    name: &str,
+    depth: usize,
+) -> Option<&'v serde_json::Value> {
     if depth > 24 {
         return None;
     }
@@ -198,9 +248,17 @@ fn find_state<'v>(value: &'v serde_json::Value, name: &str, depth: usize) -> Opt
         return Some(state);
     }
     states.values().find_map(|state| {
-        let branches = state.get("Branches").and_then(|it| it.as_array()).into_iter().flatten();
-        let inner = ["Iterator", "ItemProcessor"].iter().filter_map(|key| state.get(*key));
-        branches.chain(inner).find_map(|inner| find_state(inner, name, depth + 1))
+        let branches = state
+            .get("Branches")
+            .and_then(|it| it.as_array())
+            .into_iter()
+            .flatten();
+        let inner = ["Iterator", "ItemProcessor"]
+            .iter()
+            .filter_map(|key| state.get(*key));
+        branches
+            .chain(inner)
+            .find_map(|inner| find_state(inner, name, depth + 1))
     })
 }
 
@@ -211,7 +269,10 @@ pub(crate) fn attribute(attributes: &Attributes, names: &[&str]) -> Option<Strin
         let suffixed = || {
             attributes
                 .iter()
-                .find(|(key, _)| key.strip_suffix(name).is_some_and(|rest| rest.ends_with('.')))
+                .find(|(key, _)| {
+                    key.strip_suffix(name)
+                        .is_some_and(|rest| rest.ends_with('.'))
+                })
                 .map(|(_, value)| value)
         };
         exact.or_else(suffixed).and_then(plain)

@@ -18,7 +18,10 @@ pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
     if scene.healthy.len() < FEWEST {
         return Vec::new();
     }
-    let mut found: Vec<Clue> = diverging(scene).and_then(|visit| by_choice(scene, visit)).into_iter().collect();
+    let mut found: Vec<Clue> = diverging(scene)
+        .and_then(|visit| by_choice(scene, visit))
+        .into_iter()
+        .collect();
     found.extend(by_output(scene));
     found
 }
@@ -28,7 +31,11 @@ fn diverging<'a>(scene: &Scene<'a>) -> Option<&'a State> {
     let own = edges(&scene.case.states);
     let known = |edge: &(String, String)| scene.healthy.iter().any(|it| it.edges.contains(edge));
     let new: Vec<_> = own.iter().filter(|edge| !known(edge)).collect();
-    let choices = scene.case.states.iter().filter(|it| it.state_type == "Choice");
+    let choices = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.state_type == "Choice");
     choices
         .filter(|it| new.iter().any(|(from, _)| *from == it.state))
         .min_by_key(|it| it.entered_event_id)
@@ -51,14 +58,24 @@ fn by_choice(scene: &Scene, choice: &State) -> Option<Clue> {
         .case
         .states
         .iter()
-        .find(|it| it.entered_event_id > choice.entered_event_id && it.parent_span_id == choice.parent_span_id)
+        .find(|it| {
+            it.entered_event_id > choice.entered_event_id
+                && it.parent_span_id == choice.parent_span_id
+        })
         .map_or("another way", |it| it.state.as_str());
-    let mechanism = format!("{name} left {what} empty, so {} went to {taken}, where no healthy run goes", choice.state);
+    let mechanism = format!(
+        "{name} left {what} empty, so {} went to {taken}, where no healthy run goes",
+        choice.state
+    );
     let left = visit.exited_event_id.and_then(|id| scene.event(id));
     let chose = choice.exited_event_id.and_then(|id| scene.event(id));
     Some(
         Clue::new(suspect, Category::SilentData, 0.92, mechanism)
-            .with(left.map(|it| clue::event(it, format!("{} left with an empty {what}", visit.state))))
+            .with(
+                left.map(|it| {
+                    clue::event(it, format!("{} left with an empty {what}", visit.state))
+                }),
+            )
             .with(chose.map(|it| clue::event(it, format!("{} went to {taken}", choice.state))))
             .changed(clues::new_version(scene, visit)),
     )
@@ -72,7 +89,9 @@ fn variables(scene: &Scene, name: &str) -> Vec<String> {
             Value::Object(members) => {
                 for (key, member) in members {
                     match member {
-                        Value::String(path) if key == "Variable" => found.push(path.trim_start_matches("$.").to_owned()),
+                        Value::String(path) if key == "Variable" => {
+                            found.push(path.trim_start_matches("$.").to_owned())
+                        }
                         Value::String(text) if key == "Condition" => found.extend(inputs_of(text)),
                         other => walk(other, depth + 1, found),
                     }
@@ -94,7 +113,9 @@ fn inputs_of(condition: &str) -> Vec<String> {
     let parts = condition.split("$states.input.").skip(1);
     parts
         .map(|rest| {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || "._".contains(c))).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_alphanumeric() || "._".contains(c)))
+                .unwrap_or(rest.len());
             rest[..end].trim_end_matches('.').to_owned()
         })
         .filter(|it| !it.is_empty())
@@ -118,12 +139,29 @@ fn is_hole(value: Option<&Value>) -> bool {
 /// The last state before a Choice whose output first had the hole: the one that should have filled it.
 fn writer<'a>(scene: &Scene<'a>, choice: &State, path: &str) -> Option<&'a State> {
     let leaf = path.rsplit('.').next().unwrap_or(path);
-    let filled = |text: Option<&str>| keys(text).iter().any(|key| key.rsplit('.').next() == Some(leaf));
-    let gives = |name: &str| {
-        let usual: Vec<_> = scene.healthy.iter().filter_map(|it| it.states.get(name)).collect();
-        !usual.is_empty() && usual.iter().all(|it| it.keys.iter().any(|key| key.rsplit('.').next() == Some(leaf)))
+    let filled = |text: Option<&str>| {
+        keys(text)
+            .iter()
+            .any(|key| key.rsplit('.').next() == Some(leaf))
     };
-    let before = scene.case.states.iter().filter(|it| it.entered_event_id < choice.entered_event_id);
+    let gives = |name: &str| {
+        let usual: Vec<_> = scene
+            .healthy
+            .iter()
+            .filter_map(|it| it.states.get(name))
+            .collect();
+        !usual.is_empty()
+            && usual.iter().all(|it| {
+                it.keys
+                    .iter()
+                    .any(|key| key.rsplit('.').next() == Some(leaf))
+            })
+    };
+    let before = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.entered_event_id < choice.entered_event_id);
     before
         .filter(|it| it.output.is_some() && !filled(it.output.as_deref()) && gives(&it.state))
         .min_by_key(|it| it.entered_event_id)
@@ -136,21 +174,39 @@ fn by_output(scene: &Scene) -> Option<Clue> {
     let lost: Vec<&String> = first
         .output_keys
         .iter()
-        .filter(|key| !have.contains(*key) && scene.healthy.iter().all(|it| it.output_keys.contains(*key)))
+        .filter(|key| {
+            !have.contains(*key) && scene.healthy.iter().all(|it| it.output_keys.contains(*key))
+        })
         .collect();
     let path = (*lost.first()?).clone();
     let leaf = path.rsplit('.').next().unwrap_or(&path).to_owned();
     let gives = |name: &str| {
-        let usual: Vec<_> = scene.healthy.iter().filter_map(|it| it.states.get(name)).collect();
-        usual.len() >= FEWEST && usual.iter().all(|it| it.keys.iter().any(|key| key.rsplit('.').next() == Some(&leaf)))
+        let usual: Vec<_> = scene
+            .healthy
+            .iter()
+            .filter_map(|it| it.states.get(name))
+            .collect();
+        usual.len() >= FEWEST
+            && usual.iter().all(|it| {
+                it.keys
+                    .iter()
+                    .any(|key| key.rsplit('.').next() == Some(&leaf))
+            })
     };
     let lacks = |visit: &&State| {
         let gave = keys(visit.output.as_deref());
         visit.output.is_some() && !gave.iter().any(|key| key.rsplit('.').next() == Some(&leaf))
     };
-    let visit = scene.case.states.iter().filter(lacks).find(|it| gives(&it.state))?;
+    let visit = scene
+        .case
+        .states
+        .iter()
+        .filter(lacks)
+        .find(|it| gives(&it.state))?;
     let (suspect, name) = clues::maker(scene, visit);
-    let mechanism = format!("{name} gave no {path}, which every healthy run has; the execution succeeded without it");
+    let mechanism = format!(
+        "{name} gave no {path}, which every healthy run has; the execution succeeded without it"
+    );
     let left = visit.exited_event_id.and_then(|id| scene.event(id));
     let end = scene.case.events.last();
     Some(
@@ -169,7 +225,10 @@ pub(crate) fn decided(scene: &Scene, fail: &State) -> Vec<Clue> {
     let before = scene.case.states.iter().filter(|it| {
         it.parent_span_id == fail.parent_span_id && it.entered_event_id < fail.entered_event_id
     });
-    let Some(choice) = before.max_by_key(|it| it.entered_event_id).filter(|it| it.state_type == "Choice") else {
+    let Some(choice) = before
+        .max_by_key(|it| it.entered_event_id)
+        .filter(|it| it.state_type == "Choice")
+    else {
         return Vec::new();
     };
     if let Some(clue) = by_choice(scene, choice) {
@@ -181,16 +240,25 @@ pub(crate) fn decided(scene: &Scene, fail: &State) -> Vec<Clue> {
         let (gave, took) = (keys(visit.output.as_deref()), keys(visit.input.as_deref()));
         variables.iter().any(|path| {
             let leaf = leaf(path);
-            let has = |keys: &std::collections::BTreeSet<String>| keys.iter().any(|key| key.rsplit('.').next() == Some(&leaf));
+            let has = |keys: &std::collections::BTreeSet<String>| {
+                keys.iter().any(|key| key.rsplit('.').next() == Some(&leaf))
+            };
             has(&gave) && !has(&took)
         })
     };
-    let earlier = scene.case.states.iter().filter(|it| it.entered_event_id < choice.entered_event_id);
+    let earlier = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.entered_event_id < choice.entered_event_id);
     let Some(visit) = earlier.filter(wrote).max_by_key(|it| it.entered_event_id) else {
         return Vec::new();
     };
     let (suspect, name) = clues::maker(scene, visit);
-    let mechanism = format!("what {name} answered made {} go to {}", choice.state, fail.state);
+    let mechanism = format!(
+        "what {name} answered made {} go to {}",
+        choice.state, fail.state
+    );
     let left = visit.exited_event_id.and_then(|id| scene.event(id));
     let entered = scene.event(fail.entered_event_id);
     vec![

@@ -5,8 +5,7 @@ use super::{
     clue::{self, Clue},
     clues,
     critical::Critical,
-    failures,
-    origin,
+    failures, origin,
     profile::{Profile, host},
     scene::Scene,
 };
@@ -36,7 +35,12 @@ impl Slow {
 /// Whether the execution took longer than healthy variation allows, on a logarithmic scale with median and MAD.
 pub(crate) fn of(scene: &Scene) -> Option<Slow> {
     let took_ns = duration(&scene.case.execution)?;
-    let mut all: Vec<i64> = scene.healthy.iter().map(|it| it.duration_ns).filter(|it| *it > 0).collect();
+    let mut all: Vec<i64> = scene
+        .healthy
+        .iter()
+        .map(|it| it.duration_ns)
+        .filter(|it| *it > 0)
+        .collect();
     if all.len() < FEWEST || took_ns <= 0 {
         return None;
     }
@@ -83,7 +87,11 @@ fn by_size(scene: &Scene, ratio: f64) -> Option<f64> {
 fn numeric_growth(scene: &Scene) -> f64 {
     let own = super::profile::numbers(scene.case.execution.input.as_deref());
     let growth = own.iter().filter_map(|(name, value)| {
-        let mut usual: Vec<f64> = scene.healthy.iter().filter_map(|it| it.numbers.get(name).copied()).collect();
+        let mut usual: Vec<f64> = scene
+            .healthy
+            .iter()
+            .filter_map(|it| it.numbers.get(name).copied())
+            .collect();
         usual.sort_by(f64::total_cmp);
         let (low, high) = (usual.first()?, usual.last()?);
         let median = usual[usual.len() / 2];
@@ -138,7 +146,11 @@ fn excesses<'a>(scene: &Scene<'a>, path: &Critical) -> Vec<Excess<'a>> {
         .into_iter()
         .map(|(state, took)| {
             let usual_ns = median(scene, state, |it| it.critical_ns);
-            Excess { state, ns: took - usual_ns, usual_ns }
+            Excess {
+                state,
+                ns: took - usual_ns,
+                usual_ns,
+            }
         })
         .filter(|it| it.ns > 0)
         .collect();
@@ -147,11 +159,20 @@ fn excesses<'a>(scene: &Scene<'a>, path: &Critical) -> Vec<Excess<'a>> {
 }
 
 fn has_inside(scene: &Scene, block: &State) -> bool {
-    scene.case.states.iter().any(|it| super::critical::block_of(&it.path) == Some(block.path.as_str()))
+    scene
+        .case
+        .states
+        .iter()
+        .any(|it| super::critical::block_of(&it.path) == Some(block.path.as_str()))
 }
 
 fn median(scene: &Scene, state: &str, of: impl Fn(&super::profile::StateProfile) -> i64) -> i64 {
-    let mut all: Vec<i64> = scene.healthy.iter().filter_map(|it| it.states.get(state)).map(of).collect();
+    let mut all: Vec<i64> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(state))
+        .map(of)
+        .collect();
     all.sort_unstable();
     all.get(all.len() / 2).copied().unwrap_or_default()
 }
@@ -171,7 +192,14 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
     }
     let lost: i64 = tries
         .iter()
-        .map(|it| it.backoff_ns.unwrap_or(0) + if it.status.is_failure() { it.duration_ns.unwrap_or(0) } else { 0 })
+        .map(|it| {
+            it.backoff_ns.unwrap_or(0)
+                + if it.status.is_failure() {
+                    it.duration_ns.unwrap_or(0)
+                } else {
+                    0
+                }
+        })
         .sum();
     if lost * 2 > excess.ns {
         let failed = tries.iter().find(|it| it.status.is_failure());
@@ -181,7 +209,10 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
             return found;
         }
     }
-    let longest = tries.iter().copied().max_by_key(|it| (it.duration_ns, std::cmp::Reverse(it.scheduled_event_id)));
+    let longest = tries
+        .iter()
+        .copied()
+        .max_by_key(|it| (it.duration_ns, std::cmp::Reverse(it.scheduled_event_id)));
     let Some(attempt) = longest else {
         found.extend(visits.first().map(|visit| of_waiting(scene, visit, excess)));
         return found;
@@ -202,14 +233,22 @@ fn ended(scene: &Scene, attempt: &Attempt, usual_ns: i64) -> Option<model::Exhib
     let took = human_duration(attempt.duration_ns.unwrap_or_default());
     Some(clue::event(
         event,
-        format!("{} took {took}; {} in healthy runs", attempt.state, human_duration(usual_ns)),
+        format!(
+            "{} took {took}; {} in healthy runs",
+            attempt.state,
+            human_duration(usual_ns)
+        ),
     ))
 }
 
 fn of_waiting(scene: &Scene, visit: &State, excess: &Excess) -> Clue {
     let exited = visit.exited_event_id.and_then(|id| scene.event(id));
     let took = human_duration(visit.duration_ns.unwrap_or_default());
-    let mechanism = format!("{} took {took}, {} in healthy runs", visit.state, human_duration(excess.usual_ns));
+    let mechanism = format!(
+        "{} took {took}, {} in healthy runs",
+        visit.state,
+        human_duration(excess.usual_ns)
+    );
     Clue::new(clue::state(scene, visit), Category::Latency, 0.7, mechanism)
         .with(exited.map(|it| clue::event(it, format!("{} ended after {took}", visit.state))))
 }
@@ -219,18 +258,44 @@ fn queued(scene: &Scene, attempt: &Attempt, tries: &[&Attempt], excess: &Excess)
     if attempt.resource_type != "activity" {
         return None;
     }
-    let waited: i64 = tries.iter().filter_map(|it| Some(it.started_time?.since(it.start_time))).sum();
+    let waited: i64 = tries
+        .iter()
+        .filter_map(|it| Some(it.started_time?.since(it.start_time)))
+        .sum();
     let usual = median(scene, excess.state, |it| it.queued_ns);
     if (waited - usual) * 2 < excess.ns {
         return None;
     }
-    let name = attempt.resource.rsplit(':').next().unwrap_or(&attempt.resource).to_owned();
-    let mechanism = format!("work for {name} waited {} for a worker, {} in healthy runs", human_duration(waited), human_duration(usual));
-    let started = scene.case.events.iter().find(|it| it.event_type == "ActivityStarted" && Some(it.time) == attempt.started_time);
+    let name = attempt
+        .resource
+        .rsplit(':')
+        .next()
+        .unwrap_or(&attempt.resource)
+        .to_owned();
+    let mechanism = format!(
+        "work for {name} waited {} for a worker, {} in healthy runs",
+        human_duration(waited),
+        human_duration(usual)
+    );
+    let started = scene
+        .case
+        .events
+        .iter()
+        .find(|it| it.event_type == "ActivityStarted" && Some(it.time) == attempt.started_time);
     Some(
-        Clue::new(clue::entity(scene, "activity", &name, &[&attempt.path]), Category::Capacity, 0.92, mechanism)
-            .with(started.map(|it| clue::event(it, format!("a worker took the work after {}", human_duration(waited)))))
-            .with(ended(scene, attempt, excess.usual_ns)),
+        Clue::new(
+            clue::entity(scene, "activity", &name, &[&attempt.path]),
+            Category::Capacity,
+            0.92,
+            mechanism,
+        )
+        .with(started.map(|it| {
+            clue::event(
+                it,
+                format!("a worker took the work after {}", human_duration(waited)),
+            )
+        }))
+        .with(ended(scene, attempt, excess.usual_ns)),
     )
 }
 
@@ -246,48 +311,107 @@ fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
         return of_child(scene, attempt, child, excess);
     }
     let spans = Forest::new(scene.spans_below(attempt));
-    let container = ["batch", "ecs"].iter().any(|it| attempt.resource_type.contains(it));
+    let container = ["batch", "ecs"]
+        .iter()
+        .any(|it| attempt.resource_type.contains(it));
     let pulled = spans.spans.iter().find(|it| {
         let name = it.name.to_lowercase();
-        (name.contains("pull") || name.contains("provision")) && it.end_time.since(it.start_time) * 2 > excess.ns
+        (name.contains("pull") || name.contains("provision"))
+            && it.end_time.since(it.start_time) * 2 > excess.ns
     });
-    let consumer = spans.spans.iter().find(|it| it.kind == model::SpanKind::Consumer);
+    let consumer = spans
+        .spans
+        .iter()
+        .find(|it| it.kind == model::SpanKind::Consumer);
     let queue_wait = consumer.map(|it| it.start_time.since(from));
     let callee = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
     let (kind, name, category, weight) = match (pulled, consumer, queue_wait) {
         (Some(_), _, _) => (callee.0, callee.1, Category::Infrastructure, 0.92),
-        (None, Some(_), Some(wait)) if wait * 2 > excess.ns => (callee.0, callee.1, Category::Capacity, 0.9),
-        (None, Some(worker), _) => ("service", worker.service_name.clone(), Category::Latency, 0.88),
+        (None, Some(_), Some(wait)) if wait * 2 > excess.ns => {
+            (callee.0, callee.1, Category::Capacity, 0.9)
+        }
+        (None, Some(worker), _) => (
+            "service",
+            worker.service_name.clone(),
+            Category::Latency,
+            0.88,
+        ),
         _ if container => (callee.0, callee.1, Category::Latency, 0.7),
         _ => (callee.0, callee.1, Category::Latency, 0.66),
     };
-    let mechanism = format!("{name} kept {} waiting for {}, {} in healthy runs", excess.state, human_duration(waited), human_duration(usual));
-    let proof = pulled.or(consumer).map(|it| clue::span(it, format!("{} took {}", it.name, human_duration(it.end_time.since(it.start_time)))));
+    let mechanism = format!(
+        "{name} kept {} waiting for {}, {} in healthy runs",
+        excess.state,
+        human_duration(waited),
+        human_duration(usual)
+    );
+    let proof = pulled.or(consumer).map(|it| {
+        clue::span(
+            it,
+            format!(
+                "{} took {}",
+                it.name,
+                human_duration(it.end_time.since(it.start_time))
+            ),
+        )
+    });
     Some(
-        Clue::new(clue::entity(scene, kind, &name, &[&attempt.path]), category, weight, mechanism)
-            .with(proof)
-            .with(ended(scene, attempt, excess.usual_ns)),
+        Clue::new(
+            clue::entity(scene, kind, &name, &[&attempt.path]),
+            category,
+            weight,
+            mechanism,
+        )
+        .with(proof)
+        .with(ended(scene, attempt, excess.usual_ns)),
     )
 }
 
 /// A started execution that took its time: its longest state speaks.
-fn of_child(scene: &Scene, attempt: &Attempt, child: &super::Case, excess: &Excess) -> Option<Clue> {
+fn of_child(
+    scene: &Scene,
+    attempt: &Attempt,
+    child: &super::Case,
+    excess: &Excess,
+) -> Option<Clue> {
     let world = super::World::default();
     let below = Scene::new(child, &world);
     let longest = child.attempts.iter().max_by_key(|it| it.duration_ns)?;
     let spans = Forest::new(below.spans_below(longest));
-    let (kind, name) = match (origin::of_time(&below, &spans, true), longest.function_name.as_deref()) {
-        (Some(excess), function) if Some(excess.name.as_str()) != function && excess.share > 0.5 => ("service", excess.name),
+    let (kind, name) = match (
+        origin::of_time(&below, &spans, true),
+        longest.function_name.as_deref(),
+    ) {
+        (Some(excess), function)
+            if Some(excess.name.as_str()) != function && excess.share > 0.5 =>
+        {
+            ("service", excess.name)
+        }
         (_, Some(function)) => ("function", function.to_owned()),
         _ => ("state", longest.state.clone()),
     };
-    let mechanism = format!("{name} took most of the time in {}, which {} waited for", child.execution.name, attempt.state);
+    let mechanism = format!(
+        "{name} took most of the time in {}, which {} waited for",
+        child.execution.name, attempt.state
+    );
     let event = below.event(longest.end_event_id?)?;
-    let shown = clue::event(event, format!("{} took {}", longest.state, human_duration(longest.duration_ns.unwrap_or_default())));
+    let shown = clue::event(
+        event,
+        format!(
+            "{} took {}",
+            longest.state,
+            human_duration(longest.duration_ns.unwrap_or_default())
+        ),
+    );
     Some(
-        Clue::new(clue::entity(scene, kind, &name, &[&attempt.path, &longest.path]), Category::Latency, 0.75, mechanism)
-            .with([shown])
-            .with(ended(scene, attempt, excess.usual_ns)),
+        Clue::new(
+            clue::entity(scene, kind, &name, &[&attempt.path, &longest.path]),
+            Category::Latency,
+            0.75,
+            mechanism,
+        )
+        .with([shown])
+        .with(ended(scene, attempt, excess.usual_ns)),
     )
 }
 
@@ -299,10 +423,17 @@ fn cold(scene: &Scene, tries: &[&Attempt], excess: &Excess) -> Option<Clue> {
         let Some((invocation, _)) = scene.invocation(attempt) else {
             continue;
         };
-        let init = invocation.init_duration_ms.or(invocation.restore_duration_ms).unwrap_or(0.0);
+        let init = invocation
+            .init_duration_ms
+            .or(invocation.restore_duration_ms)
+            .unwrap_or(0.0);
         let gap = invocation.start_time.since(attempt.start_time).max(0) as f64 / 1e6;
         // What passed between the call and START holds the init and the search for a place.
-        let added = if invocation.cold_start.is_cold() == Some(true) { init.max(gap) } else { 0.0 };
+        let added = if invocation.cold_start.is_cold() == Some(true) {
+            init.max(gap)
+        } else {
+            0.0
+        };
         total += added;
         if added > best.map_or(0.0, |(most, _, _)| most) {
             best = Some((added, *attempt, invocation));
@@ -310,28 +441,54 @@ fn cold(scene: &Scene, tries: &[&Attempt], excess: &Excess) -> Option<Clue> {
     }
     let (_, attempt, invocation) = best?;
     let name = &invocation.function_name;
-    let usual = scene.healthy.iter().filter_map(|it| it.functions.get(name)).filter(|it| it.cold > 0).count();
+    let usual = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.functions.get(name))
+        .filter(|it| it.cold > 0)
+        .count();
     let usually_cold = usual * 2 > scene.healthy.len();
     if total * 1e6 * 2.0 < excess.ns as f64 || usually_cold && total * 1e6 < excess.ns as f64 {
         return None;
     }
-    let init = invocation.init_duration_ms.or(invocation.restore_duration_ms).unwrap_or_default();
-    let mechanism = format!("{name} started cold in {}: its init took {}", attempt.state, human_duration((init * 1e6) as i64));
+    let init = invocation
+        .init_duration_ms
+        .or(invocation.restore_duration_ms)
+        .unwrap_or_default();
+    let mechanism = format!(
+        "{name} started cold in {}: its init took {}",
+        attempt.state,
+        human_duration((init * 1e6) as i64)
+    );
     let suspect = clue::function(scene, attempt, name, invocation.function_version.as_deref());
     let new = clues::new_version(scene, scene.visit_of(attempt)?);
     Some(
         Clue::new(suspect, Category::ColdStart, 0.94, mechanism)
-            .with([clue::invocation(invocation, format!("{name} ran in a new sandbox, init {}", human_duration((init * 1e6) as i64)))])
+            .with([clue::invocation(
+                invocation,
+                format!(
+                    "{name} ran in a new sandbox, init {}",
+                    human_duration((init * 1e6) as i64)
+                ),
+            )])
             .with(ended(scene, attempt, excess.usual_ns))
             .changed(new),
     )
 }
 
 /// Work that took longer: a callee's, a host's, or the function's own.
-fn worked<'a>(scene: &Scene<'a>, attempt: &'a Attempt, tries: &[&'a Attempt], excess: &Excess) -> Vec<Clue> {
+fn worked<'a>(
+    scene: &Scene<'a>,
+    attempt: &'a Attempt,
+    tries: &[&'a Attempt],
+    excess: &Excess,
+) -> Vec<Clue> {
     let spans: Vec<_> = tries.iter().flat_map(|it| scene.spans_below(it)).collect();
     let forest = Forest::new(spans);
-    let caller = attempt.function_name.clone().unwrap_or_else(|| attempt.state.clone());
+    let caller = attempt
+        .function_name
+        .clone()
+        .unwrap_or_else(|| attempt.state.clone());
     let mut found = Vec::new();
     if let Some(clue) = noisy_host(scene, &forest, attempt, excess) {
         found.push(clue);
@@ -342,17 +499,34 @@ fn worked<'a>(scene: &Scene<'a>, attempt: &'a Attempt, tries: &[&'a Attempt], ex
         if grown.name != caller && more * 2 > excess.ns {
             let span = forest.spans[grown.span];
             let usual = human_duration(grown.usual_ns.unwrap_or(0));
-            let mechanism = format!("{} took {} in {}, {usual} in healthy runs", grown.name, human_duration(grown.ns), attempt.state);
+            let mechanism = format!(
+                "{} took {} in {}, {usual} in healthy runs",
+                grown.name,
+                human_duration(grown.ns),
+                attempt.state
+            );
             found.push(
-                Clue::new(clue::entity(scene, "service", &grown.name, &[&attempt.path, &caller]), Category::Latency, 0.93, mechanism)
-                    .with([clue::span(span, format!("{} was waited for {}", grown.name, human_duration(span.end_time.since(span.start_time))))])
-                    .with(ended(scene, attempt, excess.usual_ns))
-                    .explaining([super::clue::Explained {
-                        kind: String::new(),
-                        name: caller.clone(),
-                        reason: format!("{caller} waited for {} most of the time", grown.name),
-                        reference: clue::span_ref(span),
-                    }]),
+                Clue::new(
+                    clue::entity(scene, "service", &grown.name, &[&attempt.path, &caller]),
+                    Category::Latency,
+                    0.93,
+                    mechanism,
+                )
+                .with([clue::span(
+                    span,
+                    format!(
+                        "{} was waited for {}",
+                        grown.name,
+                        human_duration(span.end_time.since(span.start_time))
+                    ),
+                )])
+                .with(ended(scene, attempt, excess.usual_ns))
+                .explaining([super::clue::Explained {
+                    kind: String::new(),
+                    name: caller.clone(),
+                    reason: format!("{caller} waited for {} most of the time", grown.name),
+                    reference: clue::span_ref(span),
+                }]),
             );
             return found;
         }
@@ -367,8 +541,13 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
     let visit = scene.visit_of(attempt);
     let (suspect, name) = match attempt.function_name.as_deref() {
         Some(name) => {
-            let version = scene.invocation(attempt).and_then(|(it, _)| it.function_version.as_deref());
-            (clue::function(scene, attempt, name, version), name.to_owned())
+            let version = scene
+                .invocation(attempt)
+                .and_then(|(it, _)| it.function_version.as_deref());
+            (
+                clue::function(scene, attempt, name, version),
+                name.to_owned(),
+            )
         }
         None => {
             let (kind, name) = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
@@ -382,9 +561,18 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
         (None, Some(times)) if times >= 3.0 => (Category::DataSize, 0.7),
         _ => (Category::Latency, 0.8),
     };
-    let mechanism = format!("{name} took {took} in {}, {usual} in healthy runs", attempt.state);
+    let mechanism = format!(
+        "{name} took {took} in {}, {usual} in healthy runs",
+        attempt.state
+    );
     let ran = scene.invocation(attempt).map(|(it, _)| {
-        clue::invocation(it, format!("{name} ran for {}", human_duration(it.duration_ns.unwrap_or_default())))
+        clue::invocation(
+            it,
+            format!(
+                "{name} ran for {}",
+                human_duration(it.duration_ns.unwrap_or_default())
+            ),
+        )
     });
     Clue::new(suspect, category, weight, mechanism)
         .with(ran)
@@ -400,7 +588,11 @@ fn noisy_host(scene: &Scene, forest: &Forest, attempt: &Attempt, excess: &Excess
             continue;
         }
         let host = host(span).unwrap_or_default();
-        let sums = by_host.entry(host).or_default().entry(forest.charged(n)).or_default();
+        let sums = by_host
+            .entry(host)
+            .or_default()
+            .entry(forest.charged(n))
+            .or_default();
         sums.0 += forest.exclusive(n);
         sums.1 += 1;
     }
@@ -417,7 +609,10 @@ fn noisy_host(scene: &Scene, forest: &Forest, attempt: &Attempt, excess: &Excess
     };
     let slow_on = |host: &str| {
         let services = by_host.get(host)?;
-        let ratios: Vec<f64> = services.iter().filter_map(|(name, sums)| ratio(name, *sums)).collect();
+        let ratios: Vec<f64> = services
+            .iter()
+            .filter_map(|(name, sums)| ratio(name, *sums))
+            .collect();
         (!ratios.is_empty()).then(|| (ratios.iter().filter(|it| **it > 1.6).count(), ratios.len()))
     };
     let (host, (slow, of)) = by_host
@@ -425,24 +620,50 @@ fn noisy_host(scene: &Scene, forest: &Forest, attempt: &Attempt, excess: &Excess
         .filter(|it| !it.is_empty())
         .filter_map(|host| Some((host.clone(), slow_on(host)?)))
         .max_by_key(|(_, (slow, _))| *slow)?;
-    let elsewhere_fine = by_host.keys().filter(|it| **it != host).filter_map(|it| slow_on(it)).all(|(slow, of)| slow * 2 <= of);
+    let elsewhere_fine = by_host
+        .keys()
+        .filter(|it| **it != host)
+        .filter_map(|it| slow_on(it))
+        .all(|(slow, of)| slow * 2 <= of);
     if slow < 2 || slow != of || !elsewhere_fine || by_host.len() < 2 {
         return None;
     }
-    let on_host = forest.spans.iter().filter(|it| self::host(it).as_deref() == Some(&host));
+    let on_host = forest
+        .spans
+        .iter()
+        .filter(|it| self::host(it).as_deref() == Some(&host));
     let longest = on_host.max_by_key(|it| it.end_time.since(it.start_time))?;
-    let mechanism = format!("all {slow} services on host {host} were slow in {}, the others were not", attempt.state);
+    let mechanism = format!(
+        "all {slow} services on host {host} were slow in {}, the others were not",
+        attempt.state
+    );
     Some(
-        Clue::new(clue::entity(scene, "host", &host, &[&attempt.path]), Category::Infrastructure, 0.95, mechanism)
-            .with([clue::span(longest, format!("{} ran on {host} for {}", longest.service_name, human_duration(longest.end_time.since(longest.start_time))))])
-            .with(ended(scene, attempt, excess.usual_ns)),
+        Clue::new(
+            clue::entity(scene, "host", &host, &[&attempt.path]),
+            Category::Infrastructure,
+            0.95,
+            mechanism,
+        )
+        .with([clue::span(
+            longest,
+            format!(
+                "{} ran on {host} for {}",
+                longest.service_name,
+                human_duration(longest.end_time.since(longest.start_time))
+            ),
+        )])
+        .with(ended(scene, attempt, excess.usual_ns)),
     )
 }
 
 /// Items that are as quick as ever, but fewer of them ran at once.
 fn capped(scene: &Scene, path: &Critical, visits: &[&State], excess: &Excess) -> Option<Clue> {
     let block = super::critical::block_of(&visits.first()?.path)?;
-    let map = scene.case.states.iter().find(|it| it.path == block && it.state_type == "Map")?;
+    let map = scene
+        .case
+        .states
+        .iter()
+        .find(|it| it.path == block && it.state_type == "Map")?;
     let longest = visits.iter().filter_map(|it| it.duration_ns).max()?;
     let usual = median(scene, excess.state, |it| it.longest_ns);
     let now = path.at_once(map);
@@ -450,9 +671,16 @@ fn capped(scene: &Scene, path: &Critical, visits: &[&State], excess: &Excess) ->
     if longest > usual.saturating_mul(3) / 2 || before < 2 || i64::from(now) * 3 > before * 2 {
         return None;
     }
-    let mechanism = format!("only {now} items of {} ran at once, {before} in healthy runs; each was as quick as ever", map.state);
+    let mechanism = format!(
+        "only {now} items of {} ran at once, {before} in healthy runs; each was as quick as ever",
+        map.state
+    );
     let exited = map.exited_event_id.and_then(|id| scene.event(id));
-    let text = format!("{} ended after {}", map.state, human_duration(map.duration_ns.unwrap_or_default()));
+    let text = format!(
+        "{} ended after {}",
+        map.state,
+        human_duration(map.duration_ns.unwrap_or_default())
+    );
     let visit = visits.iter().max_by_key(|it| it.start_time)?;
     let late = scene.event(visit.entered_event_id);
     Some(
@@ -465,10 +693,19 @@ fn capped(scene: &Scene, path: &Critical, visits: &[&State], excess: &Excess) ->
 /// Time in which nothing ran: transitions that were throttled.
 fn between_states(scene: &Scene, between: i64) -> Option<Clue> {
     let execution = &scene.case.execution;
-    let mechanism = format!("{} passed between the states of {}, where nothing ran", human_duration(between), execution.state_machine);
+    let mechanism = format!(
+        "{} passed between the states of {}, where nothing ran",
+        human_duration(between),
+        execution.state_machine
+    );
     let last = scene.case.events.last()?;
     Some(
-        Clue::new(clue::entity(scene, "state_machine", &execution.state_machine, &[]), Category::Capacity, 0.7, mechanism)
-            .with([clue::event(last, "the end of the execution".into())]),
+        Clue::new(
+            clue::entity(scene, "state_machine", &execution.state_machine, &[]),
+            Category::Capacity,
+            0.7,
+            mechanism,
+        )
+        .with([clue::event(last, "the end of the execution".into())]),
     )
 }

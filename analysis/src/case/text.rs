@@ -384,7 +384,11 @@ fn floor(words: &str, mut at: usize) -> usize {
 
 /// One line of at most so many characters, for a sentence.
 pub(crate) fn brief(words: &str, most: usize) -> String {
-    let line = words.split_whitespace().take(60).collect::<Vec<_>>().join(" ");
+    let line = words
+        .split_whitespace()
+        .take(60)
+        .collect::<Vec<_>>()
+        .join(" ");
     match line.char_indices().nth(most) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
@@ -415,18 +419,40 @@ mod tests {
 
     #[test]
     fn words_tell_the_family() {
-        let check = |words: &str, expect: Option<Topic>| assert_eq!(topic(words), expect, "{words}");
+        let check =
+            |words: &str, expect: Option<Topic>| assert_eq!(topic(words), expect, "{words}");
         check("Lambda.TooManyRequestsException", Some(Topic::Throttled));
-        check("RequestId: x Error: Runtime exited with error: signal: killed", Some(Topic::OutOfMemory));
-        check("Runtime.ImportModuleError Unable to import module 'app'", Some(Topic::Init));
-        check("2026 x Task timed out after 3.00 seconds", Some(Topic::FunctionTimeout));
+        check(
+            "RequestId: x Error: Runtime exited with error: signal: killed",
+            Some(Topic::OutOfMemory),
+        );
+        check(
+            "Runtime.ImportModuleError Unable to import module 'app'",
+            Some(Topic::Init),
+        );
+        check(
+            "2026 x Task timed out after 3.00 seconds",
+            Some(Topic::FunctionTimeout),
+        );
         check("States.HeartbeatTimeout", Some(Topic::Heartbeat));
         check("States.DataLimitExceeded", Some(Topic::TooLarge));
-        check("User: arn is not authorized to perform: s3:GetObject", Some(Topic::Permission));
+        check(
+            "User: arn is not authorized to perform: s3:GetObject",
+            Some(Topic::Permission),
+        );
         check("getaddrinfo ENOTFOUND pay.internal", Some(Topic::Name));
-        check("ReadTimeout: read timed out. (read timeout=2)", Some(Topic::Timeout));
-        check("Host EC2 (instance i-0abc) terminated.", Some(Topic::HostLost));
-        check("CannotPullContainerError: pull image manifest has been retried", Some(Topic::Pull));
+        check(
+            "ReadTimeout: read timed out. (read timeout=2)",
+            Some(Topic::Timeout),
+        );
+        check(
+            "Host EC2 (instance i-0abc) terminated.",
+            Some(Topic::HostLost),
+        );
+        check(
+            "CannotPullContainerError: pull image manifest has been retried",
+            Some(Topic::Pull),
+        );
         check("OrderRejected", None);
     }
 

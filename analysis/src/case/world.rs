@@ -2,12 +2,13 @@
 
 use super::Profile;
 use model::{Change, SpanId, TraceId, UnixNanos};
+use std::sync::Arc;
 
 /// What is known besides the execution itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
     /// Other executions of the same workflow, bounded by the caller; the execution itself is left out.
-    pub peers: Vec<Profile>,
+    pub peers: Vec<Arc<Profile>>,
     /// Changes around the execution.
     pub changes: Vec<Change>,
     /// How busy functions were while the execution ran.

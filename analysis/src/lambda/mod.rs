@@ -10,7 +10,7 @@ mod outcome;
 mod spans;
 
 pub use spans::spans;
-pub(crate) use spans::xray_trace;
+pub use spans::xray_trace;
 
 use evidence::{Evidence, Walk};
 use model::{Invocation, LogRecord, SpanId, TraceId, UnixNanos, lambda as word};

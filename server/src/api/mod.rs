@@ -1,6 +1,7 @@
 //! The HTTP API and the pages, on one address. The whole API on one page: see [`router`], and
 //! `model::api` for the shapes.
 
+mod case;
 mod executions;
 mod guard;
 mod health;
@@ -10,7 +11,7 @@ mod problem;
 mod sql;
 mod traces;
 
-use crate::{assets::Assets, config::Config, importer::Entrance, live::Live};
+use crate::{assets::Assets, case::Court, config::Config, importer::Entrance, live::Live};
 use axum::{
     Router,
     body::Body,
@@ -42,6 +43,8 @@ pub struct App {
     pub entrance: Entrance,
     /// Says what changed.
     pub live: Live,
+    /// Judges executions.
+    pub court: Court,
     /// The pages.
     pub assets: Arc<Assets>,
     /// Cancelled when the server ends: open streams end, too.
@@ -60,6 +63,10 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/executions/facets", get(executions::facets))
         .route("/api/v1/executions/{id}", get(executions::detail))
         .route("/api/v1/executions/{id}/events", get(executions::events))
+        .route("/api/v1/executions/{id}/verdict", get(case::verdict))
+        .route("/api/v1/executions/{id}/case.html", get(case::html))
+        .route("/api/v1/executions/{id}/case.md", get(case::markdown))
+        .route("/api/v1/mysteries", get(case::mysteries))
         .route("/api/v1/traces", get(traces::page))
         .route("/api/v1/traces/{id}/spans.bin", get(traces::tree))
         .route("/api/v1/traces/{id}/spans/{span}", get(traces::span))

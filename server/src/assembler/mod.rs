@@ -11,7 +11,7 @@
 //! | [`joins`] | joins and cold starts of the executions that may be concerned |
 //! | [`held`] | what is held already |
 
-mod held;
+pub(crate) mod held;
 mod joins;
 mod lambdas;
 mod workflows;
@@ -94,6 +94,7 @@ pub struct Assembler {
     held: Held,
     live: Live,
     counts: Arc<Mutex<Counts>>,
+    changed: Arc<Mutex<BTreeSet<TraceId>>>,
 }
 
 impl Assembler {
@@ -103,12 +104,27 @@ impl Assembler {
             held: Held::new(store, engine),
             live,
             counts: Arc::default(),
+            changed: Arc::default(),
         }
     }
 
     /// What was new since the start.
     pub fn counts(&self) -> Counts {
         *self.lock()
+    }
+
+    /// The executions that changed since it was last asked.
+    pub fn take_changed(&self) -> BTreeSet<TraceId> {
+        let mut changed = self
+            .changed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        std::mem::take(&mut changed)
+    }
+
+    /// What is held, for those who judge it.
+    pub fn held(&self) -> &Held {
+        &self.held
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -190,6 +206,10 @@ impl Assembler {
             .await?;
         self.rebuild_invocations(streams, &mut touched).await?;
         self.rejoin(&mut touched).await?;
+        self.changed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .extend(touched.executions.iter().copied());
         self.live.changed(touched.executions);
         Ok(())
     }

@@ -63,6 +63,7 @@ async fn import_files(core: &Core, files: Vec<::demo::File>) -> Result<()> {
         import::import_files(&files, &mut sink)
     });
     let report = reading.await.context("the demo data could not be made")??;
+    core.court.after_import(&core.assembler).await?;
     tracing::info!("the demo holds {}", report.taken());
     Ok(())
 }

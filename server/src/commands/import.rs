@@ -36,7 +36,9 @@ pub async fn import(config: &Config, command: Import) -> Result<ExitCode> {
         clear_line();
     }
     if let Target::Here(core) = target {
+        let judged = core.court.after_import(&core.assembler).await;
         core.close().await?;
+        judged.context("what was imported could not be judged")?;
     }
     let (report, new) = imported?;
     match command.format {

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod demo;
+mod explain;
 mod import;
 mod serve;
 mod show;
@@ -8,6 +9,7 @@ pub mod sim;
 mod sql;
 
 pub use demo::demo;
+pub use explain::explain;
 pub use import::import;
 pub use serve::serve;
 pub use show::show;

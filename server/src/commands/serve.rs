@@ -197,7 +197,14 @@ impl Running {
                 Ok(())
             });
         }
+        let (court, assembler) = (core.court.clone(), core.assembler.clone());
+        let (live, end) = (core.live.clone(), ending.clone());
+        servers.spawn(async move {
+            court.serve(assembler, live, end).await;
+            Ok(())
+        });
         let app = App {
+            court: core.court.clone(),
             store: core.store.clone(),
             engine: core.engine.clone(),
             entrance: core.entrance(),

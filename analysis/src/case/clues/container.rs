@@ -15,8 +15,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     };
     let cause: Option<Value> = serde_json::from_str(&failure.cause).ok();
-    let container = ["batch", "ecs", "eks"].iter().any(|it| attempt.resource_type.contains(it))
-        || cause.as_ref().is_some_and(|it| it.get("JobDefinition").is_some() || it.get("TaskDefinitionArn").is_some());
+    let container = ["batch", "ecs", "eks"]
+        .iter()
+        .any(|it| attempt.resource_type.contains(it))
+        || cause.as_ref().is_some_and(|it| {
+            it.get("JobDefinition").is_some() || it.get("TaskDefinitionArn").is_some()
+        });
     let words = format!("{} {}", failure.said(), below(failure));
     let lost = text::is(&words, Topic::HostLost);
     let pull = text::is(&words, Topic::Pull);
@@ -31,7 +35,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         false => text::brief(&reasons, 160),
     };
     let oom = text::is(&words, Topic::OutOfMemory) || exit == Some(137) && !lost;
-    let proof = failure.spans.spans.iter().rfind(|it| crate::case::charges::failed(it));
+    let proof = failure
+        .spans
+        .spans
+        .iter()
+        .rfind(|it| crate::case::charges::failed(it));
     let (kind, name, category, weight, how) = if lost {
         let (kind, name) = match instance(&words) {
             Some(host) => ("host", host),
@@ -41,27 +49,50 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         (kind, name, Category::Infrastructure, 0.94, how)
     } else if pull {
         let how = format!("the image of {} could not be pulled: {said}", definition.1);
-        (definition.0, definition.1, Category::Infrastructure, 0.94, how)
+        (
+            definition.0,
+            definition.1,
+            Category::Infrastructure,
+            0.94,
+            how,
+        )
     } else if oom {
-        let how = format!("{} ran out of memory in {}: {said}", definition.1, attempt.state);
+        let how = format!(
+            "{} ran out of memory in {}: {said}",
+            definition.1, attempt.state
+        );
         (definition.0, definition.1, Category::Memory, 0.93, how)
     } else {
-        let code = exit.map(|it| format!(" with exit code {it}")).unwrap_or_default();
+        let code = exit
+            .map(|it| format!(" with exit code {it}"))
+            .unwrap_or_default();
         let how = format!("{} ended{code} in {}: {said}", definition.1, attempt.state);
         (definition.0, definition.1, Category::Error, 0.66, how)
     };
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
     vec![
         Clue::new(suspect, category, weight, how)
-            .with(proof.map(|it| clue::span(it, format!("{}: {}", it.name, text::brief(&it.status_message, 120)))))
+            .with(proof.map(|it| {
+                clue::span(
+                    it,
+                    format!("{}: {}", it.name, text::brief(&it.status_message, 120)),
+                )
+            }))
             .with(failure.exhibit()),
     ]
 }
 
 /// What the spans of the job say.
 fn below(failure: &Failure) -> String {
-    let said = failure.spans.spans.iter().filter(|it| crate::case::charges::failed(it));
-    said.take(20).map(|it| super::dependency::words(it)).collect::<Vec<_>>().join(" ")
+    let said = failure
+        .spans
+        .spans
+        .iter()
+        .filter(|it| crate::case::charges::failed(it));
+    said.take(20)
+        .map(|it| super::dependency::words(it))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Job definition, job name, task definition: the family that users know.
@@ -74,7 +105,11 @@ fn named(cause: Option<&Value>, attempt: &Attempt) -> (&'static str, String) {
     ];
     let found = KEYS.iter().find_map(|(key, kind)| {
         let name = cause?.get(*key)?.as_str()?;
-        let name = if *key == "JobName" { name.to_owned() } else { super::function::family(name) };
+        let name = if *key == "JobName" {
+            name.to_owned()
+        } else {
+            super::function::family(name)
+        };
         Some((*kind, name))
     });
     found
@@ -92,7 +127,11 @@ fn reasons(cause: Option<&Value>) -> String {
             Value::Object(members) => {
                 for (name, member) in members {
                     match member {
-                        Value::String(text) if name.ends_with("Reason") && !found.contains(text) => found.push(text.clone()),
+                        Value::String(text)
+                            if name.ends_with("Reason") && !found.contains(text) =>
+                        {
+                            found.push(text.clone())
+                        }
                         other => walk(other, depth + 1, found),
                     }
                 }
@@ -113,11 +152,15 @@ fn number(value: &Value, wanted: &str, depth: usize) -> Option<i64> {
         return None;
     }
     match value {
-        Value::Object(members) => members
-            .get(wanted)
-            .and_then(Value::as_i64)
-            .or_else(|| members.values().find_map(|it| number(it, wanted, depth + 1))),
-        Value::Array(items) => items.iter().rev().find_map(|it| number(it, wanted, depth + 1)),
+        Value::Object(members) => members.get(wanted).and_then(Value::as_i64).or_else(|| {
+            members
+                .values()
+                .find_map(|it| number(it, wanted, depth + 1))
+        }),
+        Value::Array(items) => items
+            .iter()
+            .rev()
+            .find_map(|it| number(it, wanted, depth + 1)),
         _ => None,
     }
 }
@@ -129,7 +172,9 @@ fn instance(words: &str) -> Option<String> {
         before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-')
     })?;
     let rest = &words[at.0 + 2..];
-    let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !c.is_ascii_hexdigit())
+        .unwrap_or(rest.len());
     (end >= 8).then(|| format!("i-{}", &rest[..end]))
 }
 
@@ -139,8 +184,12 @@ mod tests {
 
     #[test]
     fn instances_are_found_in_reasons() {
-        let check = |words: &str, expect: Option<&str>| assert_eq!(instance(words).as_deref(), expect);
-        check("Host EC2 (instance i-0123456789abcdef0) terminated.", Some("i-0123456789abcdef0"));
+        let check =
+            |words: &str, expect: Option<&str>| assert_eq!(instance(words).as_deref(), expect);
+        check(
+            "Host EC2 (instance i-0123456789abcdef0) terminated.",
+            Some("i-0123456789abcdef0"),
+        );
         check("multi-i-x and i-12", None);
     }
 }

@@ -14,11 +14,15 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     }
     let state = failure.state();
-    let from_function = failure.said().contains("ResponseSizeTooLarge") || failure.said().contains("body size is too long");
-    if let (true, Some(name), Some(attempt)) = (from_function, failure.function(), failure.attempt) {
+    let from_function = failure.said().contains("ResponseSizeTooLarge")
+        || failure.said().contains("body size is too long");
+    if let (true, Some(name), Some(attempt)) = (from_function, failure.function(), failure.attempt)
+    {
         let suspect = clue::function(scene, attempt, name, failure.version());
         let mechanism = format!("the answer of {name} in {state} is larger than its limit");
-        return vec![Clue::new(suspect, Category::DataSize, 0.93, mechanism).with(failure.exhibit())];
+        return vec![
+            Clue::new(suspect, Category::DataSize, 0.93, mechanism).with(failure.exhibit()),
+        ];
     }
     let grower = grower(scene, failure);
     let Some((visit, gave, took)) = grower else {
@@ -36,7 +40,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         visit.state
     );
     let exited = visit.exited_event_id.and_then(|id| scene.event(id));
-    let entered = scene.event(visit.entered_event_id).filter(|_| exited.is_none());
+    let entered = scene
+        .event(visit.entered_event_id)
+        .filter(|_| exited.is_none());
     let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
     let carrier = (visit.state != state).then(|| Explained {
         kind: String::new(),
@@ -45,16 +51,30 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         reference,
     });
     vec![
-        Clue::new(clue::state(scene, visit), Category::DataSize, 0.94, mechanism)
-            .with(exited.or(entered).map(|it| clue::event(it, format!("{} gave {gave} bytes and was given {took}", visit.state))))
-            .with(failure.exhibit())
-            .explaining(carrier),
+        Clue::new(
+            clue::state(scene, visit),
+            Category::DataSize,
+            0.94,
+            mechanism,
+        )
+        .with(exited.or(entered).map(|it| {
+            clue::event(
+                it,
+                format!("{} gave {gave} bytes and was given {took}", visit.state),
+            )
+        }))
+        .with(failure.exhibit())
+        .explaining(carrier),
     ]
 }
 
 /// The state before the failure that added most to the data, beyond what it adds in healthy runs.
 fn grower<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Option<(&'a State, usize, usize)> {
-    let before = scene.case.states.iter().filter(|it| it.start_time <= failure.at || failure.at.0 == 0);
+    let before = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.start_time <= failure.at || failure.at.0 == 0);
     let own = failure.visit.map(|it| it.span_id);
     let growth = |it: &'a State| {
         let took = it.input.as_ref().map_or(0, String::len);

@@ -20,9 +20,22 @@ pub(super) fn words(span: &Span) -> String {
         _ => None,
     };
     for event in &span.events {
-        words.extend(event.attributes.iter().filter(|(key, _)| !key.contains("stacktrace")).filter_map(|(_, value)| of(value)));
+        words.extend(
+            event
+                .attributes
+                .iter()
+                .filter(|(key, _)| !key.contains("stacktrace"))
+                .filter_map(|(_, value)| of(value)),
+        );
     }
-    const KEYS: [&str; 6] = ["error.type", "exception.type", "exception.message", "response_code_details", "error.message", "aws.error.code"];
+    const KEYS: [&str; 6] = [
+        "error.type",
+        "exception.type",
+        "exception.message",
+        "response_code_details",
+        "error.message",
+        "aws.error.code",
+    ];
     words.extend(crate::case::scene::attribute(&span.attributes, &KEYS));
     if let Some(code) = charges::status(span) {
         words.push(format!("status code {code}"));
@@ -47,15 +60,29 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     }
     let said = words(span);
-    let line = scene.said(span).into_iter().rfind(|log| log.severity_number >= 17);
-    let topic = text::topic(&format!("{said} {}", line.map_or("", |it| it.body.as_str())));
+    let line = scene
+        .said(span)
+        .into_iter()
+        .rfind(|log| log.severity_number >= 17);
+    let topic = text::topic(&format!(
+        "{said} {}",
+        line.map_or("", |it| it.body.as_str())
+    ));
     let category = match topic {
         Some(Topic::Init | Topic::FunctionTimeout) => Category::Error,
         topic => text::category(topic),
     };
     let suspect = clue::entity(scene, "service", &origin.name, &[&attempt.path, caller]);
-    let what = if said.trim().is_empty() { "an error".to_owned() } else { text::brief(&said, 160) };
-    let mechanism = format!("{} failed when {caller} called it in {}: {what}", origin.name, failure.state());
+    let what = if said.trim().is_empty() {
+        "an error".to_owned()
+    } else {
+        text::brief(&said, 160)
+    };
+    let mechanism = format!(
+        "{} failed when {caller} called it in {}: {what}",
+        origin.name,
+        failure.state()
+    );
     let carriers = origin.carriers.iter().map(|n| {
         let carrier = forest.spans[*n];
         super::function::carried(&carrier.service_name, &origin.name, span)
@@ -63,12 +90,20 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let carriers: Vec<Explained> = carriers.filter(|it| it.name != origin.name).collect();
     let chain = origin.carriers.iter().rev().take(1).map(|n| {
         let carrier = forest.spans[*n];
-        clue::span(carrier, format!("{} carried the error on", carrier.service_name))
+        clue::span(
+            carrier,
+            format!("{} carried the error on", carrier.service_name),
+        )
     });
     vec![
         Clue::new(suspect, category, 0.9, mechanism)
             .with([clue::span(span, format!("{} failed: {what}", origin.name))])
-            .with(line.map(|it| clue::log(it, format!("{} wrote: {}", it.service_name, text::brief(&it.body, 160)))))
+            .with(line.map(|it| {
+                clue::log(
+                    it,
+                    format!("{} wrote: {}", it.service_name, text::brief(&it.body, 160)),
+                )
+            }))
             .with(chain.filter(|_| !origin.carriers.is_empty()))
             .with(failure.exhibit())
             .changed(super::deploy::change_of(scene, failure, &[&origin.name]))
@@ -96,7 +131,10 @@ fn slow(scene: &Scene, failure: &Failure, call: usize, caller: &str) -> Vec<Clue
     let suspect = clue::entity(scene, "service", &name, &[path, caller]);
     let how = match slowest == call {
         true => format!("{name} did not answer within {waited}"),
-        false => format!("{name} took {took}; {} gave up after {waited}", waiting.service_name),
+        false => format!(
+            "{name} took {took}; {} gave up after {waited}",
+            waiting.service_name
+        ),
     };
     let mechanism = format!("{how}, so {caller} failed in {}", failure.state());
     let mut clue = Clue::new(suspect, Category::Latency, 0.93, mechanism);
@@ -105,9 +143,19 @@ fn slow(scene: &Scene, failure: &Failure, call: usize, caller: &str) -> Vec<Clue
     }
     let other = &waiting.service_name;
     vec![
-        clue.with([clue::span(waiting, format!("{other} waited {waited} and gave up"))])
-            .with(failure.exhibit())
-            .changed(super::deploy::change_of(scene, failure, &[&name]))
-            .explaining([super::function::carried(caller, &name, waiting), super::function::carried(other, &name, waiting)].into_iter().filter(|it| it.name != name)),
+        clue.with([clue::span(
+            waiting,
+            format!("{other} waited {waited} and gave up"),
+        )])
+        .with(failure.exhibit())
+        .changed(super::deploy::change_of(scene, failure, &[&name]))
+        .explaining(
+            [
+                super::function::carried(caller, &name, waiting),
+                super::function::carried(other, &name, waiting),
+            ]
+            .into_iter()
+            .filter(|it| it.name != name),
+        ),
     ]
 }

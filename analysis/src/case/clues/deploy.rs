@@ -49,10 +49,19 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let (weight, changed) = match (&split, change) {
         (Some(split), change) if split.is_new() && split.others_healthy >= 3 => {
             let old = split.other.clone().unwrap_or_default();
-            let sure = if change.is_some() || split.failed_same > 0 { 0.9 } else { 0.82 };
-            (sure, format!("version {old} → {}", version.unwrap_or_default()))
+            let sure = if change.is_some() || split.failed_same > 0 {
+                0.9
+            } else {
+                0.82
+            };
+            (
+                sure,
+                format!("version {old} → {}", version.unwrap_or_default()),
+            )
         }
-        (Some(split), _) if split.same_healthy > 0 && split.same_healthy >= split.failed_same => return None,
+        (Some(split), _) if split.same_healthy > 0 && split.same_healthy >= split.failed_same => {
+            return None;
+        }
         (split, Some(change)) if new_since(scene, failure, name, change) => {
             let same = split.as_ref().is_some_and(|it| it.same_healthy > 0);
             let before = healthy_before(scene, change);
@@ -64,7 +73,10 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
         _ => return None,
     };
     let suspect = clue::function(scene, attempt, name, version);
-    let said = text::brief(&format!("{} {}", failure.error, message(&failure.cause)), 140);
+    let said = text::brief(
+        &format!("{} {}", failure.error, message(&failure.cause)),
+        140,
+    );
     let mechanism = format!("{name} fails since {changed}: {said}");
     let line = failure.telling_line(None);
     let mut clue = Clue::new(suspect, Category::BadDeploy, weight, mechanism)
@@ -73,7 +85,10 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
         .with(failure.exhibit())
         .changed(Some(changed));
     if let Some((invocation, _)) = failure.invocation {
-        clue = clue.with([clue::invocation(invocation, format!("{name} version {} ran", version.unwrap_or("?")))]);
+        clue = clue.with([clue::invocation(
+            invocation,
+            format!("{name} version {} ran", version.unwrap_or("?")),
+        )]);
     }
     Some(clue)
 }
@@ -95,7 +110,11 @@ impl Split {
             other: None,
         };
         for peer in &scene.world.peers {
-            let Some(ran) = peer.functions.get(function).filter(|it| !it.versions.is_empty()) else {
+            let Some(ran) = peer
+                .functions
+                .get(function)
+                .filter(|it| !it.versions.is_empty())
+            else {
                 continue;
             };
             let same = ran.versions.contains(version);
@@ -120,24 +139,41 @@ impl Split {
 
 fn deploy_before<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
     let kinds = ["lambda", "function", "deploy", "code", "release", "version"];
-    let of_kind = |it: &&Change| kinds.iter().any(|kind| it.kind.to_lowercase().contains(kind));
-    recent(scene, failure).filter(|it| names(it, name)).filter(of_kind).max_by_key(|it| it.time)
+    let of_kind = |it: &&Change| {
+        kinds
+            .iter()
+            .any(|kind| it.kind.to_lowercase().contains(kind))
+    };
+    recent(scene, failure)
+        .filter(|it| names(it, name))
+        .filter(of_kind)
+        .max_by_key(|it| it.time)
 }
 
 /// Healthy runs before the change never had this error, and no healthy run came after it with this function.
 fn new_since(scene: &Scene, failure: &Failure, name: &str, change: &Change) -> bool {
-    let after = scene.healthy.iter().filter(|it| it.start > change.time && it.functions.contains_key(name)).count();
+    let after = scene
+        .healthy
+        .iter()
+        .filter(|it| it.start > change.time && it.functions.contains_key(name))
+        .count();
     let failed_before = scene
         .world
         .peers
         .iter()
-        .filter(|it| it.start < change.time && it.errors.iter().any(|(state, _)| state == failure.state()))
+        .filter(|it| {
+            it.start < change.time && it.errors.iter().any(|(state, _)| state == failure.state())
+        })
         .count();
     after == 0 && failed_before == 0
 }
 
 fn healthy_before(scene: &Scene, change: &Change) -> usize {
-    scene.healthy.iter().filter(|it| it.start < change.time).count()
+    scene
+        .healthy
+        .iter()
+        .filter(|it| it.start < change.time)
+        .count()
 }
 
 fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
@@ -145,7 +181,8 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let old = older_definition(scene)?;
     // A failure inside a function is not the workflow's, unless the workflow called it in a new way.
     let name = failure.state();
-    let new_state = !name.is_empty() && !scene.healthy.iter().any(|it| it.states.contains_key(name));
+    let new_state =
+        !name.is_empty() && !scene.healthy.iter().any(|it| it.states.contains_key(name));
     let own = matches!(failure.topic(), Some(Topic::Path)) || failure.attempt.is_none();
     let bad_input = failure.function().is_some() && changed_input(scene, failure);
     if explained(failure) || !(new_state || own || bad_input) {
@@ -156,13 +193,22 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
         Some(version) => format!("{}:{version}", execution.state_machine),
         None => execution.state_machine.clone(),
     };
-    let from = old.version.clone().map(|it| format!("version {it}")).unwrap_or("an older definition".into());
-    let to = version.map(|it| format!("version {it}")).unwrap_or("a new definition".into());
+    let from = old
+        .version
+        .clone()
+        .map(|it| format!("version {it}"))
+        .unwrap_or("an older definition".into());
+    let to = version
+        .map(|it| format!("version {it}"))
+        .unwrap_or("a new definition".into());
     let changed = format!("{from} → {to}");
     let suspect = clue::entity(scene, "state_machine", &label, &[name]);
     let mechanism = format!(
         "workflow {label} fails in {name} since {changed}: {}",
-        text::brief(&format!("{} {}", failure.error, message(&failure.cause)), 140)
+        text::brief(
+            &format!("{} {}", failure.error, message(&failure.cause)),
+            140
+        )
     );
     let change = change_of_kind(scene, failure, &execution.state_machine);
     Some(
@@ -175,7 +221,7 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
 }
 
 /// A healthy run with another version or definition; none when this one ran well, too.
-pub(in crate::case) fn older_definition<'a>(scene: &Scene<'a>) -> Option<&'a Profile> {
+fn older_definition<'a>(scene: &Scene<'a>) -> Option<&'a Profile> {
     let execution = &scene.case.execution;
     let own = execution
         .definition
@@ -187,7 +233,12 @@ pub(in crate::case) fn older_definition<'a>(scene: &Scene<'a>) -> Option<&'a Pro
     };
     let ran_well = scene.healthy.iter().filter(|it| same(it)).count();
     let others: Vec<&&Profile> = scene.healthy.iter().filter(|it| !same(it)).collect();
-    let failed = scene.world.peers.iter().filter(|it| it.failed && same(it)).count();
+    let failed = scene
+        .world
+        .peers
+        .iter()
+        .filter(|it| it.failed && same(it))
+        .count();
     (others.len() >= 3 && (ran_well == 0 || failed > 2 * ran_well))
         .then(|| others.last().copied().copied())
         .flatten()
@@ -199,8 +250,13 @@ fn changed_input(scene: &Scene, failure: &Failure) -> bool {
         return false;
     };
     let have = crate::case::profile::keys(visit.input.as_deref());
-    let healthy: Vec<_> = scene.healthy.iter().filter_map(|it| it.states.get(&visit.state)).collect();
-    let lacks = |key: &String| !have.contains(key) && healthy.iter().all(|it| it.input_keys.contains(key));
+    let healthy: Vec<_> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(&visit.state))
+        .collect();
+    let lacks =
+        |key: &String| !have.contains(key) && healthy.iter().all(|it| it.input_keys.contains(key));
     let first = healthy.first();
     first.is_some_and(|it| it.input_keys.iter().any(lacks))
 }
@@ -231,19 +287,25 @@ pub(in crate::case) fn told(change: &Change) -> String {
 }
 
 fn change_of_kind<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
-    recent(scene, failure).filter(|it| names(it, name)).max_by_key(|it| it.time)
+    recent(scene, failure)
+        .filter(|it| names(it, name))
+        .max_by_key(|it| it.time)
 }
 
 /// What was changed of the function or its version before a failure.
 pub(super) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
     let name = failure.function()?;
-    let told_of = recent(scene, failure).filter(|it| names(it, name)).max_by_key(|it| it.time);
+    let told_of = recent(scene, failure)
+        .filter(|it| names(it, name))
+        .max_by_key(|it| it.time);
     if let Some(change) = told_of {
         return Some(told(change));
     }
     let version = failure.version()?;
     let split = Split::of(scene, name, version);
-    let old = split.other.filter(|_| split.same_healthy == 0 && split.others_healthy >= 3)?;
+    let old = split
+        .other
+        .filter(|_| split.same_healthy == 0 && split.others_healthy >= 3)?;
     Some(format!("{name} version {old} → {version}"))
 }
 
@@ -251,13 +313,24 @@ pub(super) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
 pub(super) fn change_of(scene: &Scene, failure: &Failure, words: &[&str]) -> Option<String> {
     let fits = |it: &&Change| {
         let kind = it.kind.to_lowercase();
-        words.iter().any(|word| kind.contains(&word.to_lowercase()) || names(it, word))
+        words
+            .iter()
+            .any(|word| kind.contains(&word.to_lowercase()) || names(it, word))
     };
-    recent(scene, failure).filter(fits).max_by_key(|it| it.time).map(told)
+    recent(scene, failure)
+        .filter(fits)
+        .max_by_key(|it| it.time)
+        .map(told)
 }
 
 /// The latest change before a failure whose text speaks of a timeout, for a resource.
-pub(super) fn timeout_change<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
-    let of = |it: &&Change| it.change.to_lowercase().contains("timeout") && (names(it, name) || it.resource.is_empty());
+pub(super) fn timeout_change<'a>(
+    scene: &Scene<'a>,
+    failure: &Failure,
+    name: &str,
+) -> Option<&'a Change> {
+    let of = |it: &&Change| {
+        it.change.to_lowercase().contains("timeout") && (names(it, name) || it.resource.is_empty())
+    };
     recent(scene, failure).filter(of).max_by_key(|it| it.time)
 }

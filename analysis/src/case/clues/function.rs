@@ -108,7 +108,14 @@ pub(in crate::case) fn callee(attempt: &Attempt) -> Option<(&'static str, String
     NAMED.iter().find_map(|(key, kind)| {
         let text = input.get(*key)?.as_str().filter(|it| !it.is_empty())?;
         let name = match *key {
-            "ApiEndpoint" => text.split("://").last().unwrap_or(text).split('/').next().unwrap_or(text).to_owned(),
+            "ApiEndpoint" => text
+                .split("://")
+                .last()
+                .unwrap_or(text)
+                .split('/')
+                .next()
+                .unwrap_or(text)
+                .to_owned(),
             "JobDefinition" | "TaskDefinition" => family(text),
             _ => last_part(text),
         };

@@ -15,9 +15,14 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     };
     let words = failure.words();
-    let failed_init = failure.invocation.is_some_and(|(it, _)| it.cold_start == ColdStart::FailedInit);
+    let failed_init = failure
+        .invocation
+        .is_some_and(|(it, _)| it.cold_start == ColdStart::FailedInit);
     let told = text::is(&words, Topic::Init);
-    let line = failure.lines.iter().find(|log| text::is(&log.body, Topic::Init));
+    let line = failure
+        .lines
+        .iter()
+        .find(|log| text::is(&log.body, Topic::Init));
     // After a failed init the invocation may fail of something else.
     let other = matches!(
         text::topic(&failure.said()),
@@ -35,19 +40,29 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     }
     let suspect = clue::function(scene, attempt, name, failure.version());
-    let version = failure.version().map(|it| format!(" version {it}")).unwrap_or_default();
+    let version = failure
+        .version()
+        .map(|it| format!(" version {it}"))
+        .unwrap_or_default();
     let said = match failure.cause.is_empty() {
         true => text::brief(&failure.reported(), 160),
         false => text::brief(&crate::case::failures::message(&failure.cause), 160),
     };
     let mechanism = format!("{name}{version} could not be started: {said}");
-    let mut clue = Clue::new(suspect, Category::BadDeploy, weight, mechanism).with(failure.exhibit());
+    let mut clue =
+        Clue::new(suspect, Category::BadDeploy, weight, mechanism).with(failure.exhibit());
     if let Some((invocation, _)) = failure.invocation {
         let error = invocation.error_type.clone().unwrap_or("an error".into());
-        clue = clue.with([clue::invocation(invocation, format!("init of {name} ended with {error}"))]);
+        clue = clue.with([clue::invocation(
+            invocation,
+            format!("init of {name} ended with {error}"),
+        )]);
     }
     if let Some(line) = line {
-        clue = clue.with([clue::log(line, format!("{name} wrote: {}", text::brief(&line.body, 160)))]);
+        clue = clue.with([clue::log(
+            line,
+            format!("{name} wrote: {}", text::brief(&line.body, 160)),
+        )]);
     }
     vec![clue.changed(super::deploy::changed(scene, failure))]
 }

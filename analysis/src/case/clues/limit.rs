@@ -15,7 +15,11 @@ const MOST_EVENTS: usize = 25_000;
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let execution = &scene.case.execution;
-    let said = format!("{} {}", failure.said(), execution.cause.as_deref().unwrap_or_default());
+    let said = format!(
+        "{} {}",
+        failure.said(),
+        execution.cause.as_deref().unwrap_or_default()
+    );
     let told = text::is(&said, Topic::HistoryLimit);
     let full = scene.case.events.len() * 100 >= MOST_EVENTS * 98;
     if !told && !(full && failure.attempt.is_none_or(|it| !it.status.is_failure())) {
@@ -25,8 +29,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     for visit in &scene.case.states {
         *visits.entry(&visit.state).or_default() += 1;
     }
-    let most = visits.iter().max_by_key(|(name, count)| (**count, std::cmp::Reverse(**name)));
-    let (state, count) = most.map(|(name, count)| (*name, *count)).unwrap_or_default();
+    let most = visits
+        .iter()
+        .max_by_key(|(name, count)| (**count, std::cmp::Reverse(**name)));
+    let (state, count) = most
+        .map(|(name, count)| (*name, *count))
+        .unwrap_or_default();
     let mechanism = format!(
         "{} reached the limit of {MOST_EVENTS} events: it entered {state} {count} times",
         execution.state_machine
@@ -37,7 +45,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     };
     let weight = if told { 0.95 } else { 0.8 };
     vec![
-        Clue::new(clue::entity(scene, "state_machine", &name, &[state]), Category::Capacity, weight, mechanism)
-            .with(failure.exhibit()),
+        Clue::new(
+            clue::entity(scene, "state_machine", &name, &[state]),
+            Category::Capacity,
+            weight,
+            mechanism,
+        )
+        .with(failure.exhibit()),
     ]
 }

@@ -26,22 +26,44 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return vec![starved(scene, failure, attempt)];
     }
     let (kind, name) = silent_one(failure, attempt);
-    let from = attempt.submitted_time.or(attempt.started_time).unwrap_or(attempt.start_time);
+    let from = attempt
+        .submitted_time
+        .or(attempt.started_time)
+        .unwrap_or(attempt.start_time);
     let waited = human_duration(failure.at.since(from).max(0));
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
     let what = if activity { "heartbeat" } else { "token" };
-    let mechanism = format!("{name} never sent back the {what} of {}; it waited {waited}", failure.state());
+    let mechanism = format!(
+        "{name} never sent back the {what} of {}; it waited {waited}",
+        failure.state()
+    );
     let received = receipt(failure);
-    let submitted = scene
-        .case
-        .events
+    let submitted = scene.case.events.iter().find(|it| {
+        it.event_type.ends_with("Submitted")
+            && it.event_id > attempt.scheduled_event_id
+            && Some(it.event_id) < attempt.end_event_id
+    });
+    let line = failure
+        .lines
         .iter()
-        .find(|it| it.event_type.ends_with("Submitted") && it.event_id > attempt.scheduled_event_id && Some(it.event_id) < attempt.end_event_id);
-    let line = failure.lines.iter().rev().find(|it| it.severity_number >= 13);
+        .rev()
+        .find(|it| it.severity_number >= 13);
     let mut clue = Clue::new(suspect, Category::LostMessage, 0.92, mechanism)
-        .with(submitted.map(|it| clue::event(it, format!("{} handed its token over to {name}", failure.state()))))
-        .with(received.map(|it| clue::span(it, format!("{} received the message", it.service_name))))
-        .with(line.map(|it| clue::log(it, format!("{} wrote: {}", it.service_name, text::brief(&it.body, 160)))))
+        .with(submitted.map(|it| {
+            clue::event(
+                it,
+                format!("{} handed its token over to {name}", failure.state()),
+            )
+        }))
+        .with(
+            received.map(|it| clue::span(it, format!("{} received the message", it.service_name))),
+        )
+        .with(line.map(|it| {
+            clue::log(
+                it,
+                format!("{} wrote: {}", it.service_name, text::brief(&it.body, 160)),
+            )
+        }))
         .with(failure.exhibit());
     if received.is_none() && line.is_none() {
         clue = clue.missing(&format!("the log of the worker behind {name}"));
@@ -51,7 +73,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 
 /// The span in which a worker took the message.
 fn receipt<'a>(failure: &Failure<'a>) -> Option<&'a model::Span> {
-    failure.spans.spans.iter().copied().find(|it| it.kind == SpanKind::Consumer)
+    failure
+        .spans
+        .spans
+        .iter()
+        .copied()
+        .find(|it| it.kind == SpanKind::Consumer)
 }
 
 /// Who had the token last: the worker that received it, else where it was sent.
@@ -59,7 +86,11 @@ fn silent_one(failure: &Failure, attempt: &Attempt) -> (&'static str, String) {
     if let Some(worker) = receipt(failure).filter(|it| !it.service_name.is_empty()) {
         return ("service", worker.service_name.clone());
     }
-    if let Some(worker) = attempt.worker.as_deref().filter(|it| !it.is_empty() && attempt.resource_type == "activity") {
+    if let Some(worker) = attempt
+        .worker
+        .as_deref()
+        .filter(|it| !it.is_empty() && attempt.resource_type == "activity")
+    {
         return ("worker", worker.to_owned());
     }
     if let Some(function) = failure.function() {
@@ -73,7 +104,10 @@ fn starved(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
     let name = super::function::last_part(&attempt.resource);
     let waited = human_duration(failure.at.since(attempt.start_time).max(0));
     let suspect = clue::entity(scene, "activity", &name, &[&attempt.path]);
-    let mechanism = format!("no worker of {name} took the work of {} within {waited}", failure.state());
+    let mechanism = format!(
+        "no worker of {name} took the work of {} within {waited}",
+        failure.state()
+    );
     let scheduled = scene.event(attempt.scheduled_event_id);
     Clue::new(suspect, Category::Capacity, 0.9, mechanism)
         .with(scheduled.map(|it| clue::event(it, format!("{} was scheduled", failure.state()))))

@@ -14,7 +14,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     };
     let words = failure.words();
-    let line = failure.lines.iter().find(|log| text::is(&log.body, Topic::OutOfMemory));
+    let line = failure
+        .lines
+        .iter()
+        .find(|log| text::is(&log.body, Topic::OutOfMemory));
     let full = failure.invocation.is_some_and(|(it, _)| is_full(it));
     let exited = words.contains("Runtime.ExitError") || words.contains("Runtime exited");
     let told = text::is(&words, Topic::OutOfMemory);
@@ -30,14 +33,20 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     };
     let used = failure.invocation.and_then(|(it, _)| usage(it));
     let suspect = clue::function(scene, attempt, name, failure.version());
-    let of = used.as_deref().map(|used| format!(" ({used})")).unwrap_or_default();
+    let of = used
+        .as_deref()
+        .map(|used| format!(" ({used})"))
+        .unwrap_or_default();
     let mechanism = format!("{name} ran out of memory in {}{of}", failure.state());
     let mut clue = Clue::new(suspect, Category::Memory, weight, mechanism).with(failure.exhibit());
     if let (Some((invocation, _)), Some(used)) = (failure.invocation, used) {
         clue = clue.with([clue::invocation(invocation, format!("{name} had {used}"))]);
     }
     if let Some(line) = line {
-        clue = clue.with([clue::log(line, format!("{name} wrote: {}", text::brief(&line.body, 160)))]);
+        clue = clue.with([clue::log(
+            line,
+            format!("{name} wrote: {}", text::brief(&line.body, 160)),
+        )]);
     }
     vec![clue.changed(super::deploy::changed(scene, failure))]
 }

@@ -21,13 +21,12 @@ mod timeout;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
-pub(super) use deploy::older_definition;
 pub(super) use function::{callee, last_part};
 pub(super) use schema::{maker, new_version, producer};
 pub(super) use timeout::input_growth;
 
 /// A detector.
-pub(crate) type Detector = for<'a> fn(&Scene<'a>, &Failure<'a>) -> Vec<Clue>;
+pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
 pub(crate) const ALL: [Detector; 17] = [
@@ -52,5 +51,7 @@ pub(crate) const ALL: [Detector; 17] = [
 
 /// Everything that the detectors say of a failure.
 pub(crate) fn of<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Vec<Clue> {
-    ALL.iter().flat_map(|detector| detector(scene, failure)).collect()
+    ALL.iter()
+        .flat_map(|detector| detector(scene, failure))
+        .collect()
 }

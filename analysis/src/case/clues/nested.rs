@@ -13,7 +13,10 @@ use serde_json::Value;
 const DEEPEST: usize = 6;
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
-    let Some(attempt) = failure.attempt.filter(|it| it.child_execution_arn.is_some()) else {
+    let Some(attempt) = failure
+        .attempt
+        .filter(|it| it.child_execution_arn.is_some())
+    else {
         return Vec::new();
     };
     match scene.child(attempt) {
@@ -24,13 +27,22 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 
 fn depth(scene: &Scene) -> usize {
     fn of(case: &crate::case::Case) -> usize {
-        case.children.iter().map(|child| 1 + of(child)).max().unwrap_or(0)
+        case.children
+            .iter()
+            .map(|child| 1 + of(child))
+            .max()
+            .unwrap_or(0)
     }
     // A case holds the children below it only, so its height bounds the way down.
     of(scene.case).saturating_sub(1)
 }
 
-fn inside(scene: &Scene, failure: &Failure, attempt: &Attempt, child: &crate::case::Case) -> Vec<Clue> {
+fn inside(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    child: &crate::case::Case,
+) -> Vec<Clue> {
     let world = crate::case::World {
         peers: Vec::new(),
         ..scene.world.clone()
@@ -42,7 +54,10 @@ fn inside(scene: &Scene, failure: &Failure, attempt: &Attempt, child: &crate::ca
     let parent: Vec<Exhibit> = failure.exhibit().into_iter().collect();
     let mut clues = super::of(&below, &own);
     for clue in &mut clues {
-        let mut path = vec![scene.case.execution.state_machine.clone(), attempt.path.clone()];
+        let mut path = vec![
+            scene.case.execution.state_machine.clone(),
+            attempt.path.clone(),
+        ];
         path.append(&mut clue.suspect.path);
         clue.suspect.path = path;
         clue.weight = 1.0 - (1.0 - clue.weight) * 0.8;
@@ -52,13 +67,19 @@ fn inside(scene: &Scene, failure: &Failure, attempt: &Attempt, child: &crate::ca
             kind: "state_machine".into(),
             name: super::function::last_part(&child.execution.state_machine),
             reason: format!("{} only passed on what failed inside it", attempt.state),
-            reference: parent.first().map(|it| it.reference.clone()).unwrap_or_default(),
+            reference: parent
+                .first()
+                .map(|it| it.reference.clone())
+                .unwrap_or_default(),
         });
         clue.explains.push(Explained {
             kind: "state".into(),
             name: attempt.state.clone(),
             reason: "it only waited for the execution that failed".into(),
-            reference: parent.first().map(|it| it.reference.clone()).unwrap_or_default(),
+            reference: parent
+                .first()
+                .map(|it| it.reference.clone())
+                .unwrap_or_default(),
         });
     }
     clues
@@ -80,8 +101,13 @@ fn unseen(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Vec<Clue> {
         text::brief(&words, 160)
     );
     vec![
-        Clue::new(suspect, text::category(text::topic(&words)), 0.66, mechanism)
-            .with(failure.exhibit())
-            .missing(&format!("the history of {arn}")),
+        Clue::new(
+            suspect,
+            text::category(text::topic(&words)),
+            0.66,
+            mechanism,
+        )
+        .with(failure.exhibit())
+        .missing(&format!("the history of {arn}")),
     ]
 }

@@ -18,7 +18,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     };
     let caller = failure.function().unwrap_or(failure.state());
-    let flagged = failure.spans.spans.iter().position(|span| flag_of(span, &FLAGS).is_some());
+    let flagged = failure
+        .spans
+        .spans
+        .iter()
+        .position(|span| flag_of(span, &FLAGS).is_some());
     let worded = failure.spans.spans.iter().position(|span| {
         charges::failed(span) && network_words(&crate::case::clues::dependency::words(span))
     });
@@ -28,20 +32,44 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         let flag = flag_of(span, &FLAGS).unwrap_or_default();
         let how = meaning(&flag, &crate::case::clues::dependency::words(span));
         let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
-        let mechanism = format!("{caller} could not reach {name} in {}: {how}", failure.state());
+        let mechanism = format!(
+            "{caller} could not reach {name} in {}: {how}",
+            failure.state()
+        );
         return vec![
             Clue::new(suspect, Category::NetworkConfig, 0.94, mechanism)
-                .with([clue::span(span, format!("the call to {name} got no connection: {how}"))])
+                .with([clue::span(
+                    span,
+                    format!("the call to {name} got no connection: {how}"),
+                )])
                 .with(failure.exhibit())
-                .changed(super::deploy::change_of(scene, failure, &["dns", "route", "network", "config", "mesh", "security", "certificate"]))
+                .changed(super::deploy::change_of(
+                    scene,
+                    failure,
+                    &[
+                        "dns",
+                        "route",
+                        "network",
+                        "config",
+                        "mesh",
+                        "security",
+                        "certificate",
+                    ],
+                ))
                 .explaining([super::function::carried(caller, &name, span)]),
         ];
     }
     if !matches!(failure.topic(), Some(Topic::Name | Topic::Connection)) {
         return Vec::new();
     }
-    let line = failure.telling_line(Some(Topic::Name)).filter(|it| network_words(&it.body));
-    let words = format!("{} {}", failure.said(), line.map_or("", |it| it.body.as_str()));
+    let line = failure
+        .telling_line(Some(Topic::Name))
+        .filter(|it| network_words(&it.body));
+    let words = format!(
+        "{} {}",
+        failure.said(),
+        line.map_or("", |it| it.body.as_str())
+    );
     let (kind, name) = match host_in(&words) {
         Some(host) => ("service", host),
         None => match failure.function() {
@@ -50,12 +78,25 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         },
     };
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);
-    let mechanism = format!("{caller} could not reach {name} in {}: {}", failure.state(), text::brief(&crate::case::failures::message(&failure.cause), 160));
+    let mechanism = format!(
+        "{caller} could not reach {name} in {}: {}",
+        failure.state(),
+        text::brief(&crate::case::failures::message(&failure.cause), 160)
+    );
     vec![
         Clue::new(suspect, Category::NetworkConfig, 0.85, mechanism)
             .with(failure.exhibit())
-            .with(line.map(|it| clue::log(it, format!("{caller} wrote: {}", text::brief(&it.body, 160)))))
-            .changed(super::deploy::change_of(scene, failure, &["dns", "route", "network", "config", "security"])),
+            .with(line.map(|it| {
+                clue::log(
+                    it,
+                    format!("{caller} wrote: {}", text::brief(&it.body, 160)),
+                )
+            }))
+            .changed(super::deploy::change_of(
+                scene,
+                failure,
+                &["dns", "route", "network", "config", "security"],
+            )),
     ]
 }
 
@@ -84,12 +125,27 @@ fn meaning(flag: &str, words: &str) -> String {
 /// A host name in the text of an error: what stands where clients write it.
 pub(super) fn host_in(words: &str) -> Option<String> {
     const BEFORE: [&str; 12] = [
-        "ENOTFOUND", "ECONNREFUSED", "host=", "host='", "Host:", "http://", "https://", "lookup", "resolve",
-        "UnknownHostException:", "connect to", "address",
+        "ENOTFOUND",
+        "ECONNREFUSED",
+        "host=",
+        "host='",
+        "Host:",
+        "http://",
+        "https://",
+        "lookup",
+        "resolve",
+        "UnknownHostException:",
+        "connect to",
+        "address",
     ];
     BEFORE.iter().find_map(|mark| {
-        let rest = words.split_once(mark)?.1.trim_start_matches([' ', ':', '\'', '"', '/']);
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c))).unwrap_or(rest.len());
+        let rest = words
+            .split_once(mark)?
+            .1
+            .trim_start_matches([' ', ':', '\'', '"', '/']);
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c)))
+            .unwrap_or(rest.len());
         let host = rest[..end].trim_end_matches('.');
         let named = host.contains(['.', '-']) || host.len() > 3;
         (named && host.chars().any(|c| c.is_ascii_alphabetic())).then(|| host.to_owned())
@@ -102,10 +158,21 @@ mod tests {
 
     #[test]
     fn hosts_are_found_where_clients_write_them() {
-        let check = |words: &str, expect: Option<&str>| assert_eq!(host_in(words).as_deref(), expect, "{words}");
-        check("getaddrinfo ENOTFOUND ledger.shop.internal", Some("ledger.shop.internal"));
-        check("HTTPSConnectionPool(host='tax.example', port=443): Max retries", Some("tax.example"));
-        check("dial tcp: lookup rates.internal on 10.0.0.2:53: no such host", Some("rates.internal"));
+        let check = |words: &str, expect: Option<&str>| {
+            assert_eq!(host_in(words).as_deref(), expect, "{words}")
+        };
+        check(
+            "getaddrinfo ENOTFOUND ledger.shop.internal",
+            Some("ledger.shop.internal"),
+        );
+        check(
+            "HTTPSConnectionPool(host='tax.example', port=443): Max retries",
+            Some("tax.example"),
+        );
+        check(
+            "dial tcp: lookup rates.internal on 10.0.0.2:53: no such host",
+            Some("rates.internal"),
+        );
         check("java.net.UnknownHostException: risk-api", Some("risk-api"));
         check("it broke", None);
     }

@@ -12,14 +12,21 @@ use model::{Category, LogRecord};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let told = text::is(&failure.words(), Topic::Permission);
-    let said = failure.lines.iter().find(|log| log.severity_number >= 13 && text::is(&log.body, Topic::Permission));
+    let said = failure
+        .lines
+        .iter()
+        .find(|log| log.severity_number >= 13 && text::is(&log.body, Topic::Permission));
     let attribute = failure.spans.spans.iter().find(|span| {
-        crate::case::charges::status(span) == Some(403) || text::is(&span.status_message, Topic::Permission)
+        crate::case::charges::status(span) == Some(403)
+            || text::is(&span.status_message, Topic::Permission)
     });
     // An unclear error of the function (its SDK wraps the refusal) with a refusal in its log.
     let topic = text::topic(&failure.words());
     let wrapped = (said.is_some() || attribute.is_some())
-        && matches!(topic, None | Some(Topic::Data | Topic::Unavailable | Topic::Permission));
+        && matches!(
+            topic,
+            None | Some(Topic::Data | Topic::Unavailable | Topic::Permission)
+        );
     if !told && !wrapped {
         return Vec::new();
     }
@@ -36,12 +43,20 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .with(failure.exhibit())
         .with(said.map(|it| clue::log(it, format!("{who} wrote: {}", text::brief(&it.body, 160)))))
         .with(attribute.map(|it| clue::span(it, format!("{} was refused", it.name))))
-        .changed(super::deploy::change_of(scene, failure, &["role", "policy", "iam", "permission", "kms", "key"]));
+        .changed(super::deploy::change_of(
+            scene,
+            failure,
+            &["role", "policy", "iam", "permission", "kms", "key"],
+        ));
     vec![clue]
 }
 
 fn denied(scene: &Scene, failure: &Failure) -> Option<(model::Entity, String)> {
-    let state = || failure.visit.map(|it| (clue::state(scene, it), it.state.clone()));
+    let state = || {
+        failure
+            .visit
+            .map(|it| (clue::state(scene, it), it.state.clone()))
+    };
     let attempt = failure.attempt;
     // Step Functions itself may not call it: the state's role, not the function's.
     let own_role = failure.error.contains("States.Permissions")

@@ -17,11 +17,19 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some((map, index)) = innermost(&visit.path) else {
         return Vec::new();
     };
-    if !matches!(failure.topic(), None | Some(Topic::Data | Topic::Path | Topic::Unavailable)) {
+    if !matches!(
+        failure.topic(),
+        None | Some(Topic::Data | Topic::Path | Topic::Unavailable)
+    ) {
         return Vec::new();
     }
     // A callee's failure inside is the callee's.
-    if failure.spans.spans.iter().any(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it)) {
+    if failure
+        .spans
+        .spans
+        .iter()
+        .any(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it))
+    {
         return Vec::new();
     }
     let prefix = format!("{map}[");
@@ -36,12 +44,20 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                 well += 1;
                 witness.get_or_insert(sibling);
             }
-            Status::Failed if sibling.error == attempt.error && !recovered(scene, sibling) => same += 1,
+            Status::Failed if sibling.error == attempt.error && !recovered(scene, sibling) => {
+                same += 1
+            }
             _ => {}
         }
     }
-    let tries: Vec<&Attempt> = scene.tries(visit).into_iter().filter(|it| it.status.is_failure()).collect();
-    let alike = tries.iter().all(|it| it.error == attempt.error && stem(it) == stem(attempt));
+    let tries: Vec<&Attempt> = scene
+        .tries(visit)
+        .into_iter()
+        .filter(|it| it.status.is_failure())
+        .collect();
+    let alike = tries
+        .iter()
+        .all(|it| it.error == attempt.error && stem(it) == stem(attempt));
     let data = failure.topic() == Some(Topic::Data);
     let base: f64 = match (alike, tries.len(), data) {
         (false, _, _) => return Vec::new(),
@@ -59,8 +75,16 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let name = format!("{map}[{index}]");
     let mut suspect = clue::entity(scene, "item", &name, &[&visit.path]);
     suspect.path.extend(failure.function().map(str::to_owned));
-    let said = text::brief(&format!("{} {}", attempt.error.as_deref().unwrap_or_default(), message(&failure.cause)), 140);
-    let mechanism = format!("item {index} of {map} cannot be processed: {said}; {well} other items went well");
+    let said = text::brief(
+        &format!(
+            "{} {}",
+            attempt.error.as_deref().unwrap_or_default(),
+            message(&failure.cause)
+        ),
+        140,
+    );
+    let mechanism =
+        format!("item {index} of {map} cannot be processed: {said}; {well} other items went well");
     let function = failure.function().unwrap_or(failure.state()).to_owned();
     let cleared = witness.and_then(|it| it.end_event_id).map(|id| Explained {
         kind: String::new(),
@@ -68,11 +92,18 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         reason: format!("{function} processed {well} other items of the same Map well"),
         reference: clue::event_ref(&scene.case.execution.execution_arn, id),
     });
-    let tried = tries.iter().filter(|it| it.span_id != attempt.span_id).filter_map(|it| it.end_event_id);
+    let tried = tries
+        .iter()
+        .filter(|it| it.span_id != attempt.span_id)
+        .filter_map(|it| it.end_event_id);
     let tried = tried.filter_map(|id| scene.event(id)).take(2);
     vec![
         Clue::new(suspect, Category::BadInput, weight, mechanism)
-            .with(tried.map(|it| clue::event(it, format!("item {index} failed in the same way before"))))
+            .with(
+                tried.map(|it| {
+                    clue::event(it, format!("item {index} failed in the same way before"))
+                }),
+            )
             .with(failure.exhibit())
             .explaining(cleared),
     ]
@@ -93,11 +124,16 @@ fn stem(attempt: &Attempt) -> String {
 }
 
 fn recovered(scene: &Scene, attempt: &Attempt) -> bool {
-    scene.visit_of(attempt).is_some_and(|it| it.status == Status::Succeeded)
+    scene
+        .visit_of(attempt)
+        .is_some_and(|it| it.status == Status::Succeeded)
 }
 
 /// Healthy runs of the workflow do the same state well.
 fn healthy_elsewhere(scene: &Scene, attempt: &Attempt) -> bool {
-    let with = scene.healthy.iter().filter(|it| it.states.contains_key(&attempt.state));
+    let with = scene
+        .healthy
+        .iter()
+        .filter(|it| it.states.contains_key(&attempt.state));
     with.count() >= 3
 }

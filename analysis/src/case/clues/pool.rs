@@ -18,7 +18,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     };
     let caller = failure.function().unwrap_or(failure.state());
     let spans = &failure.spans;
-    let at = |flags: &[&str]| spans.spans.iter().position(|span| flag_of(span, flags).is_some());
+    let at = |flags: &[&str]| {
+        spans
+            .spans
+            .iter()
+            .position(|span| flag_of(span, flags).is_some())
+    };
     if let Some(n) = at(&["UH"]) {
         return vec![ejected(scene, failure, n, caller)];
     }
@@ -31,20 +36,36 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         let span = spans.spans[n];
         let name = spans.charged(n);
         let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
-        let mechanism = format!("calls of {caller} to {name} overflowed a limit on connections or requests in {}", failure.state());
+        let mechanism = format!(
+            "calls of {caller} to {name} overflowed a limit on connections or requests in {}",
+            failure.state()
+        );
         return vec![
             Clue::new(suspect, Category::Capacity, 0.94, mechanism)
-                .with([clue::span(span, format!("the call to {name} was refused before it was sent"))])
+                .with([clue::span(
+                    span,
+                    format!("the call to {name} was refused before it was sent"),
+                )])
                 .with(failure.exhibit())
-                .changed(super::deploy::change_of(scene, failure, &["config", "pool", "breaker", "mesh"]))
+                .changed(super::deploy::change_of(
+                    scene,
+                    failure,
+                    &["config", "pool", "breaker", "mesh"],
+                ))
                 .explaining([super::function::carried(caller, &name, span)]),
         ];
     }
     if failure.topic() != Some(Topic::Pool) {
         return Vec::new();
     }
-    let line = failure.telling_line(Some(Topic::Pool)).filter(|it| text::is(&it.body, Topic::Pool));
-    let words = format!("{} {}", failure.said(), line.map_or("", |it| it.body.as_str()));
+    let line = failure
+        .telling_line(Some(Topic::Pool))
+        .filter(|it| text::is(&it.body, Topic::Pool));
+    let words = format!(
+        "{} {}",
+        failure.said(),
+        line.map_or("", |it| it.body.as_str())
+    );
     let (kind, name) = match (super::network::host_in(&words), failure.function()) {
         (Some(host), _) => ("service", host),
         (None, Some(function)) => ("function", function.to_owned()),
@@ -55,7 +76,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     vec![
         Clue::new(suspect, Category::Capacity, 0.8, mechanism)
             .with(failure.exhibit())
-            .with(line.map(|it| clue::log(it, format!("{caller} wrote: {}", text::brief(&it.body, 160))))),
+            .with(line.map(|it| {
+                clue::log(
+                    it,
+                    format!("{caller} wrote: {}", text::brief(&it.body, 160)),
+                )
+            })),
     ]
 }
 
@@ -68,7 +94,11 @@ fn ejected(scene: &Scene, failure: &Failure, n: usize, caller: &str) -> Clue {
         code && upstream_host(span).is_some() && span.start_time <= refused.start_time
     };
     let first = scene.case.spans.iter().collect::<Vec<_>>();
-    let first = first.iter().filter(bad).min_by_key(|span| (span.start_time, span.span_id)).copied();
+    let first = first
+        .iter()
+        .filter(bad)
+        .min_by_key(|span| (span.start_time, span.span_id))
+        .copied();
     let path = failure.attempt.map_or("", |it| it.path.as_str());
     let (suspect, how, weight) = match first.and_then(upstream_host) {
         Some(host) => (
@@ -82,14 +112,36 @@ fn ejected(scene: &Scene, failure: &Failure, n: usize, caller: &str) -> Clue {
             0.85,
         ),
     };
-    let mechanism = format!("{how}; calls of {caller} in {} found nobody", failure.state());
+    let mechanism = format!(
+        "{how}; calls of {caller} in {} found nobody",
+        failure.state()
+    );
     Clue::new(suspect, Category::Infrastructure, weight, mechanism)
-        .with(first.map(|it| clue::span(it, format!("{cluster} answered with {}", charges::status(it).unwrap_or_default()))))
-        .with([clue::span(refused, format!("no healthy host of {cluster} (UH)"))])
+        .with(first.map(|it| {
+            clue::span(
+                it,
+                format!(
+                    "{cluster} answered with {}",
+                    charges::status(it).unwrap_or_default()
+                ),
+            )
+        }))
+        .with([clue::span(
+            refused,
+            format!("no healthy host of {cluster} (UH)"),
+        )])
         .with(failure.exhibit())
         .explaining([super::function::carried(caller, &cluster, refused)])
 }
 
 fn upstream_host(span: &Span) -> Option<String> {
-    attribute(&span.attributes, &["upstream_host", "upstream_address", "network.peer.address", "net.peer.ip"])
+    attribute(
+        &span.attributes,
+        &[
+            "upstream_host",
+            "upstream_address",
+            "network.peer.address",
+            "net.peer.ip",
+        ],
+    )
 }

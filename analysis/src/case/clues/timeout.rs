@@ -15,10 +15,13 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
         return Vec::new();
     };
-    let by_function = failure.invocation.is_some_and(|(it, _)| it.status == InvocationStatus::Timeout)
+    let by_function = failure
+        .invocation
+        .is_some_and(|(it, _)| it.status == InvocationStatus::Timeout)
         || text::is(&failure.words(), Topic::FunctionTimeout);
     let by_state = failure.error == "States.Timeout" && !by_function;
-    let waits = attempt.resource.contains("waitForTaskToken") || attempt.resource_type == "activity";
+    let waits =
+        attempt.resource.contains("waitForTaskToken") || attempt.resource_type == "activity";
     if text::is(&failure.words(), Topic::OutOfMemory) || waits || !(by_function || by_state) {
         return Vec::new();
     }
@@ -48,7 +51,14 @@ fn limit(failure: &Failure, attempt: &Attempt, by_function: bool) -> i64 {
         .unwrap_or_default()
 }
 
-fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str, limit: i64, by_function: bool) -> Vec<Clue> {
+fn of_function(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    name: &str,
+    limit: i64,
+    by_function: bool,
+) -> Vec<Clue> {
     let text = human_duration(limit);
     // The state's own limit is the state's to answer for.
     let guard: Entity = match (by_function, failure.visit) {
@@ -66,20 +76,31 @@ fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str, 
     let median = healthy.get(healthy.len() / 2).copied();
     let mut proof: Vec<_> = failure.exhibit().into_iter().collect();
     if let Some((invocation, _)) = failure.invocation {
-        proof.push(clue::invocation(invocation, format!("{name} was cut off after {text}")));
+        proof.push(clue::invocation(
+            invocation,
+            format!("{name} was cut off after {text}"),
+        ));
     }
-    let line = failure.lines.iter().find(|it| text::is(&it.body, Topic::FunctionTimeout));
+    let line = failure
+        .lines
+        .iter()
+        .find(|it| text::is(&it.body, Topic::FunctionTimeout));
     proof.extend(line.map(|it| clue::log(it, text::brief(&it.body, 160))));
     let mut clues = Vec::new();
     let changed = super::deploy::timeout_change(scene, failure, name);
     let usual = median.map(human_duration).unwrap_or_default();
     // Healthy runs that took longer than the limit: the limit was lowered under them.
-    let lowered = healthy.last().is_some_and(|most| *most > limit + limit / 50);
+    let lowered = healthy
+        .last()
+        .is_some_and(|most| *most > limit + limit / 50);
     let near = median.is_some_and(|median| median * 10 >= limit * 7);
     if let Some(grown) = grown(scene, failure, limit).filter(|_| !lowered) {
         let span = failure.spans.spans[grown.span];
         let suspect = clue::entity(scene, "service", &grown.name, &[&attempt.path, name]);
-        let before = grown.usual_ns.map(|it| format!(", {} in healthy runs", human_duration(it))).unwrap_or_default();
+        let before = grown
+            .usual_ns
+            .map(|it| format!(", {} in healthy runs", human_duration(it)))
+            .unwrap_or_default();
         let mechanism = format!(
             "{} took {} of the {text} that {name} had in {}{before}",
             grown.name,
@@ -88,7 +109,14 @@ fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str, 
         );
         clues.push(
             Clue::new(suspect, Category::Latency, 0.93, mechanism)
-                .with([clue::span(span, format!("{name} waited {} for {}", human_duration(grown.ns), grown.name))])
+                .with([clue::span(
+                    span,
+                    format!(
+                        "{name} waited {} for {}",
+                        human_duration(grown.ns),
+                        grown.name
+                    ),
+                )])
                 .with(proof.clone())
                 .explaining([super::function::carried(name, &grown.name, span)]),
         );
@@ -102,7 +130,10 @@ fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str, 
             _ => 0.75,
         };
         let how = match (lowered, median) {
-            (true, _) => format!("healthy runs took up to {}", human_duration(*healthy.last().unwrap_or(&0))),
+            (true, _) => format!(
+                "healthy runs took up to {}",
+                human_duration(*healthy.last().unwrap_or(&0))
+            ),
             (false, Some(_)) => format!("healthy runs take {usual}"),
             _ => "the limit was changed".to_owned(),
         };
@@ -116,20 +147,33 @@ fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str, 
     }
     if clues.is_empty() {
         let mechanism = match median {
-            Some(_) => format!("{name} took longer than {text} in {}; healthy runs take {usual}", failure.state()),
+            Some(_) => format!(
+                "{name} took longer than {text} in {}; healthy runs take {usual}",
+                failure.state()
+            ),
             None => format!("{name} took longer than {text} in {}", failure.state()),
         };
         let grown_input = input_growth(scene, failure.visit);
         let (category, weight, who) = match (median, grown_input) {
-            (_, Some(times)) if times >= 3.0 => (Category::DataSize, 0.7, clue::function(scene, attempt, name, failure.version())),
-            (Some(_), _) => (Category::Latency, 0.7, clue::function(scene, attempt, name, failure.version())),
+            (_, Some(times)) if times >= 3.0 => (
+                Category::DataSize,
+                0.7,
+                clue::function(scene, attempt, name, failure.version()),
+            ),
+            (Some(_), _) => (
+                Category::Latency,
+                0.7,
+                clue::function(scene, attempt, name, failure.version()),
+            ),
             (None, _) => (Category::TimeoutConfig, 0.6, guard),
         };
         clues.push(
             Clue::new(who, category, weight, mechanism)
                 .with(proof)
                 .changed(super::deploy::changed(scene, failure))
-                .missing(&format!("spans of what {name} waited for, or runs of it that went well")),
+                .missing(&format!(
+                    "spans of what {name} waited for, or runs of it that went well"
+                )),
         );
     }
     clues
@@ -139,7 +183,9 @@ fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str, 
 fn grown(scene: &Scene, failure: &Failure, limit: i64) -> Option<origin::Excess> {
     let excess = origin::of_time(scene, &failure.spans, false)?;
     let own = failure.function().unwrap_or_default();
-    let more = excess.usual_ns.is_none_or(|usual| excess.ns > usual.saturating_mul(2));
+    let more = excess
+        .usual_ns
+        .is_none_or(|usual| excess.ns > usual.saturating_mul(2));
     (excess.name != own && excess.ns * 2 > limit && more).then_some(excess)
 }
 
@@ -175,16 +221,42 @@ fn of_other(scene: &Scene, failure: &Failure, attempt: &Attempt, limit: i64) -> 
     if let Some(visit) = failure.visit.filter(|_| lowered || changed.is_some()) {
         let mechanism = format!("the timeout of state {} is {text}, too short", visit.state);
         return vec![
-            Clue::new(clue::state(scene, visit), Category::TimeoutConfig, 0.9, mechanism)
-                .with(failure.exhibit())
-                .with(changed.map(|it| clue::change(it, super::deploy::told(it))))
-                .changed(changed.map(super::deploy::told)),
+            Clue::new(
+                clue::state(scene, visit),
+                Category::TimeoutConfig,
+                0.9,
+                mechanism,
+            )
+            .with(failure.exhibit())
+            .with(changed.map(|it| clue::change(it, super::deploy::told(it))))
+            .changed(changed.map(super::deploy::told)),
         ];
     }
-    let usual = longest.map(|it| format!("; healthy runs took {} at most", human_duration(it))).unwrap_or_default();
-    let mechanism = format!("{name} did not answer {} within {text}{usual}", failure.state());
-    let category = if longest.is_some() { Category::Latency } else { Category::TimeoutConfig };
-    let (kind, name) = if category == Category::TimeoutConfig { ("state", attempt.state.clone()) } else { (kind, name) };
+    let usual = longest
+        .map(|it| format!("; healthy runs took {} at most", human_duration(it)))
+        .unwrap_or_default();
+    let mechanism = format!(
+        "{name} did not answer {} within {text}{usual}",
+        failure.state()
+    );
+    let category = if longest.is_some() {
+        Category::Latency
+    } else {
+        Category::TimeoutConfig
+    };
+    let (kind, name) = if category == Category::TimeoutConfig {
+        ("state", attempt.state.clone())
+    } else {
+        (kind, name)
+    };
     let weight = if longest.is_some() { 0.75 } else { 0.55 };
-    vec![Clue::new(clue::entity(scene, kind, &name, &[&attempt.path]), category, weight, mechanism).with(failure.exhibit())]
+    vec![
+        Clue::new(
+            clue::entity(scene, kind, &name, &[&attempt.path]),
+            category,
+            weight,
+            mechanism,
+        )
+        .with(failure.exhibit()),
+    ]
 }

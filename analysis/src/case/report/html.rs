@@ -19,7 +19,10 @@ pub fn html(execution: &Execution, verdict: &Verdict) -> String {
         headline = escaped(&verdict.headline()),
         mechanism = escaped(&verdict.mechanism),
     );
-    for (label, value) in super::findings(verdict).iter().chain(&super::head(execution, verdict)) {
+    for (label, value) in super::findings(verdict)
+        .iter()
+        .chain(&super::head(execution, verdict))
+    {
         let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escaped(value));
     }
     out.push_str("</dl>\n");
@@ -29,7 +32,11 @@ pub fn html(execution: &Execution, verdict: &Verdict) -> String {
     });
     list(&mut out, "Exhibits", "ol", exhibits);
     let cleared = verdict.cleared.iter().map(|it| {
-        let (name, reason, reference) = (escaped(&it.name), escaped(&it.reason), escaped(&it.reference));
+        let (name, reason, reference) = (
+            escaped(&it.name),
+            escaped(&it.reason),
+            escaped(&it.reference),
+        );
         format!("<b>{name}</b>: {reason}<br><code>{reference}</code>")
     });
     list(&mut out, "Cleared", "ul", cleared);
@@ -38,7 +45,12 @@ pub fn html(execution: &Execution, verdict: &Verdict) -> String {
         format!("{} ({category}, {:.2})", escaped(&it.name), it.score)
     });
     list(&mut out, "Suspects", "ol", suspects);
-    list(&mut out, "Missing", "ul", verdict.missing.iter().map(|it| escaped(it)));
+    list(
+        &mut out,
+        "Missing",
+        "ul",
+        verdict.missing.iter().map(|it| escaped(it)),
+    );
     out.push_str("</body></html>\n");
     out
 }

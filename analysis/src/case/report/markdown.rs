@@ -5,20 +5,40 @@ use std::fmt::Write;
 
 /// The case file as Markdown.
 pub fn markdown(execution: &Execution, verdict: &Verdict) -> String {
-    let mut out = format!("## {}\n\n{}\n\n", escaped(&verdict.headline()), escaped(&verdict.mechanism));
-    for (label, value) in super::findings(verdict).iter().chain(&super::head(execution, verdict)) {
+    let mut out = format!(
+        "## {}\n\n{}\n\n",
+        escaped(&verdict.headline()),
+        escaped(&verdict.mechanism)
+    );
+    for (label, value) in super::findings(verdict)
+        .iter()
+        .chain(&super::head(execution, verdict))
+    {
         let _ = writeln!(out, "- **{label}**: {}", escaped(value));
     }
     if !verdict.exhibits.is_empty() {
         out.push_str("\n### Exhibits\n\n");
         for (n, it) in verdict.exhibits.iter().enumerate() {
-            let _ = writeln!(out, "{}. {} {} ({})", n + 1, escaped(&it.at), escaped(&it.text), escaped(&it.reference));
+            let _ = writeln!(
+                out,
+                "{}. {} {} ({})",
+                n + 1,
+                escaped(&it.at),
+                escaped(&it.text),
+                escaped(&it.reference)
+            );
         }
     }
     if !verdict.cleared.is_empty() {
         out.push_str("\n### Cleared\n\n");
         for it in &verdict.cleared {
-            let _ = writeln!(out, "- **{}**: {} ({})", escaped(&it.name), escaped(&it.reason), escaped(&it.reference));
+            let _ = writeln!(
+                out,
+                "- **{}**: {} ({})",
+                escaped(&it.name),
+                escaped(&it.reason),
+                escaped(&it.reference)
+            );
         }
     }
     if !verdict.missing.is_empty() {

@@ -31,14 +31,24 @@ fn head(execution: &Execution, verdict: &Verdict) -> Vec<(&'static str, String)>
 fn findings(verdict: &Verdict) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     if let Some(culprit) = &verdict.culprit {
-        all.push(("Culprit", format!("{} {}", culprit.kind.replace('_', " "), culprit.name)));
+        all.push((
+            "Culprit",
+            format!("{} {}", culprit.kind.replace('_', " "), culprit.name),
+        ));
         all.push(("Where", culprit.path.join(" → ")));
     }
     if let Some(category) = verdict.category {
         all.push(("Category", category.as_str().replace('_', " ")));
     }
     all.push(("Fatality", verdict.fatality.as_str().to_owned()));
-    all.push(("Confidence", format!("{:.0} % ({})", verdict.confidence * 100.0, verdict.certainty())));
+    all.push((
+        "Confidence",
+        format!(
+            "{:.0} % ({})",
+            verdict.confidence * 100.0,
+            verdict.certainty()
+        ),
+    ));
     all.extend(verdict.changed.clone().map(|it| ("Changed", it)));
     all.extend(verdict.but_for.clone().map(|it| ("But for", it)));
     all
@@ -54,16 +64,31 @@ mod tests {
         let verdict = Verdict {
             execution: nasty.clone(),
             outcome: Outcome::Verdict,
-            culprit: Some(Entity { kind: "function".into(), name: nasty.clone(), path: vec![nasty.clone()] }),
+            culprit: Some(Entity {
+                kind: "function".into(),
+                name: nasty.clone(),
+                path: vec![nasty.clone()],
+            }),
             category: Some(Category::Error),
             mechanism: nasty.clone(),
             confidence: 0.95,
-            exhibits: vec![Exhibit { text: nasty.clone(), reference: nasty.clone(), ..Exhibit::default() }],
-            cleared: vec![Cleared { name: nasty.clone(), reason: nasty.clone(), ..Cleared::default() }],
+            exhibits: vec![Exhibit {
+                text: nasty.clone(),
+                reference: nasty.clone(),
+                ..Exhibit::default()
+            }],
+            cleared: vec![Cleared {
+                name: nasty.clone(),
+                reason: nasty.clone(),
+                ..Cleared::default()
+            }],
             missing: vec![nasty.clone()],
             ..Verdict::default()
         };
-        let execution = Execution { state_machine: nasty, ..Execution::default() };
+        let execution = Execution {
+            state_machine: nasty,
+            ..Execution::default()
+        };
         (execution, verdict)
     }
 
@@ -84,14 +109,22 @@ mod tests {
         let verdict = Verdict {
             execution: "arn:x".into(),
             outcome: Outcome::Verdict,
-            culprit: Some(Entity { kind: "function".into(), name: "pay".into(), path: vec!["orders".into()] }),
+            culprit: Some(Entity {
+                kind: "function".into(),
+                name: "pay".into(),
+                path: vec!["orders".into()],
+            }),
             category: Some(Category::Memory),
             mechanism: "pay ran out of memory".into(),
             confidence: 0.95,
             ..Verdict::default()
         };
         let execution = Execution::default();
-        for text in [plain(&execution, &verdict), markdown(&execution, &verdict), html(&execution, &verdict)] {
+        for text in [
+            plain(&execution, &verdict),
+            markdown(&execution, &verdict),
+            html(&execution, &verdict),
+        ] {
             for part in ["pay", "memory", "95 %", "beyond reasonable doubt"] {
                 assert!(text.contains(part), "{part} is not in {text}");
             }

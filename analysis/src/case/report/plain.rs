@@ -9,11 +9,28 @@ pub fn plain(execution: &Execution, verdict: &Verdict) -> String {
     line(&mut out, &verdict.headline());
     line(&mut out, &format!("  {}", verdict.mechanism));
     out.push('\n');
-    for (label, value) in super::findings(verdict).iter().chain(&super::head(execution, verdict)) {
+    for (label, value) in super::findings(verdict)
+        .iter()
+        .chain(&super::head(execution, verdict))
+    {
         line(&mut out, &format!("{label:<14} {value}"));
     }
-    section(&mut out, "Exhibits", verdict.exhibits.iter().map(|it| (&it.at, format!("{}\n      {}", it.text, it.reference))));
-    section(&mut out, "Cleared", verdict.cleared.iter().map(|it| (&it.name, format!("{}\n      {}", it.reason, it.reference))));
+    section(
+        &mut out,
+        "Exhibits",
+        verdict
+            .exhibits
+            .iter()
+            .map(|it| (&it.at, format!("{}\n      {}", it.text, it.reference))),
+    );
+    section(
+        &mut out,
+        "Cleared",
+        verdict
+            .cleared
+            .iter()
+            .map(|it| (&it.name, format!("{}\n      {}", it.reason, it.reference))),
+    );
     let suspects = verdict.suspects.iter().map(|it| {
         let category = it.category.map_or("", |it| it.as_str());
         (&it.name, format!("{category}, {:.2}", it.score))
