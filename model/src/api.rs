@@ -28,11 +28,15 @@
 //! | `GET /api/v1/executions/{…}/coverage` | [`crate::Coverage`] |
 //! | `GET /api/v1/sources` | [`sources::SourcePage`] |
 //! | `GET /api/v1/slos`, `/alerts` and more | see [`slo`] |
+//! | receivers, deliveries, silences | [`deliveries`] |
+//! | experiments, gate, budget ledger | [`experiments`] |
 //! | `GET /api/v1/live` | server-sent events `executions` with a [`LiveUpdate`] |
 //! | `POST /api/sql` `{"query", "format", "limit"}` | JSON array of objects, NDJSON, CSV, Arrow stream; `format=grid` gives a [`Grid`] |
 //! | any error | [`Problem`] with a 4xx or 5xx status |
 
 pub mod cold_starts;
+pub mod deliveries;
+pub mod experiments;
 pub mod map;
 mod mysteries;
 pub mod slo;

@@ -35,6 +35,7 @@ fn crates_depend_on_each_other_as_drawn() {
         "collectors",
         "query",
         "state",
+        "notify",
     ];
     let check = |folder: &str, expect: &[&str]| {
         let held: BTreeSet<String> = dependencies(folder)
@@ -54,6 +55,7 @@ fn crates_depend_on_each_other_as_drawn() {
     check("collectors", &["model", "ingest"]);
     check("query", &["model", "store"]);
     check("state", &[]);
+    check("notify", &["model", "state"]);
     check("ui", &["model"]);
     check("demo", &[]);
     check("sim", &["model", "demo"]);
@@ -70,6 +72,7 @@ fn heavy_libraries_stay_where_they_belong() {
             "collectors",
             "query",
             "state",
+            "notify",
             "server",
             "ui",
             "demo",
