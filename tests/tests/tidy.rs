@@ -36,6 +36,7 @@ fn crates_depend_on_each_other_as_drawn() {
         "query",
         "state",
         "notify",
+        "slo",
     ];
     let check = |folder: &str, expect: &[&str]| {
         let held: BTreeSet<String> = dependencies(folder)
@@ -58,6 +59,7 @@ fn crates_depend_on_each_other_as_drawn() {
     check("notify", &["model", "state"]);
     check("ui", &["model"]);
     check("demo", &[]);
+    check("slo", &["model"]);
     check("sim", &["model", "demo"]);
 }
 
