@@ -56,6 +56,8 @@ pub struct Config {
     pub log: String,
     /// Folder to serve pages from.
     pub ui_dir: Option<PathBuf>,
+    /// Who is told about alerts; `receivers.toml` in the data folder if not set.
+    pub receivers: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -80,12 +82,13 @@ impl Default for Config {
             self_telemetry: None,
             log: "info".into(),
             ui_dir: None,
+            receivers: None,
         }
     }
 }
 
 /// The keys, in the order in which `inquest config` prints them.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "data",
     "blocks",
     "grpc_listen",
@@ -104,6 +107,7 @@ const KEYS: [&str; 18] = [
     "self_telemetry",
     "log",
     "ui_dir",
+    "receivers",
 ];
 
 /// A configuration and where its values came from.
@@ -175,6 +179,12 @@ impl Config {
         ];
         let set = |(key, address): (&'static str, Option<SocketAddr>)| Some((key, address?));
         all.into_iter().filter_map(set).collect()
+    }
+
+    /// The file that says who is told about alerts.
+    pub fn receivers_path(&self) -> PathBuf {
+        let usual = || self.data.join("receivers.toml");
+        self.receivers.clone().unwrap_or_else(usual)
     }
 
     /// Time limit of a query.

@@ -1,6 +1,13 @@
 //! The parts that every command which touches the data needs, put together: store, door, assembler, queries.
 
-use crate::{assembler::Assembler, case::Court, config::Config, importer::Entrance, live::Live};
+use crate::{
+    alerts::{self, Alerts},
+    assembler::Assembler,
+    case::Court,
+    config::Config,
+    importer::Entrance,
+    live::Live,
+};
 use anyhow::{Context, Result};
 use ingest::Door;
 use query::{Engine, Limits};
@@ -22,10 +29,14 @@ pub struct Core {
     pub door: Door,
     /// Says what they mean.
     pub assembler: Assembler,
+    /// Judges what has settled.
+    pub court: Court,
     /// Says what changed.
     pub live: Live,
     /// What Inquest did or has to do next.
     pub state: State,
+    /// Who is told.
+    pub alerts: Alerts,
     assembling: JoinHandle<()>,
     read_only: bool,
 }
@@ -86,6 +97,8 @@ impl Core {
             time: config.query_timeout(),
             ..Limits::default()
         })?;
+        let alerts = Alerts::open(config, state.clone())?;
+        alerts::show(&engine, state.clone());
         // What the assembler looks up must not fail because somebody's query used the budget.
         let lookups = Engine::new(Limits {
             time: Duration::from_secs(3_600),
@@ -119,6 +132,8 @@ impl Core {
             assembler,
             live,
             state,
+            court,
+            alerts,
             assembling,
             read_only,
         })

@@ -1,5 +1,6 @@
 //! `inquest`: parse the command line, put the configuration together, do one thing, drain.
 
+mod alerts;
 mod api;
 mod ask;
 mod assembler;
@@ -85,6 +86,7 @@ async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Res
         Command::Sql(sql) => commands::sql(config, sql).await,
         Command::Show(show) => commands::show(&config, show).await,
         Command::Explain(explain) => commands::explain(&config, explain).await,
+        Command::Alert(alert) => commands::alert(&config, alert).await,
         Command::Demo(demo) => commands::demo(config, demo, data_was_named).await,
         Command::Sim(sim) => commands::sim::sim(&config, sim).await,
         Command::Config(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),

@@ -16,12 +16,24 @@ pub enum StateTable {
     SloSlices,
     /// One row per change of an alert.
     Alerts,
+    /// One row per message to a receiver.
+    Deliveries,
+    /// One row per experiment.
+    Experiments,
+    /// One row per spender of an error budget.
+    BudgetLedger,
 }
 
 impl StateTable {
     /// All of them.
-    pub const ALL: &'static [StateTable] =
-        &[StateTable::Slos, StateTable::SloSlices, StateTable::Alerts];
+    pub const ALL: &'static [StateTable] = &[
+        StateTable::Slos,
+        StateTable::SloSlices,
+        StateTable::Alerts,
+        StateTable::Deliveries,
+        StateTable::Experiments,
+        StateTable::BudgetLedger,
+    ];
 
     /// Name in SQL.
     pub fn name(self) -> &'static str {
@@ -29,6 +41,9 @@ impl StateTable {
             StateTable::Slos => "slos",
             StateTable::SloSlices => "slo_slices",
             StateTable::Alerts => "alerts",
+            StateTable::Deliveries => "deliveries",
+            StateTable::Experiments => "experiments",
+            StateTable::BudgetLedger => "budget_ledger",
         }
     }
 
@@ -42,6 +57,13 @@ impl StateTable {
             StateTable::Alerts => {
                 "one row per incident of an objective and severity: when it fired and was resolved"
             }
+            StateTable::Deliveries => "one row per message to a receiver, and what became of it",
+            StateTable::Experiments => {
+                "one row per experiment that may spend error budget, declared or detected"
+            }
+            StateTable::BudgetLedger => {
+                "one row per objective and spender of its budget: experiments, incidents, the rest"
+            }
         }
     }
 
@@ -51,6 +73,9 @@ impl StateTable {
             StateTable::Slos => slos(),
             StateTable::SloSlices => slo_slices(),
             StateTable::Alerts => alerts(),
+            StateTable::Deliveries => deliveries(),
+            StateTable::Experiments => experiments(),
+            StateTable::BudgetLedger => budget_ledger(),
         }))
     }
 }
@@ -178,6 +203,97 @@ fn alerts() -> Vec<Field> {
         maybe_double("budget_remaining", "share of the budget left when it fired"),
         truth("silenced", "true when a silence kept it quiet"),
         text("explain", "the formula with its numbers"),
+    ]
+}
+
+fn deliveries() -> Vec<Field> {
+    vec![
+        text(
+            "delivery",
+            "what the receiver knows the message by, the same over all attempts",
+        ),
+        int("number", "counts up"),
+        text("receiver", "name of the receiver"),
+        text("kind", "what happened, such as slo.burn.firing"),
+        text("incident", "the same in all messages about one incident"),
+        text("slo", "name of the objective; empty if it is about none"),
+        text("severity", "page, ticket or info"),
+        text(
+            "status",
+            "waiting, silenced, delivered, superseded, dropped or dead",
+        ),
+        text("note", "why, where the status alone does not say"),
+        time("enqueued_at", false, "when it was written"),
+        time(
+            "due_at",
+            true,
+            "when it is tried next; null unless it waits",
+        ),
+        time("done_at", true, "when it was dealt with"),
+        int("attempts", "attempts so far"),
+        field(
+            "last_status",
+            DataType::Int64,
+            true,
+            "status of HTTP of the last attempt; null without an answer",
+        ),
+        text(
+            "last_error",
+            "what was wrong in the last attempt; empty if nothing",
+        ),
+    ]
+}
+
+fn experiments() -> Vec<Field> {
+    vec![
+        text("experiment", "unique; the id of its tool where it has one"),
+        text("name", "name for people"),
+        text("tool", "api, aws-fis, chaos-toolkit, litmus or otlp"),
+        text(
+            "template",
+            "what it is an instance of; empty if it is of nothing",
+        ),
+        text("owner", "who runs it"),
+        text(
+            "state",
+            "planned, running, completed, stopped, failed, cancelled or lost",
+        ),
+        time("started_at", false, "when it began"),
+        time("ended_at", true, "when it ended"),
+        time("planned_end", true, "when it should end"),
+        text("scope", "what it touches, as JSON"),
+        maybe_double("max_spend", "share of a budget that it may spend"),
+        maybe_double(
+            "net_charge",
+            "share of a budget that it has spent, net of baseline, of the objective hit most",
+        ),
+        maybe_text("slo", "that objective"),
+        text(
+            "verdict",
+            "met, not_met or unknown; empty without a hypothesis",
+        ),
+        maybe_text("abort_advised", "why it should be stopped"),
+    ]
+}
+
+fn budget_ledger() -> Vec<Field> {
+    vec![
+        text("slo", "name of the objective"),
+        time("period_start", false, "start of the budget's window"),
+        time("period_end", false, "its end"),
+        text("kind", "experiment, incident, deploy or unattributed"),
+        text(
+            "spender",
+            "id of the experiment or key of the incident; empty for the rest",
+        ),
+        text("name", "name for people"),
+        field("bad", DataType::Float64, false, "bad events"),
+        field(
+            "charge",
+            DataType::Float64,
+            false,
+            "share of the budget; the rows of an objective add up to what is spent",
+        ),
     ]
 }
 

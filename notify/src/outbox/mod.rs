@@ -307,3 +307,12 @@ pub fn messages(state: &State, status: Option<Status>, limit: usize) -> Result<V
 pub fn health(view: &View<'_>, receiver: &str) -> Result<Health> {
     Ok(view.get(HEALTH, receiver)?.unwrap_or_default())
 }
+
+/// To whom a message goes, if it is known.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn receiver_of(state: &State, number: u64) -> Result<Option<String>> {
+    let waiting: Option<Waiting> = state.get(WAITING, &state::ordered(number))?;
+    Ok(waiting.map(|it| it.receiver))
+}

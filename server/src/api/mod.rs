@@ -2,6 +2,7 @@
 //! `model::api` for the shapes.
 
 mod case;
+mod deliveries;
 mod executions;
 mod guard;
 mod health;
@@ -11,14 +12,16 @@ mod problem;
 mod sql;
 mod traces;
 
-use crate::{assets::Assets, case::Court, config::Config, importer::Entrance, live::Live};
+use crate::{
+    alerts::Alerts, assets::Assets, case::Court, config::Config, importer::Entrance, live::Live,
+};
 use axum::{
     Router,
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
     http::{Method, Response, StatusCode},
     middleware::{self, Next},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use query::Engine;
 use std::{sync::Arc, time::Duration};
@@ -45,6 +48,10 @@ pub struct App {
     pub live: Live,
     /// Judges executions.
     pub court: Court,
+    /// What Inquest did or has to do next.
+    pub state: state::State,
+    /// Who is told.
+    pub alerts: Alerts,
     /// The pages.
     pub assets: Arc<Assets>,
     /// Cancelled when the server ends: open streams end, too.
@@ -71,6 +78,15 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/traces/{id}/spans.bin", get(traces::tree))
         .route("/api/v1/traces/{id}/spans/{span}", get(traces::span))
         .route("/api/v1/traces/{id}/logs", get(traces::logs))
+        .route("/api/v1/receivers", get(deliveries::receivers))
+        .route("/api/v1/receivers/{name}/test", post(deliveries::test))
+        .route("/api/v1/deliveries", get(deliveries::page))
+        .route("/api/v1/deliveries/{id}/replay", post(deliveries::replay))
+        .route(
+            "/api/v1/silences",
+            get(deliveries::silences).post(deliveries::add_silence),
+        )
+        .route("/api/v1/silences/{id}", delete(deliveries::end_silence))
         .route("/api/v1/schema", get(sql::schema))
         .route("/api/v1/live", get(live::live))
         .route("/api/sql", post(sql::sql))

@@ -104,7 +104,7 @@ impl Court {
                 ids.as_string::<i32>()
                     .iter()
                     .flatten()
-                    .filter_map(|id| id.parse().ok()),
+                    .filter_map(|id| id.parse::<TraceId>().ok()),
             );
         }
         Ok(found)

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod alert;
 mod demo;
 mod explain;
 mod import;
@@ -8,6 +9,7 @@ mod show;
 pub mod sim;
 mod sql;
 
+pub use alert::alert;
 pub use demo::demo;
 pub use explain::explain;
 pub use import::import;

@@ -203,12 +203,19 @@ impl Running {
             court.serve(assembler, live, end).await;
             Ok(())
         });
+        let (alerts, end) = (core.alerts.clone(), ending.clone());
+        servers.spawn(async move {
+            alerts.run(end).await;
+            Ok(())
+        });
         let app = App {
             court: core.court.clone(),
             store: core.store.clone(),
             engine: core.engine.clone(),
             entrance: core.entrance(),
             live: core.live.clone(),
+            state: core.state.clone(),
+            alerts: core.alerts.clone(),
             assets: Arc::new(match &config.ui_dir {
                 Some(folder) => Assets::Folder(folder.clone()),
                 None => Assets::Embedded,
