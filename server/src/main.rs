@@ -24,6 +24,11 @@ use cli::{Cli, Command, Settings};
 use config::Config;
 use std::{io::Write, process::ExitCode};
 
+/// Millions of small buffers a minute, freed on other threads than those that made them: the C library's
+/// allocator took a sixth of ingest's time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
