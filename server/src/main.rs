@@ -22,7 +22,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
 use config::Config;
-use std::{io::Write, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 /// Millions of small buffers a minute, freed on other threads than those that made them: the C library's
 /// allocator took a sixth of ingest's time.
@@ -30,7 +30,7 @@ use std::{io::Write, process::ExitCode};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(std::env::args_os().map(argument));
     match run(cli) {
         Ok(code) => code,
         // The reader has seen enough: `inquest show … | head`.
@@ -39,6 +39,16 @@ fn main() -> ExitCode {
             eprintln!("inquest: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A question in SQL may start with a comment, `-- like this`, which is not a flag.
+fn argument(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.starts_with("--") && text[2..].starts_with(char::is_whitespace) => {
+            format!(" {text}").into()
+        }
+        _ => argument,
     }
 }
 
