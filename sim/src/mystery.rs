@@ -4,8 +4,9 @@ use crate::emit::{self, Coverage, File};
 use crate::faults::{self, Fault, nothing};
 use crate::setting::{Family, Setting, Wants, build};
 use crate::truth::{self, CaseTruth, Truth};
-use crate::{chance::Chance, herrings};
+use crate::{chance::Chance, herrings, naive};
 use demo::dice::Dice;
+use std::collections::BTreeMap;
 
 /// What kind of mystery is wanted.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Mystery {
     pub files: Vec<File>,
     /// The answer.
     pub truth: Truth,
+    /// What naive rules say, by execution and rule.
+    pub naive: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Settings that are tried until the fault moves something.
@@ -187,7 +190,9 @@ fn finish(
         herrings,
         cases,
     };
-    Mystery { files, truth }
+    let runs = setting.world.facts.runs.iter().filter(|run| truth.cases.iter().any(|case| case.execution == run.run.arn));
+    let naive = runs.map(|run| (run.run.arn.clone(), naive::guesses(&setting, run))).collect();
+    Mystery { files, truth, naive }
 }
 
 fn coverage(tier: u8, dice: &mut Dice) -> Coverage {

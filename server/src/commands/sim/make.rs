@@ -34,7 +34,7 @@ pub(super) fn make(command: &Make) -> Result<ExitCode> {
 }
 
 /// The answer lies beside the folder's files, where an import leaves it out as something it does not know.
-fn write(folder: &Path, files: &[sim::emit::File], truth: &Truth) -> Result<()> {
+pub(super) fn write(folder: &Path, files: &[sim::emit::File], truth: &Truth) -> Result<()> {
     for (path, bytes) in files {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {

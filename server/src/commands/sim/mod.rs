@@ -1,6 +1,7 @@
 //! `inquest sim`: mysteries with known answers.
 
 mod make;
+mod run;
 
 use crate::config::Config;
 use anyhow::Result;
@@ -13,6 +14,7 @@ pub const EXAMPLES: &str = "\
 Examples:
   inquest sim make --seed 7 --tier 2 --out /tmp/mystery    files to import, and truth.json
   inquest --data /tmp/d import /tmp/mystery && inquest --data /tmp/d explain EXECUTION
+  inquest sim run --seeds 1..20 --tier 0,1,2               how many are solved
   inquest sim faults                                       what can befall a workflow
 
 A seed, a tier, a family and a fault always give the same bytes.";
@@ -28,6 +30,8 @@ pub struct Sim {
 enum Command {
     /// Write one mystery: files that `inquest import` takes, and the answer in truth.json
     Make(Make),
+    /// Make mysteries, import each into a folder of its own, and compare the verdicts with the truth
+    Run(Run),
     /// List the faults
     Faults,
 }
@@ -46,6 +50,28 @@ pub struct Make {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+}
+
+/// `inquest sim run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    kind: Kind,
+    /// Seeds, first and last: 1..40. Inquest is tuned on 1 to 499 of the first family
+    #[arg(long, value_name = "A..B", default_value = "501..532", value_parser = run::seeds)]
+    seeds: (u64, u64),
+    /// Tiers, with commas
+    #[arg(long, value_name = "TIERS", default_value = "0,1,2,3,4,5", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=5))]
+    tier: Vec<u8>,
+    /// Executions to explain in each mystery
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    cases: usize,
+    /// How to report: text, or json
+    #[arg(long, value_enum, default_value_t = crate::cli::ReportFormat::Text)]
+    format: crate::cli::ReportFormat,
+    /// Keep the folders of mysteries that were answered wrongly below this one
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
 }
 
 /// What the mysteries are about.
@@ -81,9 +107,10 @@ impl From<FamilyName> for ::sim::Family {
 ///
 /// # Errors
 /// When the folder cannot be written, or there is no such fault.
-pub async fn sim(_config: &Config, command: Sim) -> Result<ExitCode> {
+pub async fn sim(config: &Config, command: Sim) -> Result<ExitCode> {
     match command.command {
         Command::Make(command) => make::make(&command),
+        Command::Run(command) => run::run(config, &command).await,
         Command::Faults => {
             let names = ::sim::fault_names();
             println!("{}", names.join("\n"));
