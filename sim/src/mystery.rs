@@ -190,9 +190,20 @@ fn finish(
         herrings,
         cases,
     };
-    let runs = setting.world.facts.runs.iter().filter(|run| truth.cases.iter().any(|case| case.execution == run.run.arn));
-    let naive = runs.map(|run| (run.run.arn.clone(), naive::guesses(&setting, run))).collect();
-    Mystery { files, truth, naive }
+    let runs = setting
+        .world
+        .facts
+        .runs
+        .iter()
+        .filter(|run| truth.cases.iter().any(|case| case.execution == run.run.arn));
+    let naive = runs
+        .map(|run| (run.run.arn.clone(), naive::guesses(&setting, run)))
+        .collect();
+    Mystery {
+        files,
+        truth,
+        naive,
+    }
 }
 
 fn coverage(tier: u8, dice: &mut Dice) -> Coverage {

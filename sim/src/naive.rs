@@ -17,13 +17,33 @@ pub(crate) fn guesses(setting: &Setting, run: &Recorded) -> BTreeMap<String, Str
     for (_, name) in &errors {
         *counts.entry(name).or_default() += 1;
     }
-    guess("most errors", counts.iter().max_by_key(|(_, count)| **count).map(|(name, _)| (*name).to_owned()));
+    guess(
+        "most errors",
+        counts
+            .iter()
+            .max_by_key(|(_, count)| **count)
+            .map(|(name, _)| (*name).to_owned()),
+    );
     guess("failing state", last_state(setting, run));
     let mine = |key: &str| key.starts_with(&run.run.name);
-    let longest = setting.world.facts.spans.iter().filter(|span| mine(&span.key)).max_by_key(|span| span.span.end_ns - span.span.start_ns);
+    let longest = setting
+        .world
+        .facts
+        .spans
+        .iter()
+        .filter(|span| mine(&span.key))
+        .max_by_key(|span| span.span.end_ns - span.span.start_ns);
     guess("longest span", longest.map(|span| span.service.clone()));
-    let latest = setting.world.changes.iter().filter(|change| change.at <= run.ended).max_by_key(|change| change.at);
-    guess("latest deploy", latest.map(|change| change.resource.clone()));
+    let latest = setting
+        .world
+        .changes
+        .iter()
+        .filter(|change| change.at <= run.ended)
+        .max_by_key(|change| change.at);
+    guess(
+        "latest deploy",
+        latest.map(|change| change.resource.clone()),
+    );
     guesses
 }
 
@@ -34,19 +54,33 @@ fn errors(setting: &Setting, run: &Recorded) -> Vec<(i64, String)> {
     for (_, _, event) in run.run.history(i64::MAX) {
         let details = event.details.as_ref().map(|(_, details)| details);
         if event.kind.ends_with("StateEntered") {
-            state = details.and_then(|details| details["name"].as_str()).unwrap_or_default().to_owned();
+            state = details
+                .and_then(|details| details["name"].as_str())
+                .unwrap_or_default()
+                .to_owned();
         }
-        let failed = ["Failed", "TimedOut"].iter().any(|word| event.kind.ends_with(word)) && !event.kind.starts_with("Execution");
+        let failed = ["Failed", "TimedOut"]
+            .iter()
+            .any(|word| event.kind.ends_with(word))
+            && !event.kind.starts_with("Execution");
         if failed {
             all.push((event.at, actor(setting, &state)));
         }
     }
     let mine = |key: &str| key.starts_with(&run.run.name);
-    for span in setting.world.facts.spans.iter().filter(|span| mine(&span.key) && span.span.error.is_some()) {
+    for span in setting
+        .world
+        .facts
+        .spans
+        .iter()
+        .filter(|span| mine(&span.key) && span.span.error.is_some())
+    {
         all.push((span.span.end_ns / 1_000_000, span.service.clone()));
     }
     for (function, lines) in &setting.world.facts.lines {
-        for line in lines.iter().filter(|line| mine(&line.key) && (line.text.contains("ERROR") || line.text.contains("rror:"))) {
+        for line in lines.iter().filter(|line| {
+            mine(&line.key) && (line.text.contains("ERROR") || line.text.contains("rror:"))
+        }) {
             all.push((line.at, function.clone()));
         }
     }
@@ -56,7 +90,9 @@ fn errors(setting: &Setting, run: &Recorded) -> Vec<(i64, String)> {
 
 fn last_state(setting: &Setting, run: &Recorded) -> Option<String> {
     let history = run.run.history(i64::MAX);
-    let last = history.iter().rfind(|(_, _, event)| event.kind.ends_with("StateEntered"))?;
+    let last = history
+        .iter()
+        .rfind(|(_, _, event)| event.kind.ends_with("StateEntered"))?;
     let name = last.2.details.as_ref()?.1["name"].as_str()?;
     Some(actor(setting, name))
 }

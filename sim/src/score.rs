@@ -45,19 +45,63 @@ pub struct Score {
 }
 
 /// Scores an answer; no answer at all is a wrong one.
-pub fn score(truth: &Truth, case: &CaseTruth, naive: &BTreeMap<String, String>, verdict: Option<&Verdict>) -> Score {
+pub fn score(
+    truth: &Truth,
+    case: &CaseTruth,
+    naive: &BTreeMap<String, String>,
+    verdict: Option<&Verdict>,
+) -> Score {
     let verdict = verdict.cloned().unwrap_or_default();
     let innocent = case.outcome == "no_crime";
     let accused = verdict.outcome == Outcome::Verdict;
-    let said = verdict.culprit.as_ref().filter(|_| accused).map(|culprit| culprit.name.clone()).unwrap_or_default();
-    let category = verdict.category.filter(|_| accused).map(|category| category.as_str()).unwrap_or_default();
+    let said = verdict
+        .culprit
+        .as_ref()
+        .filter(|_| accused)
+        .map(|culprit| culprit.name.clone())
+        .unwrap_or_default();
+    let category = verdict
+        .category
+        .filter(|_| accused)
+        .map(|category| category.as_str())
+        .unwrap_or_default();
     let top1 = accused && names(case).any(|name| same(name, &said));
-    let joint = accused && answers(case).any(|(name, wanted)| same(name, &said) && wanted == category);
-    let top3 = top1 || verdict.suspects.iter().take(3).any(|suspect| names(case).any(|name| same(name, &suspect.name)));
-    let known: Vec<&str> = verdict.exhibits.iter().map(|exhibit| exhibit.reference.as_str()).filter(|reference| checkable(reference)).collect();
-    let relevant = known.iter().filter(|reference| case.caused.contains(**reference) || case.contributing.contains(**reference)).count();
-    let left: Vec<&str> = ["event:", "log:", "span:"].into_iter().filter(|source| case.caused.iter().any(|reference| reference.starts_with(source))).collect();
-    let cited = left.iter().filter(|source| known.iter().any(|reference| reference.starts_with(**source) && case.caused.contains(*reference))).count();
+    let joint =
+        accused && answers(case).any(|(name, wanted)| same(name, &said) && wanted == category);
+    let top3 = top1
+        || verdict
+            .suspects
+            .iter()
+            .take(3)
+            .any(|suspect| names(case).any(|name| same(name, &suspect.name)));
+    let known: Vec<&str> = verdict
+        .exhibits
+        .iter()
+        .map(|exhibit| exhibit.reference.as_str())
+        .filter(|reference| checkable(reference))
+        .collect();
+    let relevant = known
+        .iter()
+        .filter(|reference| {
+            case.caused.contains(**reference) || case.contributing.contains(**reference)
+        })
+        .count();
+    let left: Vec<&str> = ["event:", "log:", "span:"]
+        .into_iter()
+        .filter(|source| {
+            case.caused
+                .iter()
+                .any(|reference| reference.starts_with(source))
+        })
+        .collect();
+    let cited = left
+        .iter()
+        .filter(|source| {
+            known.iter().any(|reference| {
+                reference.starts_with(**source) && case.caused.contains(*reference)
+            })
+        })
+        .count();
     Score {
         fault: truth.fault.clone(),
         tier: truth.tier,
@@ -69,21 +113,54 @@ pub fn score(truth: &Truth, case: &CaseTruth, naive: &BTreeMap<String, String>, 
         top3,
         category: accused && answers(case).any(|(_, wanted)| wanted == category),
         joint,
-        wronged: !innocent && verdict.cleared.iter().any(|cleared| case.culprit.as_deref() == Some(&cleared.name)),
+        wronged: !innocent
+            && verdict
+                .cleared
+                .iter()
+                .any(|cleared| case.culprit.as_deref() == Some(&cleared.name)),
         exhibits: (known.len(), relevant),
         sources: (left.len(), cited),
         confidence: verdict.confidence,
         said: match accused {
-            true => format!("{} {said}, {category}", verdict.culprit.map(|culprit| culprit.kind).unwrap_or_default()),
-            false => format!("{:?}: {}", verdict.outcome, verdict.suspects.first().map(|suspect| suspect.name.clone()).unwrap_or_default()),
+            true => format!(
+                "{} {said}, {category}",
+                verdict
+                    .culprit
+                    .map(|culprit| culprit.kind)
+                    .unwrap_or_default()
+            ),
+            false => format!(
+                "{:?}: {}",
+                verdict.outcome,
+                verdict
+                    .suspects
+                    .first()
+                    .map(|suspect| suspect.name.clone())
+                    .unwrap_or_default()
+            ),
         },
-        truth: format!("{} {}, {}", case.kind.clone().unwrap_or_default(), case.culprit.clone().unwrap_or_else(|| "nobody".into()), case.category.clone().unwrap_or_default()),
-        naive: naive.iter().map(|(rule, name)| (rule.clone(), !innocent && names(case).any(|wanted| same(wanted, name)))).collect(),
+        truth: format!(
+            "{} {}, {}",
+            case.kind.clone().unwrap_or_default(),
+            case.culprit.clone().unwrap_or_else(|| "nobody".into()),
+            case.category.clone().unwrap_or_default()
+        ),
+        naive: naive
+            .iter()
+            .map(|(rule, name)| {
+                (
+                    rule.clone(),
+                    !innocent && names(case).any(|wanted| same(wanted, name)),
+                )
+            })
+            .collect(),
     }
 }
 
 fn checkable(reference: &str) -> bool {
-    ["event:", "log:", "span:"].iter().any(|source| reference.starts_with(source))
+    ["event:", "log:", "span:"]
+        .iter()
+        .any(|source| reference.starts_with(source))
 }
 
 fn names(case: &CaseTruth) -> impl Iterator<Item = &str> {
@@ -93,7 +170,11 @@ fn names(case: &CaseTruth) -> impl Iterator<Item = &str> {
 /// Names and categories that are true.
 fn answers(case: &CaseTruth) -> impl Iterator<Item = (&str, &str)> {
     let first = case.culprit.as_deref().zip(case.category.as_deref());
-    first.into_iter().chain(case.also.iter().map(|(name, category)| (name.as_str(), category.as_str())))
+    first.into_iter().chain(
+        case.also
+            .iter()
+            .map(|(name, category)| (name.as_str(), category.as_str())),
+    )
 }
 
 /// A version behind a colon is no other name.
@@ -131,7 +212,11 @@ pub fn calibration(answers: &[(f64, bool)]) -> (f64, f64) {
         brier += (confidence - truth).powi(2);
     }
     let n = answers.len() as f64;
-    let ece = bins.iter().filter(|bin| bin.2 > 0).map(|(confidence, truth, _)| (confidence - truth).abs() / n).sum();
+    let ece = bins
+        .iter()
+        .filter(|bin| bin.2 > 0)
+        .map(|(confidence, truth, _)| (confidence - truth).abs() / n)
+        .sum();
     (ece, brier / n)
 }
 
@@ -142,7 +227,10 @@ mod tests {
     #[test]
     fn wilson_is_as_published() {
         let (low, high) = wilson(9, 10);
-        assert!((low - 0.5958).abs() < 1e-3 && (high - 0.9821).abs() < 1e-3, "{low} {high}");
+        assert!(
+            (low - 0.5958).abs() < 1e-3 && (high - 0.9821).abs() < 1e-3,
+            "{low} {high}"
+        );
         assert_eq!(wilson(0, 0), (0.0, 1.0));
     }
 

@@ -151,6 +151,9 @@ fn case(
             )
         })
         .collect();
+    if guilt.kind == "job" {
+        hosts(&family, &mut truth);
+    }
     let mut names = BTreeSet::new();
     for (run, pair) in &family {
         events(run, *pair, &mut truth);
@@ -159,6 +162,24 @@ fn case(
     lines(with, without, &names, coverage, &mut truth);
     spans(with, without, &names, coverage, &mut truth);
     truth
+}
+
+/// Where a host was taken away, its name is as true as that of the job.
+fn hosts(family: &[(&Recorded, Option<&Recorded>)], truth: &mut CaseTruth) {
+    let text: String = family
+        .iter()
+        .flat_map(|(run, _)| &run.run.events)
+        .filter_map(|event| event.details.as_ref())
+        .map(|(_, details)| details.to_string())
+        .collect();
+    let category = truth.category.clone().unwrap_or_default();
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    for part in text.split("(instance ").skip(1) {
+        found.extend(part.split(')').next().map(str::to_owned));
+    }
+    truth
+        .also
+        .extend(found.into_iter().map(|host| (host, category.clone())));
 }
 
 /// The execution and those that it started, and they.

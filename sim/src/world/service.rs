@@ -111,7 +111,7 @@ impl Service {
             mesh: true,
             route_timeout_ms: 15_000.0,
             load_rps: 40.0,
-            pool: 128.0,
+            pool: 100_000.0,
             traced: true,
             troubles: Vec::new(),
         }

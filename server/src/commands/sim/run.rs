@@ -35,19 +35,33 @@ pub(super) async fn run(config: &Config, command: &Run) -> Result<ExitCode> {
                 family: command.kind.family.into(),
                 healthy: command.kind.healthy,
             };
-            let Some(mystery) = tokio::task::spawn_blocking(move || sim::make(&order)).await? else {
+            let Some(mystery) = tokio::task::spawn_blocking(move || sim::make(&order)).await?
+            else {
                 continue;
             };
             let began = clock::now();
             let verdicts = answer(config, &mystery, command.cases).await?;
             times.push((clock::now().0 - began.0) as f64 / 1e6);
-            let none = Default::default();
+            let none = std::collections::BTreeMap::new();
             let cases = mystery.truth.cases.iter().take(command.cases);
             let new: Vec<_> = cases
-                .map(|case| score::score(&mystery.truth, case, mystery.naive.get(&case.execution).unwrap_or(&none), verdicts.get(&case.execution)))
+                .map(|case| {
+                    score::score(
+                        &mystery.truth,
+                        case,
+                        mystery.naive.get(&case.execution).unwrap_or(&none),
+                        verdicts.get(&case.execution),
+                    )
+                })
                 .collect();
             progress(*tier, seed, &new);
-            let wrong = new.iter().any(|score| if score.innocent { score.accused } else { !score.joint });
+            let wrong = new.iter().any(|score| {
+                if score.innocent {
+                    score.accused
+                } else {
+                    !score.joint
+                }
+            });
             if let Some(folder) = command.keep.as_ref().filter(|_| wrong) {
                 let folder = folder.join(format!("tier{tier}-seed{seed}-{}", mystery.truth.fault));
                 make::write(&folder, &mystery.files, &mystery.truth)?;
@@ -57,7 +71,12 @@ pub(super) async fn run(config: &Config, command: &Run) -> Result<ExitCode> {
     }
     let asked = format!(
         "seeds {}..{}, tiers {:?}, family {:?}, {} healthy executions, up to {} executions explained in each mystery",
-        command.seeds.0, command.seeds.1, command.tier, command.kind.family, command.kind.healthy, command.cases
+        command.seeds.0,
+        command.seeds.1,
+        command.tier,
+        command.kind.family,
+        command.kind.healthy,
+        command.cases
     );
     let report = sim::report::report(asked, &scores, times);
     let mut out = std::io::stdout().lock();
@@ -69,24 +88,37 @@ pub(super) async fn run(config: &Config, command: &Run) -> Result<ExitCode> {
 }
 
 /// Imports a mystery into a folder of its own and asks for the verdicts, by ARN.
-async fn answer(config: &Config, mystery: &Mystery, cases: usize) -> Result<HashMap<String, Verdict>> {
+async fn answer(
+    config: &Config,
+    mystery: &Mystery,
+    cases: usize,
+) -> Result<HashMap<String, Verdict>> {
     let folder = Folder::new();
     let mut own = config.clone();
     own.data = folder.0.clone();
     own.blocks = None;
     let core = Core::open(&own).await?;
-    let files: Vec<(PathBuf, Bytes)> = mystery.files.iter().map(|(path, bytes)| (PathBuf::from(path), Bytes::from(bytes.clone()))).collect();
+    let files: Vec<(PathBuf, Bytes)> = mystery
+        .files
+        .iter()
+        .map(|(path, bytes)| (PathBuf::from(path), Bytes::from(bytes.clone())))
+        .collect();
     let entrance = core.entrance();
     let runtime = Handle::current();
     let reading = tokio::task::spawn_blocking(move || {
         let mut sink = |chunk| runtime.block_on(entrance.take(chunk));
         import::import_files(&files, &mut sink)
     });
-    reading.await.context("the mystery could not be imported")??;
+    reading
+        .await
+        .context("the mystery could not be imported")??;
     core.court.after_import(&core.assembler).await?;
     let mut verdicts = HashMap::new();
     for case in mystery.truth.cases.iter().take(cases) {
-        let (_, verdict) = core.court.verdict(TraceId::of_execution(&case.execution)).await?;
+        let (_, verdict) = core
+            .court
+            .verdict(TraceId::of_execution(&case.execution))
+            .await?;
         verdicts.insert(case.execution.clone(), verdict);
     }
     core.close().await?;
@@ -97,8 +129,21 @@ fn progress(tier: u8, seed: u64, scores: &[score::Score]) {
     if !std::io::stderr().is_terminal() {
         return;
     }
-    let good = scores.iter().filter(|score| if score.innocent { !score.accused } else { score.joint }).count();
-    eprintln!("tier {tier} seed {seed} {}: {good} of {}", scores.first().map_or("", |score| &score.fault), scores.len());
+    let good = scores
+        .iter()
+        .filter(|score| {
+            if score.innocent {
+                !score.accused
+            } else {
+                score.joint
+            }
+        })
+        .count();
+    eprintln!(
+        "tier {tier} seed {seed} {}: {good} of {}",
+        scores.first().map_or("", |score| &score.fault),
+        scores.len()
+    );
 }
 
 /// A folder that goes when the mystery has been answered.
@@ -106,7 +151,11 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Self {
-        Folder(std::env::temp_dir().join(format!("inquest-sim-{}-{}", std::process::id(), clock::now().0)))
+        Folder(std::env::temp_dir().join(format!(
+            "inquest-sim-{}-{}",
+            std::process::id(),
+            clock::now().0
+        )))
     }
 }
 
