@@ -29,6 +29,12 @@ impl Failure {
         Failure { status, problem }
     }
 
+    /// The code of a page could not be fetched.
+    pub fn page_missing() -> Self {
+        let text = "This page cannot be fetched. Is `inquest serve` still running? If it was updated, reload.";
+        Failure::new(0, text.to_owned())
+    }
+
     fn unreachable() -> Self {
         let text = "The server cannot be reached. Is `inquest serve` still running?";
         Failure::new(0, text.to_owned())

@@ -4,9 +4,8 @@ use crate::api::Live;
 use crate::browser::{Preferences, on_keys};
 use crate::components::icon;
 use crate::format;
-use crate::pages::{
-    execution::ExecutionPage, executions::Executions, sql::Sql, trace::TracePage, traces::Traces,
-};
+use crate::lazy::Later;
+use crate::pages::executions::Executions;
 use crate::router::{Page, Router};
 use leptos::html::Dialog;
 use leptos::prelude::*;
@@ -68,11 +67,8 @@ pub fn App() -> impl IntoView {
 fn content(page: Page) -> AnyView {
     match page {
         Page::Executions => view! { <Executions /> }.into_any(),
-        Page::Execution(id) => view! { <ExecutionPage id=id /> }.into_any(),
-        Page::Traces => view! { <Traces /> }.into_any(),
-        Page::Trace(id) => view! { <TracePage id=id /> }.into_any(),
-        Page::Sql => view! { <Sql /> }.into_any(),
         Page::Unknown => view! { <NotFound /> }.into_any(),
+        later => view! { <Later page=later /> }.into_any(),
     }
 }
 
