@@ -7,10 +7,12 @@
 //! | [`lambda`] | the lines of one log stream | invocations, spans |
 //! | [`baseline`] | healthy runs | what is usual |
 //! | [`case`] | everything held about one execution | the case file |
+//! | [`graph`] | an execution, its states and attempts | the drawing of its state machine |
 //! | [`summary`] | an execution | what happened, in one sentence |
 
 pub mod baseline;
 pub mod case;
+pub mod graph;
 pub mod joins;
 pub mod lambda;
 pub mod summary;

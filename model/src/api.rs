@@ -19,6 +19,7 @@
 //! | `GET /api/v1/executions/{…}/verdict` | the [`crate::Verdict`] |
 //! | `GET /api/v1/executions/{…}/case.html`, `case.md` | the case file, to send on |
 //! | `GET /api/v1/mysteries?from=&to=&buckets=&limit=` | [`MysteryPage`] |
+//! | `GET /api/v1/executions/{…}/graph` | [`graph::Graph`] |
 //! | `GET /api/v1/traces?service=&name=&status=&from=&to=&min_duration=&max_duration=&q=&cursor=&limit=` | [`TracePage`] |
 //! | `GET /api/v1/traces/{trace id}/spans.bin` | a [`crate::trace_file::TraceFile`] |
 //! | `GET /api/v1/traces/{trace id}/spans/{span id}` | [`SpanDetail`] |
@@ -43,6 +44,7 @@ pub mod slo;
 pub mod sources;
 
 pub use mysteries::{Mystery, MysteryExample, MysteryPage};
+pub mod graph;
 
 use crate::{Execution, Join};
 use serde::{Deserialize, Serialize};

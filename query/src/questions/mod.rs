@@ -7,6 +7,7 @@
 //! | [`traces`] | a page of OTLP traces |
 //! | [`trace`] | the tree of a trace, and one span of it |
 //! | [`logs`] | the logs of a trace or of one of its spans |
+//! | [`visits`] | what the drawing of an execution is made of |
 //! | [`schema`] | the tables and their columns |
 
 pub mod execution;
@@ -17,6 +18,7 @@ pub mod schema;
 pub mod trace;
 pub mod traces;
 mod tree;
+pub mod visits;
 
 pub use executions::ExecutionFilter;
 pub use logs::LogFilter;

@@ -4,6 +4,7 @@
 mod case;
 mod deliveries;
 mod executions;
+mod graph;
 mod guard;
 mod health;
 mod import;
@@ -74,6 +75,7 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/executions/{id}/case.html", get(case::html))
         .route("/api/v1/executions/{id}/case.md", get(case::markdown))
         .route("/api/v1/mysteries", get(case::mysteries))
+        .route("/api/v1/executions/{id}/graph", get(graph::graph))
         .route("/api/v1/traces", get(traces::page))
         .route("/api/v1/traces/{id}/spans.bin", get(traces::tree))
         .route("/api/v1/traces/{id}/spans/{span}", get(traces::span))

@@ -4,6 +4,7 @@ pub mod chart;
 pub mod editor;
 pub mod events;
 pub mod filters;
+pub mod graph;
 pub mod grid;
 mod histogram;
 mod icons;

@@ -3,6 +3,7 @@
 pub mod grid;
 pub mod histogram;
 pub mod json;
+pub mod sheet;
 pub mod slice;
 pub mod tree;
 pub mod window;

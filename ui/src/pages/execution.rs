@@ -3,6 +3,7 @@
 use crate::api::{Live, Load, remote_json};
 use crate::browser::{Preferences, copy};
 use crate::components::events::EventList;
+use crate::components::graph::GraphView;
 use crate::components::logs::TraceLogs;
 use crate::components::trace_view::TraceView;
 use crate::components::{Empty, JsonTree, Problem, Status, Waiting, icon};
@@ -15,8 +16,9 @@ use model::api::{ChildExecution, ExecutionDetail};
 use model::time::human_duration;
 use std::sync::Arc;
 
-const TABS: [(&str, &str); 5] = [
+const TABS: [(&str, &str); 6] = [
     ("", "Waterfall"),
+    ("graph", "Graph"),
     ("events", "Events"),
     ("logs", "Logs"),
     ("io", "Input / Output"),
@@ -61,6 +63,7 @@ pub fn ExecutionPage(
     let body = move || {
         let (trace_id, start) = trace.get()?;
         Some(match tab.get().as_str() {
+            "graph" => view! { <GraphView id=id.get() trace_id=trace_id /> }.into_any(),
             "events" => view! { <EventList id=trace_id start=start /> }.into_any(),
             "logs" => view! { <TraceLogs trace_id=trace_id /> }.into_any(),
             "io" => view! { <Payloads detail=detail.ready()? /> }.into_any(),
