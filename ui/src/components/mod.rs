@@ -1,5 +1,6 @@
 //! Parts of pages: values in, callbacks out.
 
+pub mod case;
 pub mod chart;
 pub mod editor;
 pub mod events;

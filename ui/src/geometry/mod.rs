@@ -1,5 +1,6 @@
 //! Where things go on the screen: plain functions on plain data, tested natively.
 
+pub mod case;
 pub mod grid;
 pub mod histogram;
 pub mod json;
