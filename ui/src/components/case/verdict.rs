@@ -74,15 +74,19 @@ fn headline(verdict: &Verdict) -> String {
             let category = verdict.category.map_or(String::new(), |category| {
                 format!(": {}", category.as_str().replace('_', " "))
             });
-            format!(
-                "{} {} did it{category}",
-                culprit.kind.replace('_', " "),
-                culprit.name
-            )
+            let kind = sentence(&culprit.kind.replace('_', " "));
+            format!("{kind} {} did it{category}", culprit.name)
         }
         (_, Outcome::ColdCase) => "Cold case: the facts do not suffice".to_owned(),
         _ => "No crime: nobody is to blame".to_owned(),
     }
+}
+
+/// With a capital at the beginning.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase());
+    first.into_iter().flatten().chain(letters).collect()
 }
 
 fn certainty(verdict: &Verdict) -> String {
@@ -133,9 +137,9 @@ pub fn Judged(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl IntoV
                         </ol>
                     }
                 })}
-            <p class="mechanism">{verdict.mechanism.clone()}</p>
+            <p class="mechanism">{sentence(&verdict.mechanism)}</p>
             <dl class="findings">
-                {line("Without it", verdict.but_for.clone())} {line("What changed", verdict.changed.clone())}
+                {line("But for it", verdict.but_for.as_deref().map(sentence))} {line("What changed", verdict.changed.clone())}
                 {line("Effect", harm)} {line("Verdict", (verdict.version > 1).then(|| format!("version {}: late facts changed it", verdict.version)))}
             </dl>
             {(!missing.is_empty())
@@ -163,7 +167,7 @@ fn Meter(verdict: Arc<Verdict>) -> impl IntoView {
         <span class="meter" title="How often verdicts of this confidence are right">
             <b>{verdict.certainty()}</b>
             <span class="gauge" aria-hidden="true"><i style:width=format!("{percent}%")></i></span>
-            {format!("{percent} %")}
+            {format!("{:.0} %", verdict.confidence * 100.0)}
         </span>
     }
 }
@@ -262,7 +266,7 @@ mod tests {
         };
         assert_eq!(
             headline(&verdict),
-            "state machine orders did it: timeout config"
+            "State machine orders did it: timeout config"
         );
         assert_eq!(certainty(&verdict), "beyond reasonable doubt, 93 %");
         assert_eq!(outcome_class(&verdict), "failed");
