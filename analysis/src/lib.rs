@@ -6,12 +6,14 @@
 //! | [`joins`] | attempts, invocations, application spans | what happened inside what, and how sure |
 //! | [`lambda`] | the lines of one log stream | invocations, spans |
 //! | [`baseline`] | healthy runs | what is usual |
+//! | [`coverage`] | everything held about one execution | what must exist and is not here |
 //! | [`case`] | everything held about one execution | the case file |
 //! | [`graph`] | an execution, its states and attempts | the drawing of its state machine |
 //! | [`summary`] | an execution | what happened, in one sentence |
 
 pub mod baseline;
 pub mod case;
+pub mod coverage;
 pub mod graph;
 pub mod joins;
 pub mod lambda;

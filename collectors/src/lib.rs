@@ -5,11 +5,14 @@
 //! | [`step_functions`] | histories, descriptions, definitions and log events of Step Functions |
 //! | [`import`] | files and folders: recognises each by its content |
 //! | [`cloudwatch`] | lines of CloudWatch Logs, from whatever export |
+//! | [`collect`], [`aws`] | what is fetched from running systems, again and again |
 //! | [`lambda`] | lines of Lambda logs, in all their forms |
 //! | [`zipkin`] | spans of Zipkin tracers |
 //! | [`xray`] | X-Ray's segment documents |
 
+pub mod aws;
 pub mod cloudwatch;
+pub mod collect;
 pub mod import;
 pub mod lambda;
 pub mod step_functions;

@@ -53,6 +53,9 @@ pub enum Command {
     /// Take in files and folders: Step Functions histories, CloudWatch and Lambda logs, OTLP
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(Import),
+    /// Fetch from AWS, again and again: executions, histories, logs, tasks and jobs
+    #[command(after_help = COLLECT_EXAMPLES)]
+    Collect(Collect),
     /// Ask a question in SQL
     #[command(after_help = SQL_EXAMPLES)]
     Sql(Sql),
@@ -103,6 +106,19 @@ Examples:
 
 A file is recognised by what is in it. Importing the same file twice changes nothing. When a server
 has the folder open, the files are sent to it.";
+
+const COLLECT_EXAMPLES: &str = "\
+Examples:
+  inquest collect --region eu-west-1 --check     what is allowed, and the statement for what is not
+  inquest collect --region eu-west-1 --once      everything new, then end: for cron
+  inquest collect --profile prod --state-machine 'orders-*'
+  inquest collect --url http://inquest.internal:4319
+  inquest collect --endpoint-url http://127.0.0.1:4566 --region us-east-1
+
+Credentials are found as the AWS command line finds them: environment, profiles, SSO, the role of a
+task or machine. Where it is, is kept in the data folder, after the facts are durable: end it and start
+it whenever you like. `inquest serve` collects by itself from the [[collect]] tables of its configuration
+file, whose keys are these flags with `_` for `-` (docs/collect-aws.md).";
 
 const SQL_EXAMPLES: &str = "\
 Examples:
@@ -227,6 +243,72 @@ pub struct Import {
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// No progress on stderr
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `inquest collect`.
+#[derive(Debug, Args)]
+pub struct Collect {
+    /// Collect everything new and end
+    #[arg(long)]
+    pub once: bool,
+    /// Try every permission, say what is missing, take nothing
+    #[arg(long, conflicts_with = "once")]
+    pub check: bool,
+    /// Send to a running server instead of opening the folder
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// A [[collect]] table of the configuration file, by name (may be repeated) [default: all]
+    #[arg(long = "source", value_name = "NAME")]
+    pub sources: Vec<String>,
+    /// AWS Region (may be repeated) [default: that of the profile or environment]
+    #[arg(long = "region", value_name = "REGION")]
+    pub regions: Vec<String>,
+    /// Profile of ~/.aws/config
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Role to assume
+    #[arg(long, value_name = "ARN")]
+    pub assume_role: Option<String>,
+    /// External id that the role asks for
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+    /// Another address for every AWS service
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// State machines, by name or ARN, with `*` (may be repeated) [default: all]
+    #[arg(long = "state-machine", value_name = "PATTERN")]
+    pub state_machines: Vec<String>,
+    /// A tag that state machines must have, KEY=VALUE (may be repeated)
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    pub tags: Vec<String>,
+    /// What to collect (may be repeated): step_functions, step_functions_logs, lambda_logs, containers,
+    /// xray, sqs, durable [default: all]
+    #[arg(long = "part", value_name = "PART")]
+    pub parts: Vec<String>,
+    /// Log groups besides those that executions lead to, with `*` at the end (may be repeated)
+    #[arg(long = "log-group", value_name = "PATTERN")]
+    pub log_groups: Vec<String>,
+    /// SQS queue that an EventBridge rule fills (may be repeated)
+    #[arg(long = "queue", value_name = "URL")]
+    pub queues: Vec<String>,
+    /// How far to look back at the first start, hours [default: 24]
+    #[arg(long, value_name = "HOURS")]
+    pub lookback_hours: Option<u64>,
+    /// Seconds between two rounds [default: 15]
+    #[arg(long, value_name = "SECONDS")]
+    pub interval_s: Option<u64>,
+    /// Seconds after which an unanswered call is given up [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout_s: Option<u64>,
+    /// Share of the account's API quotas that may be used, above 0 and up to 1 [default: 0.25]
+    #[arg(long, value_name = "SHARE")]
+    pub quota_share: Option<f64>,
+    /// How to report: text, or json
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
+    /// Nothing on stderr but errors
     #[arg(long, short)]
     pub quiet: bool,
 }

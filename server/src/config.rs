@@ -5,6 +5,7 @@
 
 use crate::cli::{Global, Settings};
 use anyhow::{Context, Result, bail};
+use collectors::aws::config::AwsSource;
 use figment::{
     Figment, Source,
     providers::{Env, Format, Serialized, Toml},
@@ -58,6 +59,8 @@ pub struct Config {
     pub ui_dir: Option<PathBuf>,
     /// Who is told about alerts; `receivers.toml` in the data folder if not set.
     pub receivers: Option<PathBuf>,
+    /// AWS accounts to collect from: `[[collect]]` tables.
+    pub collect: Vec<AwsSource>,
 }
 
 impl Default for Config {
@@ -83,12 +86,13 @@ impl Default for Config {
             log: "info".into(),
             ui_dir: None,
             receivers: None,
+            collect: Vec::new(),
         }
     }
 }
 
 /// The keys, in the order in which `inquest config` prints them.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "data",
     "blocks",
     "grpc_listen",
@@ -108,6 +112,7 @@ const KEYS: [&str; 19] = [
     "log",
     "ui_dir",
     "receivers",
+    "collect",
 ];
 
 /// A configuration and where its values came from.
@@ -165,6 +170,7 @@ impl Config {
                 "retention_days is 0, which would forget everything: give 1 or more, or leave it out"
             );
         }
+        crate::collect::checked(self)?;
         Ok(())
     }
 

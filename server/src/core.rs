@@ -5,7 +5,7 @@ use crate::{
     assembler::Assembler,
     case::Court,
     config::Config,
-    importer::Entrance,
+    importer::{Entrance, Way},
     live::Live,
 };
 use anyhow::{Context, Result};
@@ -144,6 +144,14 @@ impl Core {
         Entrance {
             door: self.door.clone(),
             assembler: self.assembler.clone(),
+        }
+    }
+
+    /// The way in for a collector.
+    pub fn way(&self) -> Way {
+        Way::Here {
+            entrance: self.entrance(),
+            before: self.assembler.counts(),
         }
     }
 

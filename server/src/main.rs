@@ -9,6 +9,7 @@ mod case;
 mod cli;
 mod client;
 mod clock;
+mod collect;
 mod commands;
 mod config;
 mod core;
@@ -98,6 +99,7 @@ async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Res
     match command {
         Command::Serve(_) => commands::serve(config).await,
         Command::Import(import) => commands::import(&config, import).await,
+        Command::Collect(collect) => commands::collect(config, collect).await,
         Command::Sql(sql) => commands::sql(config, sql).await,
         Command::Show(show) => commands::show(&config, show).await,
         Command::Explain(explain) => commands::explain(&config, explain).await,

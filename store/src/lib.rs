@@ -43,7 +43,7 @@ pub use lock::{Holder, holder};
 pub use promote::{MOST_PROMOTED, is_promotable};
 pub use snapshot::Snapshot;
 pub use state_tables::StateTable;
-pub use store::{Appended, Store, Unit};
+pub use store::{Appended, Store, Unit, Units};
 pub use tables::Table;
 pub use wal::{Entry, EntryKind, Position};
 

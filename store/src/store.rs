@@ -75,6 +75,15 @@ pub struct Unit {
     pub tables: Vec<(Table, RecordBatch)>,
 }
 
+/// All derived rows of many units, in one batch a table: much cheaper than one by one.
+pub struct Units {
+    /// Their traces.
+    pub ids: Vec<TraceId>,
+    /// Their rows, those of one unit side by side. In each of these tables they take the place of all
+    /// earlier rows of every unit named, also of one that has no rows here.
+    pub tables: Vec<(Table, RecordBatch)>,
+}
+
 impl Store {
     /// Opens a folder for writing, and returns what was acknowledged but is not in blocks yet: the caller
     /// applies it again, in order.
@@ -230,6 +239,21 @@ impl Store {
         let mut state = self.inner.state();
         for (table, batch) in unit.tables {
             state.replace(table, id, batch)?;
+        }
+        self.wake_if_due(&state);
+        Ok(())
+    }
+
+    /// Puts the rows of many units in the place of those that are held of them, all at once.
+    pub async fn replace_all(&self, units: Units) -> Result<(), Error> {
+        let ids: Vec<UnitId> = units.ids.iter().map(|id| id.0).collect();
+        let mut checked = Vec::with_capacity(units.tables.len());
+        for (table, batch) in units.tables {
+            checked.push((table, identity::places(table, &batch, &ids)?, batch));
+        }
+        let mut state = self.inner.state();
+        for (table, places, batch) in checked {
+            state.replace_all(table, places, batch)?;
         }
         self.wake_if_due(&state);
         Ok(())

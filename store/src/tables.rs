@@ -263,6 +263,35 @@ fn executions() -> Vec<Field> {
         maybe_text("definition", "state machine definition as it ran, JSON"),
         maybe_text("input", "input, JSON"),
         maybe_text("output", "output, JSON"),
+        text(
+            "coverage",
+            "complete: everything that must exist has arrived; partial: it has ended and something is missing; pending: it has not ended",
+        ),
+        int(
+            "expected_events",
+            "events that must exist; events says how many do",
+        ),
+        int(
+            "expected_invocations",
+            "Lambda invocations that must exist, those of child executions included",
+        ),
+        int("received_invocations", "those of them whose REPORT is held"),
+        int(
+            "expected_executions",
+            "executions that it started, children of its map runs included",
+        ),
+        int("received_executions", "those of them that are held"),
+        int(
+            "expected_jobs",
+            "ECS tasks and Batch jobs that it waited for",
+        ),
+        int("received_jobs", "those of them whose end is held"),
+        int("expected_spans", "spans of applications that name a parent"),
+        int("received_spans", "those of them whose parent is held"),
+        maybe_text(
+            "missing",
+            "what is missing: JSON list of kind, id, place, count and reason",
+        ),
     ]
 }
 
@@ -299,6 +328,10 @@ fn states() -> Vec<Field> {
         int("retries", "those of them that are retries"),
         int("block_retries", "repeated starts of this Map or Parallel"),
         int("iterations", "iterations started (Map)"),
+        maybe_text(
+            "map_run_arn",
+            "the map run that it started (Distributed Map)",
+        ),
         maybe_int(
             "iteration_index",
             "index of the innermost enclosing Map iteration",

@@ -12,8 +12,8 @@ mod window;
 pub use application::join_spans;
 
 use crate::workflow::execution_span_id;
-use model::{Attempt, Execution, Invocation, Join, JoinEnd, JoinMethod, Span, TraceId};
-use std::collections::HashSet;
+use model::{Attempt, Execution, Invocation, Join, JoinEnd, JoinMethod, Span, State, TraceId};
+use std::collections::{HashMap, HashSet};
 
 /// Clocks of Step Functions and of Lambda's hosts agree this well, nanoseconds.
 pub(crate) const CLOCK_SLACK_NS: i64 = 250_000_000;
@@ -49,6 +49,40 @@ pub fn join(
     joins.extend(join_spans(arn, &own, spans));
     joins.sort_by_key(key);
     joins
+}
+
+/// The children of map runs, each below the Map state that started its run.
+pub fn map_children<'a>(
+    execution: &Execution,
+    states: &[State],
+    children: impl Iterator<Item = &'a Execution>,
+) -> Vec<Join> {
+    let by_run: HashMap<&str, &State> = states
+        .iter()
+        .filter_map(|state| Some((state.map_run_arn.as_deref()?, state)))
+        .collect();
+    let join = |child: &Execution| {
+        let run = child.map_run_arn.as_deref()?;
+        let state = by_run.get(run)?;
+        Some(Join {
+            execution_arn: execution.execution_arn.clone(),
+            parent: JoinEnd {
+                kind: "state".to_owned(),
+                trace_id: state.trace_id,
+                span_id: state.span_id,
+            },
+            child: JoinEnd {
+                kind: "execution".to_owned(),
+                trace_id: child.trace_id,
+                span_id: child.span_id,
+            },
+            method: JoinMethod::MapRun,
+            confidence: 1.0,
+            candidates: 1,
+            evidence: run.to_owned(),
+        })
+    };
+    children.filter_map(join).collect()
 }
 
 /// The joined invocations that certainly belong to the execution and started cold.

@@ -113,6 +113,10 @@ impl Built<'_> {
                 .count() as u32,
             block_retries: runs.saturating_sub(1),
             iterations,
+            map_run_arn: visit
+                .map_runs
+                .last()
+                .and_then(|at| self.details(*at).map_run_arn.clone()),
             iteration_index,
             branch_index,
             entered_event_id: visit.entered.map_or(0, |at| self.nest.steps[at].id()),
@@ -363,6 +367,7 @@ impl Built<'_> {
             definition: self.described.definition.clone(),
             input,
             output: ended_well.or_else(|| self.described.text("output").map(str::to_owned)),
+            ..Execution::default()
         }
     }
 

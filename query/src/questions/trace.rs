@@ -11,8 +11,8 @@ use model::trace_file::{
     FLAG_ABORTED, FLAG_CAUGHT, FLAG_COLD, FLAG_ERROR, FLAG_RETRY, FLAG_RUNNING, RowKind, TraceFile,
 };
 use model::{
-    Attempt, ColdStart, Execution, Invocation, Join, Span, SpanId, SpanSource, State, Status,
-    StatusCode, TraceId, Value,
+    Attempt, ColdStart, Execution, Invocation, Join, JoinMethod, Span, SpanId, SpanSource, State,
+    Status, StatusCode, TraceId, Value,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -22,11 +22,15 @@ use store::{Snapshot, Table, rows};
 
 /// Below this a join is a guess.
 const CERTAIN: f64 = 0.9;
+/// Children of map runs that are shown in the tree of their parent; the others open by themselves.
+const SHOWN_CHILDREN: usize = 5_000;
 
 /// Everything held about a trace.
 pub(super) struct Held {
     trace_id: TraceId,
     execution: Option<Execution>,
+    /// Executions of its map runs.
+    children: Vec<Execution>,
     states: Vec<State>,
     attempts: Vec<Attempt>,
     pub invocations: Vec<Invocation>,
@@ -184,24 +188,32 @@ impl Held {
         let mut held = Held {
             trace_id,
             execution: find_execution(snapshot, trace_id).await?,
+            children: Vec::new(),
             states: Vec::new(),
             attempts: Vec::new(),
             invocations: Vec::new(),
             joins: Vec::new(),
             spans: snapshot.find(Table::Spans, &ids).await?,
         };
-        for batch in snapshot.find(Table::States, &ids).await? {
-            held.states
-                .extend(rows::read_states(&without_payloads(&batch)?)?);
+        held.add_steps(snapshot, &ids).await?;
+        // Children of map runs lie below their Map, with all that is below them.
+        let children: Vec<TraceId> = held
+            .joins
+            .iter()
+            .filter(|join| join.method == JoinMethod::MapRun)
+            .map(|join| join.child.trace_id)
+            .take(SHOWN_CHILDREN)
+            .collect();
+        if !children.is_empty() {
+            held.add_steps(snapshot, &children).await?;
+            for batch in snapshot.find(Table::Executions, &children).await? {
+                let batch = without_payloads(&batch)?;
+                held.children.extend(rows::read_executions(&batch)?);
+            }
         }
-        for batch in snapshot.find(Table::Attempts, &ids).await? {
-            held.attempts
-                .extend(rows::read_attempts(&without_payloads(&batch)?)?);
-        }
-        for batch in snapshot.find(Table::Joins, &ids).await? {
-            held.joins.extend(rows::read_joins(&batch)?);
-        }
-        held.joins.retain(|join| join.child.kind != "execution");
+        let shown =
+            |join: &Join| join.child.kind != "execution" || join.method == JoinMethod::MapRun;
+        held.joins.retain(shown);
         let joined: BTreeSet<TraceId> = held.joins.iter().map(|join| join.child.trace_id).collect();
         let joined: Vec<TraceId> = joined.into_iter().filter(|id| *id != trace_id).collect();
         if !joined.is_empty() {
@@ -213,6 +225,22 @@ impl Held {
             held.invocations.extend(rows::read_invocations(&batch)?);
         }
         Ok(held)
+    }
+
+    /// Adds states, attempts and joins of these executions.
+    async fn add_steps(&mut self, snapshot: &Snapshot, ids: &[TraceId]) -> Result<(), Error> {
+        for batch in snapshot.find(Table::States, ids).await? {
+            self.states
+                .extend(rows::read_states(&without_payloads(&batch)?)?);
+        }
+        for batch in snapshot.find(Table::Attempts, ids).await? {
+            self.attempts
+                .extend(rows::read_attempts(&without_payloads(&batch)?)?);
+        }
+        for batch in snapshot.find(Table::Joins, ids).await? {
+            self.joins.extend(rows::read_joins(&batch)?);
+        }
+        Ok(())
     }
 
     /// As one tree; without rows if nothing is held.
@@ -297,7 +325,7 @@ fn service_of(attempt: &Attempt) -> String {
 
 /// What the tables know about spans, by span.
 struct Workflow<'a> {
-    execution: Option<&'a Execution>,
+    executions: HashMap<SpanId, &'a Execution>,
     states: HashMap<SpanId, &'a State>,
     attempts: HashMap<SpanId, &'a Attempt>,
     invocations: HashMap<Key, &'a Invocation>,
@@ -306,7 +334,12 @@ struct Workflow<'a> {
 impl<'a> Workflow<'a> {
     fn new(held: &'a Held) -> Self {
         Workflow {
-            execution: held.execution.as_ref(),
+            executions: held
+                .execution
+                .iter()
+                .chain(&held.children)
+                .map(|e| (e.span_id, e))
+                .collect(),
             states: held.states.iter().map(|s| (s.span_id, s)).collect(),
             attempts: held.attempts.iter().map(|a| (a.span_id, a)).collect(),
             invocations: held
@@ -346,7 +379,7 @@ impl<'a> Workflow<'a> {
                 node.flags |= FLAG_RETRY;
             }
             node.service = service_of(attempt);
-        } else if let Some(execution) = self.execution.filter(|e| e.span_id == node.key.1) {
+        } else if let Some(execution) = self.executions.get(&node.key.1) {
             use model::ExecutionStatus::{Aborted, Failed, PendingRedrive, Running, TimedOut};
             node.flags = match execution.status {
                 Failed | TimedOut => FLAG_ERROR,

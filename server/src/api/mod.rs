@@ -10,11 +10,13 @@ mod health;
 mod import;
 mod live;
 mod problem;
+mod sources;
 mod sql;
 mod traces;
 
 use crate::{
-    alerts::Alerts, assets::Assets, case::Court, config::Config, importer::Entrance, live::Live,
+    alerts::Alerts, assets::Assets, case::Court, collect::Sources, config::Config,
+    importer::Entrance, live::Live,
 };
 use axum::{
     Router,
@@ -53,6 +55,8 @@ pub struct App {
     pub state: state::State,
     /// Who is told.
     pub alerts: Alerts,
+    /// How every source stands.
+    pub sources: Sources,
     /// The pages.
     pub assets: Arc<Assets>,
     /// Cancelled when the server ends: open streams end, too.
@@ -89,6 +93,7 @@ pub fn router(app: App, config: &Config) -> Router {
             get(deliveries::silences).post(deliveries::add_silence),
         )
         .route("/api/v1/silences/{id}", delete(deliveries::end_silence))
+        .route("/api/v1/sources", get(sources::page))
         .route("/api/v1/schema", get(sql::schema))
         .route("/api/v1/live", get(live::live))
         .route("/api/sql", post(sql::sql))

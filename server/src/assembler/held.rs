@@ -82,6 +82,32 @@ impl Held {
         .await
     }
 
+    /// Executions of which a text column has one of the values.
+    pub(super) async fn executions_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+    ) -> Result<Vec<Execution>> {
+        self.rows_where(
+            Table::Executions,
+            column,
+            values,
+            None,
+            rows::read_executions,
+        )
+        .await
+    }
+
+    /// State visits of which a text column has one of the values.
+    pub(super) async fn states_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+    ) -> Result<Vec<State>> {
+        self.rows_where(Table::States, column, values, None, rows::read_states)
+            .await
+    }
+
     /// Attempts that meet a condition.
     pub(crate) async fn attempts_where(
         &self,

@@ -9,8 +9,10 @@
 //! | [`workflows`] | executions, from events and documents |
 //! | [`lambdas`] | invocations, from the lines of the log streams that got new ones |
 //! | [`joins`] | joins and cold starts of the executions that may be concerned |
+//! | [`coverage`] | what must exist of an execution and has not arrived |
 //! | [`held`] | what is held already |
 
+mod coverage;
 pub(crate) mod held;
 mod joins;
 mod lambdas;

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod alert;
+mod collect;
 mod demo;
 mod explain;
 mod import;
@@ -10,6 +11,7 @@ pub mod sim;
 mod sql;
 
 pub use alert::alert;
+pub use collect::collect;
 pub use demo::demo;
 pub use explain::explain;
 pub use import::import;

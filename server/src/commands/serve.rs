@@ -3,6 +3,7 @@
 use crate::{
     api::{self, App},
     assets::Assets,
+    collect::{self, Asker, Sources, Surroundings},
     config::Config,
     core::Core,
     formats, retention,
@@ -208,8 +209,25 @@ impl Running {
             alerts.run(end).await;
             Ok(())
         });
+        let sources = Sources::default();
+        let around = Surroundings {
+            way: Arc::new(core.way()),
+            state: Arc::new(core.state.clone()),
+            asker: Asker::Here(core.store.clone(), core.engine.clone()),
+            sources: sources.clone(),
+            ending: ending.clone(),
+        };
+        for collector in collect::collectors(&config.collect).await? {
+            let around = around.clone();
+            servers.spawn(async move {
+                collect::run(collector, around, false)
+                    .await
+                    .context("a collector")
+            });
+        }
         let app = App {
             court: core.court.clone(),
+            sources,
             store: core.store.clone(),
             engine: core.engine.clone(),
             entrance: core.entrance(),
