@@ -9,6 +9,7 @@
 //! | [`coverage`] | everything held about one execution | what must exist and is not here |
 //! | [`case`] | everything held about one execution | the case file |
 //! | [`graph`] | an execution, its states and attempts | the drawing of its state machine |
+//! | [`services`] | traces and logs of a faulty and of a healthy period | the service that did it |
 //! | [`summary`] | an execution | what happened, in one sentence |
 
 pub mod baseline;
@@ -17,5 +18,6 @@ pub mod coverage;
 pub mod graph;
 pub mod joins;
 pub mod lambda;
+pub mod services;
 pub mod summary;
 pub mod workflow;

@@ -125,10 +125,14 @@ fn fatal_clues<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
 
 /// Failures that a Catch swallowed before the fatal one: what came after worked with what the fallback gave.
 fn swallowed_before<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
-    let vague = matches!(
-        fatal.topic(),
-        None | Some(Topic::Data | Topic::Path | Topic::Unavailable)
-    );
+    // With healthy runs to compare with, an unusual Catch before an unclear error is telling; without them only
+    // an error about data is.
+    let known = scene.healthy.len() >= HABIT;
+    let vague = match fatal.topic() {
+        Some(Topic::Data | Topic::Path) => true,
+        None | Some(Topic::Unavailable) => known,
+        _ => false,
+    };
     let mut all = Vec::new();
     for failure in failures::masked(scene) {
         let same = failure.visit.map(|it| it.span_id) == fatal.visit.map(|it| it.span_id);

@@ -18,7 +18,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     }
     let (kind, name) = match failure.function() {
         Some(name) => ("function", name.to_owned()),
-        None => callee(attempt).unwrap_or(("state", attempt.state.clone())),
+        // Of what failed behind a service's API or a token nothing is known but the state that called.
+        None => callee(attempt)
+            .filter(|(kind, _)| matches!(*kind, "job" | "task_definition" | "activity" | "service"))
+            .unwrap_or(("state", attempt.state.clone())),
     };
     let suspect = match failure.function() {
         Some(name) => clue::function(scene, attempt, name, failure.version()),
