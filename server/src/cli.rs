@@ -141,6 +141,9 @@ Examples:
   inquest explain --format json $ARN | jq .culprit
   inquest explain --format markdown order-4711   for an incident channel
   inquest explain --format html order-4711 > case.html
+  inquest explain --symptom 2026-11-22T14:00:00Z..2026-11-22T14:10:00Z \\
+                  --baseline 2026-11-22T13:00:00Z..2026-11-22T13:50:00Z
+  inquest explain --symptom \"status_code = 'error'\" --baseline \"status_code <> 'error'\"
   inquest sql \"select culprit_name, category, count(*) from verdicts group by 1, 2\"";
 
 const ALERT_EXAMPLES: &str = "\
@@ -360,8 +363,24 @@ pub struct Show {
 #[derive(Debug, Args)]
 pub struct Explain {
     /// ARN, trace id, name, or the end of a name that only one execution has
-    #[arg(value_name = "EXECUTION")]
+    #[arg(
+        value_name = "EXECUTION",
+        required_unless_present = "symptom",
+        conflicts_with_all = ["symptom", "baseline"]
+    )]
     pub execution: Option<String>,
+    /// Without a workflow: the traces of the trouble. A SELECT that yields trace_id, a condition on
+    /// spans, or a time range FROM..TO (RFC 3339)
+    #[arg(
+        long,
+        value_name = "QUERY",
+        requires = "baseline",
+        conflicts_with = "url"
+    )]
+    pub symptom: Option<String>,
+    /// The healthy traces to compare with, in the same forms
+    #[arg(long, value_name = "QUERY", requires = "symptom")]
+    pub baseline: Option<String>,
     /// text, json, markdown or html
     #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
     pub format: ExplainFormat,

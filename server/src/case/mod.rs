@@ -7,10 +7,12 @@
 //! | [`world`] | siblings, changes, load around an execution |
 //! | [`job`] | judges what changed, at the end of an import and while serving |
 //! | [`mysteries`] | verdicts grouped by culprit |
+//! | [`services`] | suspects in plain traces and logs, without a workflow |
 
 mod job;
 mod load;
 pub mod mysteries;
+pub mod services;
 mod world;
 
 use crate::assembler::held::Held;

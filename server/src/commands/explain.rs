@@ -2,8 +2,10 @@
 
 use crate::{
     ask::Source,
+    case::services,
     cli::{Explain, ExplainFormat},
     config::Config,
+    core::Core,
 };
 use analysis::case::report;
 use anyhow::{Context, Result};
@@ -15,6 +17,12 @@ use std::{io::Write, process::ExitCode};
 /// # Errors
 /// When there is no such execution, or several.
 pub async fn explain(config: &Config, command: Explain) -> Result<ExitCode> {
+    if let (Some(symptom), Some(baseline)) = (&command.symptom, &command.baseline) {
+        let core = Core::open_read_only(config).await?;
+        let verdict = services::explain(&core, symptom, baseline).await?;
+        write(command.format, &Execution::default(), &verdict)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let source = Source::open(config, command.url.as_deref()).await?;
     let wanted = command.execution.as_deref().unwrap_or_default();
     let row = super::show::find(&source, wanted).await?;
