@@ -33,8 +33,6 @@ pub struct Core {
     pub court: Court,
     /// Says what changed.
     pub live: Live,
-    /// Judges executions.
-    pub court: Court,
     /// What Inquest did or has to do next.
     pub state: State,
     /// Who is told.
@@ -133,7 +131,6 @@ impl Core {
             door,
             assembler,
             live,
-            court,
             state,
             court,
             alerts,

@@ -1,6 +1,6 @@
 //! A case with its records found quickly: what ran inside what, and which lines belong to it.
 
-use super::{Case, Profile, World};
+use super::{Case, Profile, World, slow};
 use model::{
     Attempt, Attributes, HistoryEvent, Invocation, Join, LogRecord, Span, SpanId, State, TraceId,
     Value,
@@ -33,12 +33,7 @@ impl<'a> Scene<'a> {
         let mut scene = Scene {
             case,
             world,
-            healthy: world
-                .peers
-                .iter()
-                .filter(|peer| peer.healthy)
-                .map(|peer| &**peer)
-                .collect(),
+            healthy: healthy(world),
             definition: case
                 .execution
                 .definition
@@ -233,6 +228,24 @@ impl<'a> Scene<'a> {
     pub fn written(&self, state: &str) -> Option<&serde_json::Value> {
         find_state(self.definition.as_ref()?, state, 0)
     }
+}
+
+/// Siblings that went well, without those that took far longer than most of them.
+fn healthy(world: &World) -> Vec<&Profile> {
+    let well: Vec<&Profile> = world
+        .peers
+        .iter()
+        .filter(|it| it.healthy)
+        .map(|it| &**it)
+        .collect();
+    let mut took: Vec<i64> = well.iter().map(|it| it.duration_ns).collect();
+    took.sort_unstable();
+    if took.len() < 5 {
+        return well;
+    }
+    let (usual, sigma) = (took[took.len() / 2], slow::spread(&took));
+    let inside = |it: &&Profile| !slow::far(it.duration_ns, usual, sigma);
+    well.into_iter().filter(inside).collect()
 }
 
 fn find_state<'v>(

@@ -4,7 +4,7 @@
 use super::{
     clue::{self, Clue},
     clues,
-    profile::{edges, keys},
+    profile::{Profile, edges, keys},
     scene::Scene,
 };
 use model::{Category, State};
@@ -15,15 +15,54 @@ const FEWEST: usize = 5;
 
 /// A Choice that went where no healthy run went, because of what it read; an output with a hole.
 pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
-    if scene.healthy.len() < FEWEST {
-        return Vec::new();
+    let mut found = Vec::new();
+    let own = edges(&scene.case.states);
+    let by_path = rest(scene, |peer| {
+        own.iter()
+            .any(|edge| peer.edges.contains(edge) && rare(scene, |it| it.edges.contains(edge)))
+    });
+    if let Some(healthy) = by_path {
+        let mut scene = Scene::new(scene.case, scene.world);
+        scene.healthy = healthy;
+        found.extend(diverging(&scene).and_then(|visit| by_choice(&scene, visit)));
     }
-    let mut found: Vec<Clue> = diverging(scene)
-        .and_then(|visit| by_choice(scene, visit))
-        .into_iter()
+    let have = keys(scene.case.execution.output.as_deref());
+    let lacks = |peer: &Profile, key: &String| !peer.output_keys.contains(key);
+    let lost: Vec<String> = scene
+        .healthy
+        .iter()
+        .flat_map(|it| it.output_keys.iter())
+        .filter(|key| !have.contains(*key))
+        .filter(|key| rare(scene, |it| lacks(it, key)))
+        .cloned()
         .collect();
-    found.extend(by_output(scene));
+    let by_output = rest(scene, |peer| lost.iter().any(|key| lacks(peer, key)));
+    if let Some(healthy) = by_output.filter(|_| found.is_empty()) {
+        let mut scene = Scene::new(scene.case, scene.world);
+        scene.healthy = healthy;
+        found.extend(self::by_output(&scene));
+    }
     found
+}
+
+/// True of less than two in five healthy runs, and of none of the first ones.
+fn rare(scene: &Scene, is: impl Fn(&Profile) -> bool) -> bool {
+    let mut runs: Vec<&&Profile> = scene.healthy.iter().collect();
+    runs.sort_by_key(|it| (it.start, it.trace_id));
+    let with = runs.iter().filter(|it| is(it)).count();
+    let first = runs.iter().position(|it| is(it)).unwrap_or(runs.len());
+    with * 5 <= runs.len() * 2 && first >= FEWEST.min(runs.len())
+}
+
+/// Healthy runs without those that went the same new way as this one: they may be as wrong as it is.
+fn rest<'a>(scene: &Scene<'a>, same: impl Fn(&Profile) -> bool) -> Option<Vec<&'a Profile>> {
+    let rest: Vec<&Profile> = scene
+        .healthy
+        .iter()
+        .filter(|it| !same(it))
+        .copied()
+        .collect();
+    (rest.len() >= FEWEST).then_some(rest)
 }
 
 /// The first Choice that took a way which no healthy run took.

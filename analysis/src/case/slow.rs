@@ -46,21 +46,34 @@ pub(crate) fn of(scene: &Scene) -> Option<Slow> {
     }
     all.sort_unstable();
     let usual_ns = all[all.len() / 2];
-    let logs: Vec<f64> = all.iter().map(|it| (*it as f64).ln()).collect();
-    let middle = (usual_ns as f64).ln();
-    let mut off: Vec<f64> = logs.iter().map(|it| (it - middle).abs()).collect();
-    off.sort_by(f64::total_cmp);
-    let few = 1.0 + 2.0 / all.len() as f64;
-    let sigma = (off[off.len() / 2] * 1.4826 * few).max(0.1);
-    let over = (took_ns as f64).ln() - middle;
-    // The worst of the healthy are not so healthy: one in twenty is left out.
-    let worst = all[(all.len() - 1) - all.len() / 20];
-    let slow = over > (3.5 * sigma).max(0.34) && took_ns > worst && took_ns - usual_ns > 50_000_000;
+    let sigma = spread(&all);
+    // Healthy runs that are as far out are no measure: whatever slowed this one may have slowed them.
+    let inside = all.iter().filter(|it| !far(**it, usual_ns, sigma));
+    let worst = inside.max().copied().unwrap_or(usual_ns);
+    let slow = far(took_ns, usual_ns, sigma) && took_ns > worst && took_ns - usual_ns > 50_000_000;
     slow.then(|| Slow {
         took_ns,
         usual_ns,
         by_size: by_size(scene, took_ns as f64 / usual_ns as f64),
     })
+}
+
+/// Spread of sorted durations on a logarithmic scale, by their median deviation; few durations tell less.
+pub(crate) fn spread(sorted: &[i64]) -> f64 {
+    let middle = (sorted[sorted.len() / 2].max(1) as f64).ln();
+    let mut off: Vec<f64> = sorted
+        .iter()
+        .map(|it| ((*it).max(1) as f64).ln() - middle)
+        .map(f64::abs)
+        .collect();
+    off.sort_by(f64::total_cmp);
+    let few = 1.0 + 2.0 / sorted.len() as f64;
+    (off[off.len() / 2] * 1.4826 * few).max(0.1)
+}
+
+/// Beyond healthy variation.
+pub(crate) fn far(took: i64, usual: i64, sigma: f64) -> bool {
+    (took.max(1) as f64 / usual.max(1) as f64).ln() > (3.5 * sigma).max(0.34)
 }
 
 fn duration(execution: &Execution) -> Option<i64> {
