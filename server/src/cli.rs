@@ -68,6 +68,9 @@ pub enum Command {
     /// Say who is told about burning budgets: test receivers, look at deliveries, silence
     #[command(subcommand, after_help = ALERT_EXAMPLES)]
     Alert(Alert),
+    /// Promise how good workflows are, and see how much error budget is left
+    #[command(after_help = crate::commands::slo::EXAMPLES)]
+    Slo(crate::commands::slo::SloCommand),
     /// Serve a bundled data set that shows every page
     Demo(Demo),
     /// Make mysteries with known answers, and see how many Inquest solves
@@ -219,6 +222,10 @@ pub struct Settings {
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u64>,
+    /// A file or folder of objectives besides the folder `slo` of the data folder (may be repeated)
+    #[arg(long = "slo-file", value_name = "PATH")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slo_files: Vec<PathBuf>,
     /// Send Inquest's own traces to this OTLP endpoint (gRPC), such as http://127.0.0.1:4317
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]

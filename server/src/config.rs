@@ -57,6 +57,8 @@ pub struct Config {
     pub log: String,
     /// Folder to serve pages from.
     pub ui_dir: Option<PathBuf>,
+    /// Files and folders of objectives, besides those of the data folder.
+    pub slo_files: Vec<PathBuf>,
     /// Who is told about alerts; `receivers.toml` in the data folder if not set.
     pub receivers: Option<PathBuf>,
     /// AWS accounts to collect from: `[[collect]]` tables.
@@ -85,6 +87,7 @@ impl Default for Config {
             self_telemetry: None,
             log: "info".into(),
             ui_dir: None,
+            slo_files: Vec::new(),
             receivers: None,
             collect: Vec::new(),
         }
@@ -111,6 +114,7 @@ const KEYS: [&str; 20] = [
     "self_telemetry",
     "log",
     "ui_dir",
+    "slo_files",
     "receivers",
     "collect",
 ];

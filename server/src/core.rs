@@ -7,6 +7,7 @@ use crate::{
     config::Config,
     importer::{Entrance, Way},
     live::Live,
+    slo::{self, Slos},
 };
 use anyhow::{Context, Result};
 use ingest::Door;
@@ -37,6 +38,8 @@ pub struct Core {
     pub state: State,
     /// Who is told.
     pub alerts: Alerts,
+    /// What is promised, and how it stands.
+    pub slos: Slos,
     assembling: JoinHandle<()>,
     read_only: bool,
 }
@@ -104,6 +107,8 @@ impl Core {
             time: Duration::from_secs(3_600),
             ..Limits::default()
         })?;
+        let slos = Slos::new(config, store.clone(), lookups.clone(), alerts.clone());
+        slo::show(&slos, &engine, read_only);
         let live = Live::default();
         let assembler = Assembler::new(store.clone(), lookups, live.clone());
         let court = Court::new(assembler.held().clone());
@@ -134,6 +139,7 @@ impl Core {
             state,
             court,
             alerts,
+            slos,
             assembling,
             read_only,
         })

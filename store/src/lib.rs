@@ -16,6 +16,7 @@
 
 mod block;
 mod catalog;
+mod changes;
 mod compact;
 mod config;
 mod encode;
@@ -37,6 +38,7 @@ mod tend;
 mod wal;
 
 pub use block::{Block, PromotedType};
+pub use changes::Changed;
 pub use config::StoreConfig;
 pub use error::Error;
 pub use lock::{Holder, holder};

@@ -3,6 +3,7 @@
 use crate::{
     Error, StoreConfig, Table,
     catalog::Catalog,
+    changes::Changed,
     flush::Work,
     identity,
     lock::Lock,
@@ -45,12 +46,17 @@ pub(crate) struct Inner {
     /// Rung when memory should become blocks.
     pub(crate) wake: Arc<Notify>,
     state: Mutex<State>,
+    changed: Mutex<Changed>,
     lock: Mutex<Option<Lock>>,
 }
 
 impl Inner {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Lock>> {
@@ -142,6 +148,7 @@ impl Store {
             compacting: tokio::sync::Mutex::default(),
             wake: Arc::default(),
             state: Mutex::new(state),
+            changed: Mutex::default(),
             lock: Mutex::new(lock),
         };
         Ok(Store {
@@ -224,6 +231,9 @@ impl Store {
             self.wake_if_due(&state);
             break rows;
         };
+        if rows > 0 && table == Table::Spans {
+            self.inner.changed().note_rows(table, &batch);
+        }
         Ok(Appended {
             rows,
             duplicates: identities.len() - rows,
@@ -236,11 +246,23 @@ impl Store {
         for (table, batch) in &unit.tables {
             identity::check_unit(*table, batch, &id)?;
         }
-        let mut state = self.inner.state();
-        for (table, batch) in unit.tables {
-            state.replace(table, id, batch)?;
+        let counted: Vec<(Table, RecordBatch)> = unit
+            .tables
+            .iter()
+            .filter(|(table, _)| table.is_counted())
+            .cloned()
+            .collect();
+        {
+            let mut state = self.inner.state();
+            for (table, batch) in unit.tables {
+                state.replace(table, id, batch)?;
+            }
+            self.wake_if_due(&state);
         }
-        self.wake_if_due(&state);
+        let mut changed = self.inner.changed();
+        for (table, batch) in &counted {
+            changed.note_rows(*table, batch);
+        }
         Ok(())
     }
 
@@ -251,12 +273,29 @@ impl Store {
         for (table, batch) in units.tables {
             checked.push((table, identity::places(table, &batch, &ids)?, batch));
         }
+        {
+            let mut changed = self.inner.changed();
+            let counted = checked.iter().filter(|(table, ..)| table.is_counted());
+            for (table, _, batch) in counted {
+                changed.note_rows(*table, batch);
+            }
+        }
         let mut state = self.inner.state();
         for (table, places, batch) in checked {
             state.replace_all(table, places, batch)?;
         }
         self.wake_if_due(&state);
         Ok(())
+    }
+
+    /// Notes that a row which ended then is no more, or ends at another time.
+    pub fn outdated(&self, table: Table, end: UnixNanos) {
+        self.inner.changed().note(table, end.0);
+    }
+
+    /// Which minutes have other rows since the last call. A snapshot that is taken afterwards has them.
+    pub fn take_changes(&self) -> Changed {
+        std::mem::take(&mut self.inner.changed())
     }
 
     fn wake_if_due(&self, state: &State) {

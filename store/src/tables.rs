@@ -75,6 +75,14 @@ impl Table {
         }
     }
 
+    /// True for tables whose rows are events that end at some time, and so can be counted.
+    pub fn is_counted(self) -> bool {
+        matches!(
+            self,
+            Table::Executions | Table::States | Table::Attempts | Table::Invocations | Table::Spans
+        )
+    }
+
     /// What a row is.
     pub fn comment(self) -> &'static str {
         match self {

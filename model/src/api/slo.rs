@@ -339,8 +339,8 @@ pub struct SloDetail {
     pub explain: Vec<String>,
     /// True when the definition can be changed here: it lies in the data folder.
     pub editable: bool,
-    /// With excluded time left out, if there is any.
-    pub without_excluded: Option<BudgetPoint>,
+    /// With excluded time counted, too, if there is any.
+    pub with_excluded: Option<BudgetPoint>,
 }
 
 /// What became of a definition that was sent.

@@ -11,12 +11,13 @@ mod import;
 mod live;
 mod problem;
 mod sources;
+mod slos;
 mod sql;
 mod traces;
 
 use crate::{
     alerts::Alerts, assets::Assets, case::Court, collect::Sources, config::Config,
-    importer::Entrance, live::Live,
+    importer::Entrance, live::Live, slo::Slos,
 };
 use axum::{
     Router,
@@ -57,6 +58,8 @@ pub struct App {
     pub alerts: Alerts,
     /// How every source stands.
     pub sources: Sources,
+    /// What is promised.
+    pub slos: Slos,
     /// The pages.
     pub assets: Arc<Assets>,
     /// Cancelled when the server ends: open streams end, too.
@@ -84,6 +87,15 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/traces/{id}/spans.bin", get(traces::tree))
         .route("/api/v1/traces/{id}/spans/{span}", get(traces::span))
         .route("/api/v1/traces/{id}/logs", get(traces::logs))
+        .route("/api/v1/slos", get(slos::page))
+        .route("/api/v1/slos/preview", post(slos::preview))
+        .route(
+            "/api/v1/slos/{name}",
+            get(slos::detail).put(slos::save).delete(slos::remove),
+        )
+        .route("/api/v1/slos/{name}/definition", get(slos::definition))
+        .route("/api/v1/alerts", get(slos::alerts))
+        .route("/metrics", get(slos::metrics))
         .route("/api/v1/receivers", get(deliveries::receivers))
         .route("/api/v1/receivers/{name}/test", post(deliveries::test))
         .route("/api/v1/deliveries", get(deliveries::page))

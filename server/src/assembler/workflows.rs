@@ -3,7 +3,7 @@
 use super::{Assembler, Counts, Touched, group_by};
 use analysis::workflow::{self, Merged};
 use anyhow::Result;
-use model::{Document, HistoryEvent, TraceId, WorkflowTrace};
+use model::{Document, HistoryEvent, TraceId, UnixNanos, WorkflowTrace};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Table, Unit, rows};
 
@@ -74,6 +74,10 @@ impl Assembler {
             .iter()
             .map(|it| (it.trace_id, it.cold_starts))
             .collect();
+        let ends: BTreeMap<TraceId, (UnixNanos, UnixNanos)> = held
+            .iter()
+            .filter_map(|it| Some((it.trace_id, (it.start_time, it.end_time?))))
+            .collect();
         for (arn, news) in news {
             let held_events = events.remove(&arn).unwrap_or_default();
             let held_documents = documents.remove(&arn).unwrap_or_default();
@@ -82,10 +86,31 @@ impl Assembler {
             if let Some(built) = tokio::task::spawn_blocking(build).await? {
                 touched.executions.insert(built.id);
                 self.count(built.new);
+                let id = built.id;
                 self.held.store.replace(unit(built)?).await?;
+                if let Some((start, end)) = ends.get(&id) {
+                    self.outdate(*start, *end);
+                }
             }
         }
         Ok(())
+    }
+}
+
+impl Assembler {
+    /// An execution that had ended was built anew: a redrive may have moved its end and those of its
+    /// states.
+    fn outdate(&self, start: UnixNanos, end: UnixNanos) {
+        const MINUTE: i64 = 60_000_000_000;
+        const MOST_MINUTES: i64 = 1_440;
+        self.held.store.outdated(Table::Executions, end);
+        let first = start.0.max(end.0.saturating_sub(MOST_MINUTES * MINUTE));
+        let mut at = first;
+        while at < end.0.saturating_add(MINUTE) {
+            self.held.store.outdated(Table::States, UnixNanos(at));
+            self.held.store.outdated(Table::Attempts, UnixNanos(at));
+            at = at.saturating_add(MINUTE);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod import;
 mod serve;
 mod show;
 pub mod sim;
+pub mod slo;
 mod sql;
 
 pub use alert::alert;

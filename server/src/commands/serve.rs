@@ -225,6 +225,11 @@ impl Running {
                     .context("a collector")
             });
         }
+        let (slos, end) = (core.slos.clone(), ending.clone());
+        servers.spawn(async move {
+            slos.run(end).await;
+            Ok(())
+        });
         let app = App {
             court: core.court.clone(),
             sources,
@@ -234,6 +239,7 @@ impl Running {
             live: core.live.clone(),
             state: core.state.clone(),
             alerts: core.alerts.clone(),
+            slos: core.slos.clone(),
             assets: Arc::new(match &config.ui_dir {
                 Some(folder) => Assets::Folder(folder.clone()),
                 None => Assets::Embedded,

@@ -5,5 +5,6 @@
 mod binary;
 mod crash;
 mod import;
+mod objectives;
 mod order;
 mod together;

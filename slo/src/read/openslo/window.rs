@@ -83,7 +83,7 @@ fn one_window(
         found.say(Level::Warning, "duration-word", line, Some(name), text);
     }
     if matches!(unit, CalendarUnit::Seconds(length) if length < 3_600) {
-        let text = format!("{text} is {text} of MINUTES: a month is written with a capital M (1M)");
+        let text = format!("{text} is in minutes: a month is written with a capital M (1M)");
         found.say(Level::Warning, "minute-or-month", line, Some(name), text);
     }
     let calendar = window.get("calendar");
