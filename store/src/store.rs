@@ -273,18 +273,22 @@ impl Store {
         for (table, batch) in units.tables {
             checked.push((table, identity::places(table, &batch, &ids)?, batch));
         }
+        let counted: Vec<(Table, RecordBatch)> = checked
+            .iter()
+            .filter(|(table, ..)| table.is_counted())
+            .map(|(table, _, batch)| (*table, batch.clone()))
+            .collect();
         {
-            let mut changed = self.inner.changed();
-            let counted = checked.iter().filter(|(table, ..)| table.is_counted());
-            for (table, _, batch) in counted {
-                changed.note_rows(*table, batch);
+            let mut state = self.inner.state();
+            for (table, places, batch) in checked {
+                state.replace_all(table, places, batch)?;
             }
+            self.wake_if_due(&state);
         }
-        let mut state = self.inner.state();
-        for (table, places, batch) in checked {
-            state.replace_all(table, places, batch)?;
+        let mut changed = self.inner.changed();
+        for (table, batch) in &counted {
+            changed.note_rows(*table, batch);
         }
-        self.wake_if_due(&state);
         Ok(())
     }
 

@@ -10,8 +10,8 @@ mod health;
 mod import;
 mod live;
 mod problem;
-mod sources;
 mod slos;
+mod sources;
 mod sql;
 mod traces;
 
