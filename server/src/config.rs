@@ -95,7 +95,7 @@ impl Default for Config {
 }
 
 /// The keys, in the order in which `inquest config` prints them.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "data",
     "blocks",
     "grpc_listen",
