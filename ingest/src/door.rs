@@ -5,6 +5,7 @@ use crate::{
     budget::{Budget, Held},
     decode::{self, Decoded},
     promotion::Promotion,
+    redact::Redactor,
 };
 use arrow::{
     array::{Array, RecordBatch},
@@ -13,7 +14,7 @@ use arrow::{
 use bytes::Bytes;
 use futures::StreamExt;
 use model::Batch;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use store::{Entry, EntryKind, Position, Store, Table};
 use tokio::sync::{mpsc, oneshot};
 
@@ -109,6 +110,7 @@ pub struct Door {
     budget: Budget,
     spans: Promotion,
     logs: Promotion,
+    redactor: Arc<Redactor>,
 }
 
 impl Door {
@@ -130,6 +132,15 @@ impl Door {
             limits,
             spans,
             logs,
+            redactor: Arc::default(),
+        }
+    }
+
+    /// The same door, which takes out what must not be kept before anything is written.
+    pub fn redacting(self, redactor: Redactor) -> Self {
+        Door {
+            redactor: Arc::new(redactor),
+            ..self
         }
     }
 
@@ -172,6 +183,8 @@ impl Door {
         if batch.is_empty() {
             return Ok(Outcome::default());
         }
+        let mut batch = batch;
+        self.redactor.batch(&mut batch);
         let accepted = batch.len() as u64;
         let payload = serde_json::to_vec(&batch).map_err(|e| Refusal::Malformed(e.to_string()))?;
         let _held = self.admit(payload.len())?;
@@ -229,6 +242,13 @@ impl Door {
 
     async fn otlp(&self, kind: EntryKind, request: Bytes) -> Result<Outcome, Refusal> {
         let _held = self.admit(request.len())?;
+        let request = match self.redactor.is_empty() {
+            true => request,
+            false => {
+                let clean = self.redactor.otlp(&request, kind == EntryKind::OtlpLogs);
+                Bytes::from(clean.map_err(|error| Refusal::Malformed(error.to_string()))?)
+            }
+        };
         let decoded = self.decode(kind, request.clone()).await?;
         let mut outcome = Outcome {
             accepted: decoded.batch.num_rows() as u64,

@@ -61,6 +61,10 @@ pub struct Config {
     pub slo_files: Vec<PathBuf>,
     /// Who is told about alerts; `receivers.toml` in the data folder if not set.
     pub receivers: Option<PathBuf>,
+    /// Keys of which a sender to `/api/v1/push/…` must give one.
+    pub push_access_keys: Vec<String>,
+    /// What is taken out before anything is written: `[[redact]]` tables.
+    pub redact: Vec<ingest::Rule>,
     /// AWS accounts to collect from: `[[collect]]` tables.
     pub collect: Vec<AwsSource>,
 }
@@ -89,13 +93,15 @@ impl Default for Config {
             ui_dir: None,
             slo_files: Vec::new(),
             receivers: None,
+            push_access_keys: Vec::new(),
+            redact: Vec::new(),
             collect: Vec::new(),
         }
     }
 }
 
 /// The keys, in the order in which `inquest config` prints them.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 23] = [
     "data",
     "blocks",
     "grpc_listen",
@@ -116,6 +122,8 @@ const KEYS: [&str; 21] = [
     "ui_dir",
     "slo_files",
     "receivers",
+    "push_access_keys",
+    "redact",
     "collect",
 ];
 
@@ -175,6 +183,7 @@ impl Config {
             );
         }
         crate::collect::checked(self)?;
+        ingest::Redactor::new(&self.redact)?;
         Ok(())
     }
 
@@ -216,6 +225,9 @@ impl Loaded {
         );
         for key in KEYS {
             let line = match values.get(key) {
+                Some(toml::Value::Array(keys)) if key == "push_access_keys" => {
+                    format!("{key} = [] # {} keys, not shown", keys.len())
+                }
                 Some(value) => format!("{key} = {}", without_secret(value)),
                 None => format!("# {key} is not set"),
             };

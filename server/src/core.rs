@@ -120,7 +120,8 @@ impl Core {
             in_flight_bytes: request_bytes.saturating_mul(4),
             ..ingest::Limits::default()
         };
-        let door = Door::with_limits(store.clone(), sender, limits);
+        let redactor = ingest::Redactor::new(&config.redact)?;
+        let door = Door::with_limits(store.clone(), sender, limits).redacting(redactor);
         if !entries.is_empty() {
             tracing::debug!(
                 entries = entries.len(),

@@ -109,7 +109,7 @@ pub fn coverage(execution: &Execution, known: &Known) -> Coverage {
     out.more_missing = counted.saturating_sub(listed);
     missing.truncate(LISTED);
     out.missing = missing;
-    out.summary = summary(&out, counted);
+    out.summary = summary(&out);
     out
 }
 
@@ -138,7 +138,10 @@ pub fn note(execution: &mut Execution, coverage: &Coverage) {
     };
 }
 
-fn summary(coverage: &Coverage, missing: u64) -> String {
+/// What is known and missing, in a sentence.
+pub fn summary(coverage: &Coverage) -> String {
+    let listed: u64 = coverage.missing.iter().map(|it| it.count).sum();
+    let missing = listed.saturating_add(coverage.more_missing);
     let kinds = [
         (coverage.events, "events"),
         (coverage.invocations, "invocations"),

@@ -6,12 +6,16 @@
 //! | [`session`] | credentials and clients of an account in a Region |
 //! | [`api`], [`bucket`] | the calls that are made, and how often they may be |
 //! | [`call`] | one call, made again when that may help |
+//! | [`logs`] | log groups of functions and of Express workflows |
+//! | [`queue`] | queues with EventBridge events |
 //! | [`step_functions`] | discovery and histories of Standard workflows |
 
 pub mod api;
 pub mod bucket;
 pub mod call;
 pub mod config;
+pub mod logs;
+pub mod queue;
 pub mod session;
 pub mod step_functions;
 
@@ -19,6 +23,7 @@ mod check;
 
 use crate::collect::{Collector, Failure};
 use config::{AwsSource, Part};
+use logs::{Logs, Whose};
 use session::Session;
 
 /// The collectors of a source: one for each part, in each Region.
@@ -34,6 +39,15 @@ pub async fn collectors(source: &AwsSource) -> Result<Vec<Box<dyn Collector>>, F
                     all.push(Box::new(step_functions::StepFunctions::new(
                         session.clone(),
                     )));
+                }
+                Part::StepFunctionsLogs => {
+                    all.push(Box::new(Logs::new(session.clone(), Whose::StateMachines)));
+                }
+                Part::LambdaLogs => {
+                    all.push(Box::new(Logs::new(session.clone(), Whose::Functions)));
+                }
+                Part::Sqs if !source.queues.is_empty() => {
+                    all.push(Box::new(queue::Queues::new(session.clone())));
                 }
                 _ => {}
             }

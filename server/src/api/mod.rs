@@ -2,6 +2,7 @@
 //! `model::api` for the shapes.
 
 mod case;
+mod coverage;
 mod deliveries;
 mod executions;
 mod graph;
@@ -10,6 +11,7 @@ mod health;
 mod import;
 mod live;
 mod problem;
+pub mod push;
 mod slos;
 mod sources;
 mod sql;
@@ -56,6 +58,8 @@ pub struct App {
     pub state: state::State,
     /// Who is told.
     pub alerts: Alerts,
+    /// Who may push.
+    pub push_keys: push::Keys,
     /// How every source stands.
     pub sources: Sources,
     /// What is promised.
@@ -71,6 +75,8 @@ pub fn router(app: App, config: &Config) -> Router {
     let import_bytes = usize::try_from(config.max_import_mb << 20).unwrap_or(usize::MAX);
     let imports = Router::new()
         .route("/api/import", post(import::import))
+        .route("/api/v1/push/firehose", post(push::firehose))
+        .route("/api/v1/push/eventbridge", post(push::eventbridge))
         .layer(DefaultBodyLimit::max(import_bytes));
     Router::new()
         .route("/api/v1/executions", get(executions::page))
@@ -105,6 +111,7 @@ pub fn router(app: App, config: &Config) -> Router {
             get(deliveries::silences).post(deliveries::add_silence),
         )
         .route("/api/v1/silences/{id}", delete(deliveries::end_silence))
+        .route("/api/v1/executions/{id}/coverage", get(coverage::coverage))
         .route("/api/v1/sources", get(sources::page))
         .route("/api/v1/schema", get(sql::schema))
         .route("/api/v1/live", get(live::live))

@@ -10,7 +10,7 @@ mod runner;
 mod sources;
 mod wanted;
 
-pub use runner::{Surroundings, run};
+pub use runner::{Surroundings, run, size};
 pub use sources::Sources;
 pub use wanted::Asker;
 

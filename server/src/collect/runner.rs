@@ -156,7 +156,7 @@ async fn serve(mut inbox: mpsc::Receiver<Order>, around: Surroundings, name: Str
 }
 
 /// How many records, and the time of the newest.
-pub(super) fn size(chunk: &Chunk) -> (u64, Option<UnixNanos>) {
+pub fn size(chunk: &Chunk) -> (u64, Option<UnixNanos>) {
     match chunk {
         Chunk::Batch(batch) => (batch.len() as u64, newest(batch)),
         _ => (1, None),

@@ -9,6 +9,7 @@ use crate::{
     formats, retention,
 };
 use anyhow::{Context, Result, bail};
+use collectors::collect::About;
 use std::{
     io::{ErrorKind, Write},
     net::SocketAddr,
@@ -210,6 +211,17 @@ impl Running {
             Ok(())
         });
         let sources = Sources::default();
+        for (name, kind) in [
+            (api::push::FIREHOSE, "firehose"),
+            (api::push::EVENTBRIDGE, "eventbridge"),
+        ] {
+            let about = About {
+                name: name.to_owned(),
+                kind: kind.to_owned(),
+                place: format!("/api/v1/push/{kind}"),
+            };
+            sources.add_door(about, "nothing was pushed since the start");
+        }
         let around = Surroundings {
             way: Arc::new(core.way()),
             state: Arc::new(core.state.clone()),
@@ -232,6 +244,10 @@ impl Running {
         });
         let app = App {
             court: core.court.clone(),
+            push_keys: api::push::Keys::new(
+                &config.push_access_keys,
+                config.ui_listen.ip().is_loopback(),
+            ),
             sources,
             store: core.store.clone(),
             engine: core.engine.clone(),
