@@ -7,6 +7,11 @@
 //! | [`lambda`] | the lines of one log stream | invocations, spans |
 //! | [`baseline`] | healthy runs | what is usual |
 //! | [`coverage`] | everything held about one execution | what must exist and is not here |
+//! | [`changes`] | versions seen | what changed |
+//! | [`cold_starts`] | the invocations of functions | causes, rates, advice |
+//! | [`compare`] | executions | twins, groups, what tells them apart |
+//! | [`cost`] | the same, and a price book | what it cost |
+//! | [`ledger`] | everything held about one execution | where its time went |
 //! | [`case`] | everything held about one execution | the case file |
 //! | [`graph`] | an execution, its states and attempts | the drawing of its state machine |
 //! | [`services`] | traces and logs of a faulty and of a healthy period | the service that did it |
@@ -14,10 +19,15 @@
 
 pub mod baseline;
 pub mod case;
+pub mod changes;
+pub mod cold_starts;
+pub mod compare;
+pub mod cost;
 pub mod coverage;
 pub mod graph;
 pub mod joins;
 pub mod lambda;
+pub mod ledger;
 pub mod services;
 pub mod summary;
 pub mod workflow;

@@ -1,6 +1,6 @@
 //! What an execution cost, in integer pico-dollars (10⁻¹² USD), so that sums are exact.
 
-use crate::{SpanId, TraceId};
+use crate::{SpanId, TraceId, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 /// Pico-dollars in a dollar.
@@ -70,6 +70,8 @@ pub struct CostItem {
     pub trace_id: TraceId,
     /// Name of the state machine.
     pub state_machine: String,
+    /// When the execution started.
+    pub start_time: UnixNanos,
     /// State it is for; empty for the execution itself.
     pub state: String,
     /// Path of the state visit.

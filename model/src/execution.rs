@@ -160,6 +160,14 @@ pub struct Execution {
     pub caught_failures: u32,
     /// Joined invocations that started cold.
     pub cold_starts: u32,
+    /// Nanoseconds of cold starts on the critical path.
+    pub cold_start_ns: Option<i64>,
+    /// What it cost as far as priced, pico-dollars.
+    pub cost_picodollars: Option<i64>,
+    /// The part of it spent on failed and repeated work, pico-dollars.
+    pub wasted_picodollars: Option<i64>,
+    /// `exact`, `estimated` or `partial`.
+    pub cost_confidence: Option<String>,
     /// How often it was redriven.
     pub redrive_count: u32,
     /// Number of events held.
@@ -472,6 +480,8 @@ pub struct Invocation {
     pub request_attempt: u32,
     /// Number of log lines the function printed in it.
     pub log_lines: u32,
+    /// Bytes that CloudWatch Logs charges for its lines, those of the platform included.
+    pub log_bytes: Option<i64>,
 }
 
 /// An execution with everything that its history says: what the builder makes of events.

@@ -1,6 +1,6 @@
 //! Where the time of an execution went: its wall clock, split without a rest.
 
-use crate::{SpanId, TraceId};
+use crate::{SpanId, TraceId, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 /// What an instant of the wall clock was spent on. Every instant belongs to exactly one.
@@ -78,6 +78,8 @@ pub struct PathSegment {
     pub trace_id: TraceId,
     /// Position on the path, from 0.
     pub seq: u32,
+    /// Begin.
+    pub start_time: UnixNanos,
     /// Begin, nanoseconds after the start of the execution.
     pub offset_ns: i64,
     /// Length, nanoseconds.
@@ -108,6 +110,8 @@ pub struct LedgerEntry {
     pub trace_id: TraceId,
     /// Name of the state machine.
     pub state_machine: String,
+    /// When the execution started.
+    pub start_time: UnixNanos,
     /// What the time was spent on.
     pub category: TimeCategory,
     /// What exactly.

@@ -42,6 +42,9 @@ pub struct Global {
     /// `info,inquest_store=debug` [env: INQUEST_LOG]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Price book to bill by, JSON; see docs/cost.md [default: the built-in one; env: INQUEST_PRICE_BOOK]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub price_book: Option<PathBuf>,
 }
 
 /// What to do.

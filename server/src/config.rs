@@ -51,6 +51,8 @@ pub struct Config {
     pub max_import_mb: u64,
     /// Age at which data is forgotten, days; kept for ever if not set.
     pub retention_days: Option<u64>,
+    /// Price book to bill by; the built-in one if not set.
+    pub price_book: Option<PathBuf>,
     /// OTLP endpoint for our own traces.
     pub self_telemetry: Option<String>,
     /// Log filter.
@@ -88,6 +90,7 @@ impl Default for Config {
             max_request_mb: 64,
             max_import_mb: 256,
             retention_days: None,
+            price_book: None,
             self_telemetry: None,
             log: "info".into(),
             ui_dir: None,
@@ -101,7 +104,7 @@ impl Default for Config {
 }
 
 /// The keys, in the order in which `inquest config` prints them.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "data",
     "blocks",
     "grpc_listen",
@@ -117,6 +120,7 @@ const KEYS: [&str; 23] = [
     "max_request_mb",
     "max_import_mb",
     "retention_days",
+    "price_book",
     "self_telemetry",
     "log",
     "ui_dir",
@@ -265,6 +269,8 @@ struct GlobalLayer<'a> {
     data: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_book: Option<&'a Path>,
 }
 
 impl<'a> GlobalLayer<'a> {
@@ -272,6 +278,7 @@ impl<'a> GlobalLayer<'a> {
         GlobalLayer {
             data: global.data.as_deref(),
             log: global.log.as_deref(),
+            price_book: global.price_book.as_deref(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The parts that every command which touches the data needs, put together: store, door, assembler, queries.
 
 use crate::{
+    accounts,
     alerts::{self, Alerts},
     assembler::Assembler,
     case::Court,
@@ -9,11 +10,12 @@ use crate::{
     live::Live,
     slo::{self, Slos},
 };
+use analysis::cost::PriceBook;
 use anyhow::{Context, Result};
 use ingest::Door;
 use query::{Engine, Limits};
 use state::State;
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use store::{Entry, Store, StoreConfig};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -34,6 +36,8 @@ pub struct Core {
     pub court: Court,
     /// Says what changed.
     pub live: Live,
+    /// What is billed by.
+    pub prices: Arc<PriceBook>,
     /// What Inquest did or has to do next.
     pub state: State,
     /// Who is told.
@@ -102,6 +106,7 @@ impl Core {
         })?;
         let alerts = Alerts::open(config, state.clone())?;
         alerts::show(&engine, state.clone());
+        let prices = Arc::new(accounts::price_book(config.price_book.as_deref())?);
         // What the assembler looks up must not fail because somebody's query used the budget.
         let lookups = Engine::new(Limits {
             time: Duration::from_secs(3_600),
@@ -110,7 +115,7 @@ impl Core {
         let slos = Slos::new(config, store.clone(), lookups.clone(), alerts.clone());
         slo::show(&slos, &engine, read_only);
         let live = Live::default();
-        let assembler = Assembler::new(store.clone(), lookups, live.clone());
+        let assembler = Assembler::new(store.clone(), lookups, prices.clone(), live.clone());
         let court = Court::new(assembler.held().clone());
         let (sender, inbox) = mpsc::channel(WAITING_BATCHES);
         let assembling = tokio::spawn(assembler.clone().run(inbox));
@@ -137,6 +142,7 @@ impl Core {
             door,
             assembler,
             live,
+            prices,
             state,
             court,
             alerts,

@@ -1,5 +1,6 @@
 //! `inquest`: parse the command line, put the configuration together, do one thing, drain.
 
+mod accounts;
 mod alerts;
 mod api;
 mod ask;

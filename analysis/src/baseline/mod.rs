@@ -285,11 +285,11 @@ impl Baseline {
 
     /// Functions that healthy runs invoked.
     pub fn functions(&self) -> BTreeSet<&str> {
-        let name = |subject| match subject {
-            &Subject::Function(ref name) => Some(name.as_str()),
+        let names = self.touched.keys().filter_map(|subject| match subject {
+            Subject::Function(name) => Some(name.as_str()),
             _ => None,
-        };
-        self.touched.keys().filter_map(name).collect()
+        });
+        names.collect()
     }
 }
 

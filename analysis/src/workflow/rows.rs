@@ -347,6 +347,10 @@ impl Built<'_> {
                 .count() as u32,
             caught_failures: nest.visits.iter().filter(|visit| visit.caught).count() as u32,
             cold_starts: 0,
+            cold_start_ns: None,
+            cost_picodollars: None,
+            wasted_picodollars: None,
+            cost_confidence: None,
             redrive_count: redriven
                 .max(
                     events

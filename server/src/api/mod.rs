@@ -1,6 +1,7 @@
 //! The HTTP API and the pages, on one address. The whole API on one page: see [`router`], and
 //! `model::api` for the shapes.
 
+mod accounts;
 mod case;
 mod coverage;
 mod deliveries;
@@ -64,6 +65,8 @@ pub struct App {
     pub sources: Sources,
     /// What is promised.
     pub slos: Slos,
+    /// What is billed by.
+    pub prices: Arc<analysis::cost::PriceBook>,
     /// The pages.
     pub assets: Arc<Assets>,
     /// Cancelled when the server ends: open streams end, too.
@@ -89,6 +92,8 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/executions/{id}/case.md", get(case::markdown))
         .route("/api/v1/mysteries", get(case::mysteries))
         .route("/api/v1/executions/{id}/graph", get(graph::graph))
+        .route("/api/v1/executions/{id}/ledger", get(accounts::ledger))
+        .route("/api/v1/executions/{id}/cost", get(accounts::cost))
         .route("/api/v1/traces", get(traces::page))
         .route("/api/v1/traces/{id}/spans.bin", get(traces::tree))
         .route("/api/v1/traces/{id}/spans/{span}", get(traces::span))

@@ -113,6 +113,7 @@ impl Assembler {
         concerned.extend(self.executions_near(changed).await?);
         concerned.extend(self.parents_of(&touched.executions).await?);
         let list: Vec<TraceId> = concerned.iter().copied().collect();
+        touched.concerned.clone_from(&concerned);
         for part in list.chunks(EXECUTIONS_AT_ONCE) {
             self.join_executions(part, touched).await?;
         }

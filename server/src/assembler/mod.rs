@@ -10,8 +10,10 @@
 //! | [`lambdas`] | invocations, from the lines of the log streams that got new ones |
 //! | [`joins`] | joins and cold starts of the executions that may be concerned |
 //! | [`coverage`] | what must exist of an execution and has not arrived |
+//! | [`accounts`] | where time and money of these executions went |
 //! | [`held`] | what is held already |
 
+mod accounts;
 mod coverage;
 pub(crate) mod held;
 mod joins;
@@ -19,6 +21,7 @@ mod lambdas;
 mod workflows;
 
 use crate::live::Live;
+use analysis::cost::PriceBook;
 use anyhow::{Result, anyhow};
 use held::Held;
 use ingest::Submitted;
@@ -84,6 +87,8 @@ impl Counts {
 struct Touched {
     /// Executions whose rows changed.
     executions: BTreeSet<TraceId>,
+    /// Executions whose accounts may have changed: these, and those whose invocations did.
+    concerned: BTreeSet<TraceId>,
     /// Invocations that changed, as they were and as they are.
     invocations: Vec<model::Invocation>,
     /// Request ids that application spans name.
@@ -94,16 +99,18 @@ struct Touched {
 #[derive(Clone)]
 pub struct Assembler {
     held: Held,
+    prices: Arc<PriceBook>,
     live: Live,
     counts: Arc<Mutex<Counts>>,
     changed: Arc<Mutex<BTreeSet<TraceId>>>,
 }
 
 impl Assembler {
-    /// An assembler of what `store` holds. It tells `live` which executions changed.
-    pub fn new(store: Store, engine: query::Engine, live: Live) -> Self {
+    /// An assembler of what `store` holds, which bills by `prices`. It tells `live` which executions changed.
+    pub fn new(store: Store, engine: query::Engine, prices: Arc<PriceBook>, live: Live) -> Self {
         Assembler {
             held: Held::new(store, engine),
+            prices,
             live,
             counts: Arc::default(),
             changed: Arc::default(),
@@ -208,6 +215,7 @@ impl Assembler {
             .await?;
         self.rebuild_invocations(streams, &mut touched).await?;
         self.rejoin(&mut touched).await?;
+        self.account(&mut touched).await?;
         self.changed
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -256,6 +256,7 @@ impl Running {
             state: core.state.clone(),
             alerts: core.alerts.clone(),
             slos: core.slos.clone(),
+            prices: core.prices.clone(),
             assets: Arc::new(match &config.ui_dir {
                 Some(folder) => Assets::Folder(folder.clone()),
                 None => Assets::Embedded,

@@ -2,10 +2,15 @@
 //! are the columns. Nouns whose members are not the columns have a row type in `facts` or a few
 //! renamed members here.
 
+mod accounts;
 mod facts;
 mod read;
 mod verdicts;
 
+pub use accounts::{
+    changes, costs, critical_path, ledger, read_changes, read_costs, read_critical_path,
+    read_ledger,
+};
 pub use facts::{logs, read_logs, read_spans, spans};
 pub use verdicts::{Judged, read_verdicts, verdicts};
 
