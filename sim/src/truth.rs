@@ -51,7 +51,7 @@ pub struct CaseTruth {
 }
 
 /// Slower than this share of its pair, and by this much, is a symptom.
-const SLOW_SHARE: f64 = 1.35;
+const SLOW_SHARE: f64 = 1.6;
 const SLOW_MS: i64 = 900;
 
 /// Compares; `None` when no execution was touched.
@@ -77,7 +77,8 @@ pub(crate) fn compare(
         .map(|run| run.ended - run.started)
         .collect();
     healthy.sort_unstable();
-    let usual = healthy.get(healthy.len() * 4 / 5).copied().unwrap_or(0);
+    // The first run finds everything cold.
+    let usual = healthy.iter().rev().nth(1).copied().unwrap_or(0);
     let mut cases = Vec::new();
     for run in with
         .world
@@ -390,8 +391,31 @@ fn lines(
             .is_some_and(|(call, _)| touched.contains(call))
         {
             truth.contributing.insert(lambda::reference(with, line));
+            truth.contributing.extend(invocation(line));
         }
     }
+}
+
+/// How SQL calls the invocation that a line begins.
+fn invocation(line: &crate::facts::Line) -> Vec<String> {
+    let marks = ["START RequestId: ", "\"requestId\":\""];
+    let id = marks
+        .iter()
+        .find_map(|mark| Some(line.text.split_once(mark)?.1.get(..36)?));
+    let Some(id) = id.filter(|_| line.says.starts_with("START")) else {
+        return Vec::new();
+    };
+    (0..2)
+        .map(|ordinal| {
+            let ordinal = ordinal.to_string();
+            let parts = ["invocation", id, &line.stream, &ordinal];
+            format!(
+                "span:{}/{}",
+                model::TraceId::of_parts(&parts),
+                model::SpanId::of_parts(&parts)
+            )
+        })
+        .collect()
 }
 
 fn spans(

@@ -9,6 +9,8 @@
 //! | [`world`] | what is known besides the execution: its siblings, changes, load |
 //! | [`profile`](mod@profile) | what is remembered of a sibling |
 //! | `scene`, `critical` | the case with its records found quickly; what the execution waited for |
+//! | `hosts`, `pulls` | one host among several; images that take long |
+//! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `slow`, `silent` | what is wrong |
 //! | `clues` | who may have done it: one file per family of mechanisms |
 //! | `origin`, `charges` | where the trouble in a tree of spans began, and who is charged with time |
@@ -24,9 +26,12 @@ mod clues;
 mod confidence;
 mod critical;
 mod failures;
+mod hosts;
 mod judge;
+mod onset;
 mod origin;
 mod profile;
+mod pulls;
 mod ranking;
 pub mod report;
 mod scene;

@@ -43,6 +43,10 @@ pub struct Profile {
     pub charges: BTreeMap<String, Charge>,
     /// Exclusive time per host, nanoseconds per span.
     pub hosts: BTreeMap<String, Charge>,
+    /// What each service did on each host.
+    pub placed: BTreeMap<(String, String), Charge>,
+    /// Hash of the definition of each state.
+    pub written: BTreeMap<String, TraceId>,
     /// Error names of attempts, with the state.
     pub errors: BTreeSet<(String, String)>,
     /// Log templates, with the function or service.
@@ -132,6 +136,7 @@ pub fn profile(case: &Case) -> Profile {
         iterations: execution.iterations,
         output_keys: keys(execution.output.as_deref()),
         edges: edges(&case.states),
+        written: written(execution.definition.as_deref()),
         numbers: numbers(execution.input.as_deref()),
         ..Profile::default()
     };
@@ -218,6 +223,7 @@ impl Profile {
                 charge.count += 1;
             }
         }
+        self.placed = placed(&forest);
         for log in case.logs.iter().take(MOST * 4) {
             if self.templates.len() < MOST {
                 let who = log.service_name.clone();
@@ -246,6 +252,65 @@ impl FunctionProfile {
             .max(invocation.memory_size_mb.unwrap_or_default());
         self.versions.extend(invocation.function_version.clone());
     }
+}
+
+/// What each service did on each host, by the spans of its own work.
+pub(crate) fn placed(forest: &Forest) -> BTreeMap<(String, String), Charge> {
+    let mut all: BTreeMap<(String, String), Charge> = BTreeMap::new();
+    for (n, span) in forest.spans.iter().enumerate() {
+        let Some(host) = host(span).filter(|_| !super::charges::calls_out(span)) else {
+            continue;
+        };
+        if all.len() >= MOST {
+            break;
+        }
+        let charge = all.entry((span.service_name.clone(), host)).or_default();
+        charge.ns = charge.ns.saturating_add(forest.exclusive(n));
+        charge.count += 1;
+        charge.errors += u32::from(super::charges::failed(span));
+    }
+    all
+}
+
+/// Hashes of the definitions of all states, whatever block they stand in.
+pub(crate) fn written(definition: Option<&str>) -> BTreeMap<String, TraceId> {
+    fn walk(value: &Value, depth: usize, found: &mut BTreeMap<String, TraceId>) {
+        let Some(members) = value.as_object().filter(|_| depth < 12) else {
+            return;
+        };
+        if let Some(states) = members.get("States").and_then(Value::as_object) {
+            for (name, state) in states {
+                let mut own = state.clone();
+                // Where it leads, and what stands inside of it, is not its own.
+                for other in ["Next", "Branches", "ItemProcessor", "Iterator", "Comment"] {
+                    own.as_object_mut().map(|it| it.remove(other));
+                }
+                let hash = TraceId::of_parts(&["state", &own.to_string()]);
+                found.insert(name.clone(), hash);
+                walk(state, depth + 1, found);
+            }
+        }
+        for inner in ["ItemProcessor", "Iterator"] {
+            members
+                .get(inner)
+                .into_iter()
+                .for_each(|it| walk(it, depth + 1, found));
+        }
+        for branch in members
+            .get("Branches")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            walk(branch, depth + 1, found);
+        }
+    }
+    let mut found = BTreeMap::new();
+    let value = definition.and_then(|text| serde_json::from_str(text).ok());
+    if let Some(value) = value {
+        walk(&value, 0, &mut found);
+    }
+    found
 }
 
 /// Numbers at the top of a JSON object.

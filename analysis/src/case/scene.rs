@@ -1,6 +1,6 @@
 //! A case with its records found quickly: what ran inside what, and which lines belong to it.
 
-use super::{Case, Profile, World, slow};
+use super::{Case, Profile, World, onset};
 use model::{
     Attempt, Attributes, HistoryEvent, Invocation, Join, LogRecord, Span, SpanId, State, TraceId,
     Value,
@@ -26,6 +26,24 @@ pub(crate) struct Scene<'a> {
     lines: HashMap<&'a str, Vec<usize>>,
     said: HashMap<(TraceId, SpanId), Vec<usize>>,
     events: HashMap<u64, usize>,
+    /// Spans whose parents are not held, by trace.
+    orphans: HashMap<TraceId, Vec<usize>>,
+}
+
+/// Siblings that went well, without those that were slow of the same incident.
+fn healthy<'a>(case: &Case, world: &'a World) -> Vec<&'a Profile> {
+    let all: Vec<&Profile> = world
+        .peers
+        .iter()
+        .filter(|peer| peer.healthy)
+        .map(|peer| &**peer)
+        .collect();
+    match onset::usual(all.iter().map(|it| it.duration_ns)) {
+        Some(usual) => onset::fit(&all, case.execution.start_time, |it| {
+            usual.is_exceeded(it.duration_ns)
+        }),
+        None => all,
+    }
 }
 
 impl<'a> Scene<'a> {
@@ -33,7 +51,7 @@ impl<'a> Scene<'a> {
         let mut scene = Scene {
             case,
             world,
-            healthy: healthy(world),
+            healthy: healthy(case, world),
             definition: case
                 .execution
                 .definition
@@ -47,6 +65,7 @@ impl<'a> Scene<'a> {
             lines: HashMap::new(),
             said: HashMap::new(),
             events: HashMap::new(),
+            orphans: HashMap::new(),
         };
         scene.index_workflow();
         scene.index_telemetry();
@@ -98,6 +117,10 @@ impl<'a> Scene<'a> {
             }
         }
         for (n, span) in case.spans.iter().enumerate() {
+            let above = (span.trace_id, span.parent_span_id);
+            if !span.parent_span_id.is_zero() && !spans.contains_key(&above) {
+                self.orphans.entry(span.trace_id).or_default().push(n);
+            }
             if !span.parent_span_id.is_zero() {
                 self.below
                     .entry((span.trace_id, span.parent_span_id))
@@ -153,6 +176,30 @@ impl<'a> Scene<'a> {
         (!tied || first.1.confidence >= 1.0).then_some(first)
     }
 
+    /// Spans of the traces of an attempt whose parents are lost, and which began while it ran: a sandbox that is
+    /// killed exports nothing of its own, and samplers drop spans.
+    fn orphans_of(&self, attempt: &Attempt, heads: &[usize]) -> Vec<usize> {
+        let invocations = self.invocations(attempt);
+        let rooted = invocations
+            .iter()
+            .filter_map(|(it, _)| crate::lambda::xray_trace(it.xray_trace_id.as_deref()?));
+        let headed = heads.iter().map(|n| self.case.spans[*n].trace_id);
+        let traces: HashSet<TraceId> = rooted.chain(headed).collect();
+        let mut all: Vec<usize> = traces
+            .iter()
+            .filter_map(|it| self.orphans.get(it))
+            .flatten()
+            .copied()
+            .filter(|n| {
+                let began = self.case.spans[*n].start_time;
+                let end = attempt.end_time.unwrap_or(model::UnixNanos(i64::MAX));
+                began >= attempt.start_time && began <= end
+            })
+            .collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Spans below an attempt and its invocations, parents before children.
     pub fn spans_below(&self, attempt: &Attempt) -> Vec<&'a Span> {
         let mut queue: Vec<usize> = Vec::new();
@@ -166,6 +213,7 @@ impl<'a> Scene<'a> {
             queue.extend(self.joined.get(&head.1).into_iter().flatten());
             queue.extend(self.below.get(&head).into_iter().flatten());
         }
+        queue.extend(self.orphans_of(attempt, &queue));
         let mut seen: HashSet<usize> = HashSet::new();
         let mut found = Vec::new();
         let mut at = 0;
@@ -228,24 +276,6 @@ impl<'a> Scene<'a> {
     pub fn written(&self, state: &str) -> Option<&serde_json::Value> {
         find_state(self.definition.as_ref()?, state, 0)
     }
-}
-
-/// Siblings that went well, without those that took far longer than most of them.
-fn healthy(world: &World) -> Vec<&Profile> {
-    let well: Vec<&Profile> = world
-        .peers
-        .iter()
-        .filter(|it| it.healthy)
-        .map(|it| &**it)
-        .collect();
-    let mut took: Vec<i64> = well.iter().map(|it| it.duration_ns).collect();
-    took.sort_unstable();
-    if took.len() < 5 {
-        return well;
-    }
-    let (usual, sigma) = (took[took.len() / 2], slow::spread(&took));
-    let inside = |it: &&Profile| !slow::far(it.duration_ns, usual, sigma);
-    well.into_iter().filter(inside).collect()
 }
 
 fn find_state<'v>(

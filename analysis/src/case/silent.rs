@@ -3,8 +3,8 @@
 
 use super::{
     clue::{self, Clue},
-    clues,
-    profile::{Profile, edges, keys},
+    clues, onset,
+    profile::{StateProfile, edges, keys},
     scene::Scene,
 };
 use model::{Category, State};
@@ -15,60 +15,26 @@ const FEWEST: usize = 5;
 
 /// A Choice that went where no healthy run went, because of what it read; an output with a hole.
 pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
-    let mut found = Vec::new();
-    let own = edges(&scene.case.states);
-    let by_path = rest(scene, |peer| {
-        own.iter()
-            .any(|edge| peer.edges.contains(edge) && rare(scene, |it| it.edges.contains(edge)))
-    });
-    if let Some(healthy) = by_path {
-        let mut scene = Scene::new(scene.case, scene.world);
-        scene.healthy = healthy;
-        found.extend(diverging(&scene).and_then(|visit| by_choice(&scene, visit)));
+    if scene.healthy.len() < FEWEST {
+        return Vec::new();
     }
-    let have = keys(scene.case.execution.output.as_deref());
-    let lacks = |peer: &Profile, key: &String| !peer.output_keys.contains(key);
-    let lost: Vec<String> = scene
-        .healthy
-        .iter()
-        .flat_map(|it| it.output_keys.iter())
-        .filter(|key| !have.contains(*key))
-        .filter(|key| rare(scene, |it| lacks(it, key)))
-        .cloned()
+    let mut found: Vec<Clue> = diverging(scene)
+        .and_then(|visit| by_choice(scene, visit))
+        .into_iter()
         .collect();
-    let by_output = rest(scene, |peer| lost.iter().any(|key| lacks(peer, key)));
-    if let Some(healthy) = by_output.filter(|_| found.is_empty()) {
-        let mut scene = Scene::new(scene.case, scene.world);
-        scene.healthy = healthy;
-        found.extend(self::by_output(&scene));
-    }
+    found.extend(by_output(scene));
     found
-}
-
-/// True of less than two in five healthy runs, and of none of the first ones.
-fn rare(scene: &Scene, is: impl Fn(&Profile) -> bool) -> bool {
-    let mut runs: Vec<&&Profile> = scene.healthy.iter().collect();
-    runs.sort_by_key(|it| (it.start, it.trace_id));
-    let with = runs.iter().filter(|it| is(it)).count();
-    let first = runs.iter().position(|it| is(it)).unwrap_or(runs.len());
-    with * 5 <= runs.len() * 2 && first >= FEWEST.min(runs.len())
-}
-
-/// Healthy runs without those that went the same new way as this one: they may be as wrong as it is.
-fn rest<'a>(scene: &Scene<'a>, same: impl Fn(&Profile) -> bool) -> Option<Vec<&'a Profile>> {
-    let rest: Vec<&Profile> = scene
-        .healthy
-        .iter()
-        .filter(|it| !same(it))
-        .copied()
-        .collect();
-    (rest.len() >= FEWEST).then_some(rest)
 }
 
 /// The first Choice that took a way which no healthy run took.
 fn diverging<'a>(scene: &Scene<'a>) -> Option<&'a State> {
     let own = edges(&scene.case.states);
-    let known = |edge: &(String, String)| scene.healthy.iter().any(|it| it.edges.contains(edge));
+    let start = scene.case.execution.start_time;
+    let known = |edge: &(String, String)| {
+        let takes = |it: &super::Profile| it.edges.contains(edge);
+        let others = onset::fit(&scene.healthy, start, takes);
+        others.into_iter().any(takes)
+    };
     let new: Vec<_> = own.iter().filter(|edge| !known(edge)).collect();
     let choices = scene
         .case
@@ -189,12 +155,11 @@ fn writer<'a>(scene: &Scene<'a>, choice: &State, path: &str) -> Option<&'a State
             .iter()
             .filter_map(|it| it.states.get(name))
             .collect();
-        !usual.is_empty()
-            && usual.iter().all(|it| {
-                it.keys
-                    .iter()
-                    .any(|key| key.rsplit('.').next() == Some(leaf))
-            })
+        mostly(&usual, |it| {
+            it.keys
+                .iter()
+                .any(|key| key.rsplit('.').next() == Some(leaf))
+        })
     };
     let before = scene
         .case
@@ -206,15 +171,26 @@ fn writer<'a>(scene: &Scene<'a>, choice: &State, path: &str) -> Option<&'a State
         .min_by_key(|it| it.entered_event_id)
 }
 
+/// True for most siblings: others may suffer from the same.
+fn mostly(all: &[&StateProfile], holds: impl Fn(&StateProfile) -> bool) -> bool {
+    let with = all.iter().filter(|it| holds(it)).count();
+    with > 0 && with * 10 >= all.len() * 6
+}
+
 /// An output without what every healthy output has.
 fn by_output(scene: &Scene) -> Option<Clue> {
     let have = keys(scene.case.execution.output.as_deref());
-    let first = scene.healthy.first()?;
+    let start = scene.case.execution.start_time;
+    let first = scene.healthy.iter().min_by_key(|it| it.start)?;
     let lost: Vec<&String> = first
         .output_keys
         .iter()
         .filter(|key| {
-            !have.contains(*key) && scene.healthy.iter().all(|it| it.output_keys.contains(*key))
+            let lacks = |it: &super::Profile| !it.output_keys.contains(*key);
+            !have.contains(*key)
+                && !onset::fit(&scene.healthy, start, lacks)
+                    .into_iter()
+                    .any(lacks)
         })
         .collect();
     let path = (*lost.first()?).clone();
@@ -226,7 +202,7 @@ fn by_output(scene: &Scene) -> Option<Clue> {
             .filter_map(|it| it.states.get(name))
             .collect();
         usual.len() >= FEWEST
-            && usual.iter().all(|it| {
+            && mostly(&usual, |it| {
                 it.keys
                     .iter()
                     .any(|key| key.rsplit('.').next() == Some(&leaf))

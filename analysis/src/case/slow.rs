@@ -6,7 +6,7 @@ use super::{
     clues,
     critical::Critical,
     failures, origin,
-    profile::{Profile, host},
+    profile::Profile,
     scene::Scene,
 };
 use model::{Attempt, Category, Execution, Fatality, State, time::human_duration};
@@ -32,48 +32,17 @@ impl Slow {
     }
 }
 
-/// Whether the execution took longer than healthy variation allows, on a logarithmic scale with median and MAD.
+/// Whether the execution took longer than healthy variation allows.
 pub(crate) fn of(scene: &Scene) -> Option<Slow> {
     let took_ns = duration(&scene.case.execution)?;
-    let mut all: Vec<i64> = scene
-        .healthy
-        .iter()
-        .map(|it| it.duration_ns)
-        .filter(|it| *it > 0)
-        .collect();
-    if all.len() < FEWEST || took_ns <= 0 {
-        return None;
-    }
-    all.sort_unstable();
-    let usual_ns = all[all.len() / 2];
-    let sigma = spread(&all);
-    // Healthy runs that are as far out are no measure: whatever slowed this one may have slowed them.
-    let inside = all.iter().filter(|it| !far(**it, usual_ns, sigma));
-    let worst = inside.max().copied().unwrap_or(usual_ns);
-    let slow = far(took_ns, usual_ns, sigma) && took_ns > worst && took_ns - usual_ns > 50_000_000;
+    let usual = super::onset::usual(scene.healthy.iter().map(|it| it.duration_ns))?;
+    let usual_ns = usual.median_ns;
+    let slow = usual.is_exceeded(took_ns) && took_ns > usual.worst_ns;
     slow.then(|| Slow {
         took_ns,
         usual_ns,
         by_size: by_size(scene, took_ns as f64 / usual_ns as f64),
     })
-}
-
-/// Spread of sorted durations on a logarithmic scale, by their median deviation; few durations tell less.
-pub(crate) fn spread(sorted: &[i64]) -> f64 {
-    let middle = (sorted[sorted.len() / 2].max(1) as f64).ln();
-    let mut off: Vec<f64> = sorted
-        .iter()
-        .map(|it| ((*it).max(1) as f64).ln() - middle)
-        .map(f64::abs)
-        .collect();
-    off.sort_by(f64::total_cmp);
-    let few = 1.0 + 2.0 / sorted.len() as f64;
-    (off[off.len() / 2] * 1.4826 * few).max(0.1)
-}
-
-/// Beyond healthy variation.
-pub(crate) fn far(took: i64, usual: i64, sigma: f64) -> bool {
-    (took.max(1) as f64 / usual.max(1) as f64).ln() > (3.5 * sigma).max(0.34)
 }
 
 fn duration(execution: &Execution) -> Option<i64> {
@@ -336,6 +305,9 @@ fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
         .spans
         .iter()
         .find(|it| it.kind == model::SpanKind::Consumer);
+    if let Some(clue) = super::pulls::pulling(scene, attempt, excess.ns).filter(|_| container) {
+        return Some(clue);
+    }
     let queue_wait = consumer.map(|it| it.start_time.since(from));
     let callee = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
     let (kind, name, category, weight) = match (pulled, consumer, queue_wait) {
@@ -503,7 +475,9 @@ fn worked<'a>(
         .clone()
         .unwrap_or_else(|| attempt.state.clone());
     let mut found = Vec::new();
-    if let Some(clue) = noisy_host(scene, &forest, attempt, excess) {
+    if let Some(clue) = super::hosts::noisy(scene, &forest, attempt) {
+        found.push(clue);
+    } else if let Some(clue) = super::hosts::slow(scene, &forest, attempt, excess.ns) {
         found.push(clue);
     }
     let grown = origin::of_time(scene, &forest, true);
@@ -591,82 +565,6 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
         .with(ran)
         .with(ended(scene, attempt, excess.usual_ns))
         .changed(new)
-}
-
-/// A host on which everything is slow, while the same services are as fast as ever elsewhere.
-fn noisy_host(scene: &Scene, forest: &Forest, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
-    let mut by_host: BTreeMap<String, BTreeMap<String, (i64, i64)>> = BTreeMap::new();
-    for (n, span) in forest.spans.iter().enumerate() {
-        if super::charges::calls_out(span) {
-            continue;
-        }
-        let host = host(span).unwrap_or_default();
-        let sums = by_host
-            .entry(host)
-            .or_default()
-            .entry(forest.charged(n))
-            .or_default();
-        sums.0 += forest.exclusive(n);
-        sums.1 += 1;
-    }
-    let ratio = |service: &str, (ns, count): (i64, i64)| {
-        let mut usual: Vec<i64> = scene
-            .healthy
-            .iter()
-            .filter_map(|it| it.charges.get(service))
-            .map(|it| it.ns / i64::from(it.count.max(1)))
-            .collect();
-        usual.sort_unstable();
-        let median = *usual.get(usual.len() / 2)?;
-        Some((ns / count.max(1)) as f64 / median.max(1) as f64)
-    };
-    let slow_on = |host: &str| {
-        let services = by_host.get(host)?;
-        let ratios: Vec<f64> = services
-            .iter()
-            .filter_map(|(name, sums)| ratio(name, *sums))
-            .collect();
-        (!ratios.is_empty()).then(|| (ratios.iter().filter(|it| **it > 1.6).count(), ratios.len()))
-    };
-    let (host, (slow, of)) = by_host
-        .keys()
-        .filter(|it| !it.is_empty())
-        .filter_map(|host| Some((host.clone(), slow_on(host)?)))
-        .max_by_key(|(_, (slow, _))| *slow)?;
-    let elsewhere_fine = by_host
-        .keys()
-        .filter(|it| **it != host)
-        .filter_map(|it| slow_on(it))
-        .all(|(slow, of)| slow * 2 <= of);
-    if slow < 2 || slow != of || !elsewhere_fine || by_host.len() < 2 {
-        return None;
-    }
-    let on_host = forest
-        .spans
-        .iter()
-        .filter(|it| self::host(it).as_deref() == Some(&host));
-    let longest = on_host.max_by_key(|it| it.end_time.since(it.start_time))?;
-    let mechanism = format!(
-        "all {slow} services on host {host} were slow in {}, the others were not",
-        attempt.state
-    );
-    Some(
-        Clue::new(
-            clue::entity(scene, "host", &host, &[&attempt.path]),
-            Category::Infrastructure,
-            0.95,
-            mechanism,
-        )
-        .with([clue::span(
-            longest,
-            format!(
-                "{} ran on {host} for {}",
-                longest.service_name,
-                human_duration(longest.end_time.since(longest.start_time))
-            ),
-        )])
-        .with(ended(scene, attempt, excess.usual_ns)),
-    )
 }
 
 /// Items that are as quick as ever, but fewer of them ran at once.

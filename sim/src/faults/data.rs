@@ -233,7 +233,7 @@ fn wrong_path(setting: &mut Setting, dice: &mut Dice) -> Crime {
                 *answer = if gone {
                     Answer::Missing
                 } else {
-                    Answer::Fixed(0.into())
+                    Answer::Fixed(Value::Null)
                 };
             }
         }

@@ -238,6 +238,7 @@ fn unhealthy(setting: &mut Setting, dice: &mut Dice) -> Crime {
         return Guilt::of("service", &service, Category::Infrastructure).into();
     }
     let host = hosts[0].clone();
+    let address = setting.world.hosts[&host].address.clone();
     setting
         .world
         .hosts
@@ -245,7 +246,10 @@ fn unhealthy(setting: &mut Setting, dice: &mut Dice) -> Crime {
         .expect("services run on hosts")
         .broken
         .push(Window::since(t0));
-    Guilt::of("host", &host, Category::Infrastructure).into()
+    Guilt::of("host", &host, Category::Infrastructure)
+        .or(&address, Category::Infrastructure)
+        .or(&format!("{address}:8080"), Category::Infrastructure)
+        .into()
 }
 
 fn unreachable(setting: &mut Setting, dice: &mut Dice) -> Crime {

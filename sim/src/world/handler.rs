@@ -69,7 +69,7 @@ impl World {
         version: &Version,
         call: &Invoke<'_>,
         start_ms: f64,
-        request_id: &str,
+        xray_root: &str,
     ) -> Work {
         let mut dice = self.chance.of(&format!("{}/work", call.key));
         let size_kb = call.payload.to_string().len() as f64 / 1024.0;
@@ -89,7 +89,8 @@ impl World {
             used_mb,
             outcome: Outcome::Answer(Value::Null),
             lines: own_lines(function, own, call.at),
-            trace_id: dice.hex(32),
+            // The propagator of X-Ray makes the trace id from the trace header.
+            trace_id: xray_root[2..].replace('-', ""),
             span_id: dice.hex(16),
         };
         if let Some((kind, message)) = &version.broken_init {
@@ -109,7 +110,7 @@ impl World {
             work.outcome = Outcome::Raised { kind, message };
             return work;
         }
-        if let Some(raised) = self.calls(function, call, start_ms, request_id, &mut work) {
+        if let Some(raised) = self.calls(function, call, start_ms, &mut work) {
             work.outcome = raised;
         } else {
             work.took_ms += own * 0.6;
@@ -119,6 +120,11 @@ impl World {
             work.took_ms = version.timeout_ms;
             work.outcome = Outcome::TimedOut;
             work.lines.retain(|(at, ..)| *at < version.timeout_ms);
+            // What it had not exported dies with the sandbox.
+            let facts = &mut self.facts;
+            facts
+                .spans
+                .retain(|it| it.service != function.name || it.span.trace_id != work.trace_id);
         }
         work
     }
@@ -129,7 +135,6 @@ impl World {
         function: &Function,
         call: &Invoke<'_>,
         start_ms: f64,
-        request_id: &str,
         work: &mut Work,
     ) -> Option<Outcome> {
         for (index, to) in function.calls.iter().enumerate() {
@@ -155,7 +160,6 @@ impl World {
                 format!("call of {} failed: {message}", to.service),
             ));
             if !to.optional {
-                let _ = request_id;
                 return Some(Outcome::Raised { kind, message });
             }
         }

@@ -76,7 +76,7 @@ impl World {
             &version,
             call,
             arrival.start as f64 + arrival.hidden_init_ms,
-            &request_id,
+            &xray_root,
         );
         self.finish(
             &function, &version, call, &arrival, work, request_id, xray_root,

@@ -165,18 +165,33 @@ impl Held {
                 .iter()
                 .map(|it| it.request_id.as_str())
                 .collect();
-            let traces: HashSet<TraceId> = requests
+            let named = requests
                 .iter()
                 .filter_map(|id| by_request.get(id))
                 .flatten()
-                .map(|span| span.trace_id)
-                .collect();
+                .map(|span| span.trace_id);
+            let rooted = case
+                .invocations
+                .iter()
+                .filter_map(|it| lambda::xray_trace(it.xray_trace_id.as_deref()?));
+            let traces: HashSet<TraceId> = named.chain(rooted).collect();
             case.spans = self
                 .spans
                 .iter()
                 .filter(|span| traces.contains(&span.trace_id))
                 .cloned()
                 .collect();
+            let borrowed: Vec<&Invocation> = case.invocations.iter().collect();
+            let known: HashSet<_> = case
+                .joins
+                .iter()
+                .map(|it| (it.child.trace_id, it.child.span_id))
+                .collect();
+            let more = joins::join_spans(arn, &borrowed, &case.spans);
+            case.joins.extend(
+                more.into_iter()
+                    .filter(|it| !known.contains(&(it.child.trace_id, it.child.span_id))),
+            );
             let mine = |log: &&LogRecord| {
                 traces.contains(&log.trace_id) || requests.contains(log.request_id.as_str())
             };

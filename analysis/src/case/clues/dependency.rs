@@ -52,6 +52,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(call) = origin::given_up(forest) {
         return slow(scene, failure, call, caller);
     }
+    if let Some(clue) = crate::case::hosts::broken(scene, failure) {
+        return vec![clue];
+    }
     let Some(origin) = origin::of_error(scene, forest) else {
         return Vec::new();
     };
@@ -68,6 +71,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         "{said} {}",
         line.map_or("", |it| it.body.as_str())
     ));
+    // Who is refused by a service of AWS lacks a permission; the service is as it should be.
+    if topic == Some(Topic::Permission) && span.service_name == caller {
+        return Vec::new();
+    }
     let category = match topic {
         Some(Topic::Init | Topic::FunctionTimeout) => Category::Error,
         topic => text::category(topic),

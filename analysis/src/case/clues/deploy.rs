@@ -185,7 +185,9 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
         !name.is_empty() && !scene.healthy.iter().any(|it| it.states.contains_key(name));
     let own = matches!(failure.topic(), Some(Topic::Path)) || failure.attempt.is_none();
     let bad_input = failure.function().is_some() && changed_input(scene, failure);
-    if explained(failure) || !(new_state || own || bad_input) {
+    // The state sends, or keeps, something else than it did.
+    let rewritten = rewritten(scene, old, name);
+    if explained(failure) || !(new_state || own || bad_input || rewritten) {
         return None;
     }
     let version = execution.state_machine_version.as_deref();
@@ -218,6 +220,15 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
             .with(failure.exhibit())
             .changed(Some(changed)),
     )
+}
+
+/// True when the definition of a state is not what it was in an older run.
+fn rewritten(scene: &Scene, old: &Profile, name: &str) -> bool {
+    let own = crate::case::profile::written(scene.case.execution.definition.as_deref());
+    match (own.get(name), old.written.get(name)) {
+        (Some(now), Some(before)) => now != before,
+        _ => false,
+    }
 }
 
 /// A healthy run with another version or definition; none when this one ran well, too.

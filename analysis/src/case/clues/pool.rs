@@ -109,7 +109,7 @@ fn ejected(scene: &Scene, failure: &Failure, n: usize, caller: &str) -> Clue {
         None => (
             clue::entity(scene, "service", &cluster, &[path, caller]),
             format!("no healthy host of {cluster} was left (UH)"),
-            0.85,
+            0.96,
         ),
     };
     let mechanism = format!(

@@ -20,7 +20,16 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     };
     let mut clues = Vec::new();
-    if let Some(producer) = producer(scene, visit) {
+    // What a Catch replaced by a default speaks for itself: the failure behind it is judged on its own.
+    let swallowed = |it: &Producer| {
+        let tries = scene.tries(it.visit);
+        tries.last().is_some_and(|it| it.status.is_failure())
+    };
+    let producer = producer(scene, visit);
+    if producer.as_ref().is_some_and(swallowed) {
+        return clues;
+    }
+    if let Some(producer) = producer {
         clues.push(by_producer(scene, failure, visit, &producer, in_workflow));
     } else if in_workflow {
         let lacking = lacking_input(scene);
