@@ -148,7 +148,8 @@ fn swallowed_before<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
         let reference = fatal.exhibit().map(|it| it.reference).unwrap_or_default();
         for clue in &mut found {
             clue.weight = if vague {
-                clue.weight.max(0.8) * 1.02
+                // The more sure it is what was swallowed, the better; that it was the beginning is sure.
+                0.85 + clue.weight * 0.12
             } else {
                 clue.weight * 0.6
             };
@@ -206,13 +207,14 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         .filter(|it| !usual(scene, it))
         .collect();
     let mut all = Vec::new();
+    let known = scene.healthy.len() >= HABIT;
     for failure in &masked {
-        all.extend(marked(
-            scene,
-            failure,
-            clues::of(scene, failure),
-            Fatality::Masked,
-        ));
+        let mut found = marked(scene, failure, clues::of(scene, failure), Fatality::Masked);
+        // That no healthy run is left through this Catch speaks for itself.
+        for clue in found.iter_mut().filter(|_| known) {
+            clue.weight = 1.0 - (1.0 - clue.weight) * 0.6;
+        }
+        all.extend(found);
     }
     let mut why = String::new();
     match slow::of(scene) {

@@ -58,6 +58,10 @@ fn by_choice(scene: &Scene, choice: &State) -> Option<Clue> {
         // A value like any other: the workflow has a way for it.
         (None, None) => return None,
     };
+    // What its Catch left is the failure's, not a silent hole.
+    if visit.caught {
+        return None;
+    }
     let (suspect, name) = clues::maker(scene, visit);
     let taken = scene
         .case
@@ -217,7 +221,8 @@ fn by_output(scene: &Scene) -> Option<Clue> {
         .states
         .iter()
         .filter(lacks)
-        .find(|it| gives(&it.state))?;
+        .find(|it| gives(&it.state))
+        .filter(|it| !it.caught)?;
     let (suspect, name) = clues::maker(scene, visit);
     let mechanism = format!(
         "{name} gave no {path}, which every healthy run has; the execution succeeded without it"

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Slices in which lines without a trace are counted, nanoseconds.
 const SLICE: i64 = 10_000_000_000;
+/// Templates that are told apart.
+const MOST_TEMPLATES: usize = 50_000;
 
 /// Lines that speak against a service.
 #[derive(Debug, Clone, Default)]
@@ -31,13 +33,17 @@ fn place(line: &Line) -> (TraceId, i64) {
 #[derive(Default)]
 struct Presence {
     places: HashSet<(TraceId, i64)>,
+    count: u64,
     severity: u8,
     line: usize,
 }
 
+/// A service, a template, and whether its lines name traces.
+type Key = (String, String, bool);
+
 struct Counted {
-    templates: BTreeMap<(String, String), Presence>,
-    touched: HashMap<String, HashSet<(TraceId, i64)>>,
+    templates: BTreeMap<Key, Presence>,
+    touched: HashMap<(String, bool), HashSet<(TraceId, i64)>>,
 }
 
 fn count(period: &Period) -> Counted {
@@ -46,25 +52,29 @@ fn count(period: &Period) -> Counted {
         touched: HashMap::new(),
     };
     for span in &period.spans {
-        counted
+        let of = counted
             .touched
-            .entry(span.service.clone())
-            .or_default()
-            .insert((span.trace_id, 0));
+            .entry((span.service.clone(), true))
+            .or_default();
+        of.insert((span.trace_id, 0));
     }
     for (n, line) in period.lines.iter().enumerate() {
-        let place = place(line);
-        counted
+        let (place, traced) = (place(line), !line.trace_id.is_zero());
+        let of = counted
             .touched
-            .entry(line.service.clone())
-            .or_default()
-            .insert(place);
-        let key = (line.service.clone(), text::template(&line.body));
+            .entry((line.service.clone(), traced))
+            .or_default();
+        of.insert(place);
+        if counted.templates.len() >= MOST_TEMPLATES {
+            continue;
+        }
+        let key = (line.service.clone(), text::template(&line.body), traced);
         let presence = counted.templates.entry(key).or_insert_with(|| Presence {
             line: n,
             ..Presence::default()
         });
         presence.places.insert(place);
+        presence.count += 1;
         presence.severity = presence.severity.max(line.severity);
     }
     counted
@@ -73,38 +83,54 @@ fn count(period: &Period) -> Counted {
 /// The most telling template of each service.
 pub(super) fn loud(symptom: &Period, baseline: &Period) -> BTreeMap<String, Loud> {
     let (now, before) = (count(symptom), count(baseline));
-    let touched =
-        |of: &Counted, service: &str| of.touched.get(service).map_or(0, HashSet::len) as f64;
+    let touched = |of: &Counted, key: &Key| {
+        let of = of.touched.get(&(key.0.clone(), key.2));
+        of.map_or(0, HashSet::len) as f64
+    };
     let mut found: BTreeMap<String, Loud> = BTreeMap::new();
-    for ((service, template), presence) in &now.templates {
-        let (k, n) = (presence.places.len() as f64, touched(&now, service));
-        let usual = before.templates.get(&(service.clone(), template.clone()));
+    for (key, presence) in &now.templates {
+        let (k, n) = (presence.places.len() as f64, touched(&now, key));
+        let usual = before.templates.get(key);
         let (j, m) = (
             usual.map_or(0, |it| it.places.len()) as f64,
-            touched(&before, service),
+            touched(&before, key),
         );
-        if m < 1.0 && !before.touched.is_empty() && before.touched.len() > 1 {
-            continue;
-        }
-        let (p, q) = ((k + 0.5) / (n + 1.0), (j + 0.5) / (m + 1.0));
-        if p <= q * 1.5 {
+        // A service of which nothing is known before tells nothing new.
+        if m < 1.0 && !before.touched.is_empty() {
             continue;
         }
         let line = &symptom.lines[presence.line];
         let failure = presence.severity >= 17 || speaks_of_failure(&line.body);
-        let gain =
-            2.0 * (k * (p / q).ln() + (n - k) * ((1.0 - p).max(1e-9) / (1.0 - q).max(1e-9)).ln());
         let weight = if failure { 1.0 } else { 0.2 };
-        let entry = found.entry(service.clone()).or_default();
-        if gain * weight > entry.surprise {
+        let often = usual.map_or(0, |it| it.count) as f64 * n / m.max(1.0) + 1.0;
+        let gain = presence_gain(k, n, j, m).max(count_gain(presence.count as f64, often)) * weight;
+        let entry = found.entry(key.0.clone()).or_default();
+        if gain > entry.surprise {
             *entry = Loud {
-                surprise: gain * weight,
+                surprise: gain,
                 failure,
                 line: Some(presence.line),
             };
         }
     }
     found
+}
+
+/// Twice the log-likelihood ratio of being in `k` of `n` places after `j` of `m`.
+fn presence_gain(k: f64, n: f64, j: f64, m: f64) -> f64 {
+    let (p, q) = ((k + 0.5) / (n + 1.0), (j + 0.5) / (m + 1.0));
+    if p <= q * 1.5 {
+        return 0.0;
+    }
+    2.0 * (k * (p / q).ln() + (n - k) * ((1.0 - p).max(1e-9) / (1.0 - q).max(1e-9)).ln())
+}
+
+/// The same of being written so often where so much was expected. Lines come in bursts, so it counts a tenth.
+fn count_gain(count: f64, expected: f64) -> f64 {
+    if count <= expected * 2.0 {
+        return 0.0;
+    }
+    0.2 * (count * (count / expected).ln() - (count - expected))
 }
 
 /// Words of failure where no severity is given.

@@ -74,12 +74,9 @@ impl<'a> Trees<'a> {
 
     /// Learns who answers which call.
     pub fn learn(&self, answers: &mut Answers) {
+        let none = Answers::new();
         for (n, span) in self.spans.iter().enumerate() {
-            let other = self.children[n]
-                .iter()
-                .map(|child| &self.spans[*child])
-                .find(|child| child.service != span.service);
-            if let Some(child) = other {
+            if let Some(child) = self.answer(n).filter(|_| self.calls(n, &none)) {
                 answers
                     .entry((span.service.clone(), span.name.clone()))
                     .or_insert_with(|| child.service.clone());
@@ -87,18 +84,40 @@ impl<'a> Trees<'a> {
         }
     }
 
+    /// True for a span that waits for another service. Where nothing says on which side of a call it is, it is one
+    /// that lies inside its own service's span and has one answer below it, or none although others of its name do.
+    fn calls(&self, n: usize, answers: &Answers) -> bool {
+        let span = &self.spans[n];
+        match span.kind {
+            SpanKind::Client | SpanKind::Producer => true,
+            SpanKind::Server | SpanKind::Consumer => false,
+            SpanKind::Internal | SpanKind::Unspecified => {
+                let inside =
+                    self.parent[n].is_some_and(|above| self.spans[above].service == span.service);
+                let known = || answers.contains_key(&(span.service.clone(), span.name.clone()));
+                inside
+                    && (self.answer(n).is_some() && self.children[n].len() == 1
+                        || self.children[n].is_empty() && known())
+            }
+        }
+    }
+
+    /// The span of another service right below one.
+    fn answer(&self, n: usize) -> Option<&Hop> {
+        let below = self.children[n].iter().map(|child| &self.spans[*child]);
+        let mut others = below
+            .filter(|child| child.service != self.spans[n].service && !child.service.is_empty());
+        others.next()
+    }
+
     /// The service that a span waits for in its own time: its callee for a call, else itself.
     pub fn waits_for<'b>(&'b self, n: usize, answers: &'b Answers) -> &'b str {
         let span = &self.spans[n];
-        let child = self.children[n]
-            .iter()
-            .map(|child| &self.spans[*child])
-            .find(|child| child.service != span.service);
-        let call = matches!(span.kind, SpanKind::Client | SpanKind::Producer);
-        match child {
-            Some(child) if call || self.children[n].len() == 1 => return &child.service,
-            _ if !call => return &span.service,
-            _ => {}
+        if !self.calls(n, answers) {
+            return &span.service;
+        }
+        if let Some(child) = self.answer(n) {
+            return &child.service;
         }
         answers
             .get(&(span.service.clone(), span.name.clone()))
