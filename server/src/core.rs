@@ -6,6 +6,7 @@ use crate::{
     assembler::Assembler,
     case::Court,
     config::Config,
+    experiments::{self, Experiments},
     importer::{Entrance, Way},
     live::Live,
     slo::{self, Slos},
@@ -44,6 +45,8 @@ pub struct Core {
     pub alerts: Alerts,
     /// What is promised, and how it stands.
     pub slos: Slos,
+    /// What spends budgets on purpose.
+    pub experiments: Experiments,
     assembling: JoinHandle<()>,
     read_only: bool,
 }
@@ -114,6 +117,13 @@ impl Core {
         })?;
         let slos = Slos::new(config, store.clone(), lookups.clone(), alerts.clone());
         slo::show(&slos, &engine, read_only);
+        experiments::show(&engine, state.clone());
+        let experiments = Experiments::new(
+            state.clone(),
+            store.clone(),
+            lookups.clone(),
+            alerts.clone(),
+        );
         let live = Live::default();
         let assembler = Assembler::new(store.clone(), lookups, prices.clone(), live.clone());
         let court = Court::new(assembler.held().clone());
@@ -147,6 +157,7 @@ impl Core {
             court,
             alerts,
             slos,
+            experiments,
             assembling,
             read_only,
         })

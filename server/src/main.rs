@@ -14,6 +14,7 @@ mod collect;
 mod commands;
 mod config;
 mod core;
+mod experiments;
 mod formats;
 mod importer;
 mod live;

@@ -36,6 +36,7 @@ fn crates_depend_on_each_other_as_drawn() {
         "query",
         "state",
         "notify",
+        "experiments",
         "slo",
     ];
     let check = |folder: &str, expect: &[&str]| {
@@ -57,6 +58,7 @@ fn crates_depend_on_each_other_as_drawn() {
     check("query", &["model", "store"]);
     check("state", &[]);
     check("notify", &["model", "state"]);
+    check("experiments", &["model"]);
     check("ui", &["model"]);
     check("demo", &[]);
     check("slo", &["model"]);
@@ -75,6 +77,7 @@ fn heavy_libraries_stay_where_they_belong() {
             "query",
             "state",
             "notify",
+            "experiments",
             "server",
             "ui",
             "demo",

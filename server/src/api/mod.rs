@@ -6,6 +6,7 @@ mod case;
 mod coverage;
 mod deliveries;
 mod executions;
+mod experiments;
 mod graph;
 mod guard;
 mod health;
@@ -20,7 +21,7 @@ mod traces;
 
 use crate::{
     alerts::Alerts, assets::Assets, case::Court, collect::Sources, config::Config,
-    importer::Entrance, live::Live, slo::Slos,
+    experiments::Experiments, importer::Entrance, live::Live, slo::Slos,
 };
 use axum::{
     Router,
@@ -67,6 +68,8 @@ pub struct App {
     pub slos: Slos,
     /// What is billed by.
     pub prices: Arc<analysis::cost::PriceBook>,
+    /// What spends budgets on purpose.
+    pub experiments: Experiments,
     /// The pages.
     pub assets: Arc<Assets>,
     /// Cancelled when the server ends: open streams end, too.
@@ -118,6 +121,16 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/silences/{id}", delete(deliveries::end_silence))
         .route("/api/v1/executions/{id}/coverage", get(coverage::coverage))
         .route("/api/v1/sources", get(sources::page))
+        .route(
+            "/api/v1/experiments",
+            get(experiments::page).post(experiments::take),
+        )
+        .route("/v1/experiments", post(experiments::take))
+        .route("/api/v1/experiments/{id}", get(experiments::report))
+        .route("/api/v1/experiments/{id}/end", post(experiments::end))
+        .route("/api/v1/slos/{name}/gate", get(experiments::gate))
+        .route("/v1/slo/{name}/gate", get(experiments::gate))
+        .route("/api/v1/budget-ledger", get(experiments::ledger))
         .route("/api/v1/schema", get(sql::schema))
         .route("/api/v1/live", get(live::live))
         .route("/api/sql", post(sql::sql))

@@ -205,6 +205,11 @@ impl Running {
             court.serve(assembler, live, end).await;
             Ok(())
         });
+        let (experiments, end) = (core.experiments.clone(), ending.clone());
+        servers.spawn(async move {
+            experiments.run(end).await;
+            Ok(())
+        });
         let (alerts, end) = (core.alerts.clone(), ending.clone());
         servers.spawn(async move {
             alerts.run(end).await;
@@ -257,6 +262,7 @@ impl Running {
             alerts: core.alerts.clone(),
             slos: core.slos.clone(),
             prices: core.prices.clone(),
+            experiments: core.experiments.clone(),
             assets: Arc::new(match &config.ui_dir {
                 Some(folder) => Assets::Folder(folder.clone()),
                 None => Assets::Embedded,
