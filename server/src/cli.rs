@@ -1,5 +1,11 @@
 //! The command line: what can be said, and help that teaches it.
 
+mod alert;
+mod experiment;
+
+pub use alert::Alert;
+pub use experiment::Experiment;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::{net::SocketAddr, path::PathBuf};
@@ -69,11 +75,14 @@ pub enum Command {
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
     /// Say who is told about burning budgets: test receivers, look at deliveries, silence
-    #[command(subcommand, after_help = ALERT_EXAMPLES)]
+    #[command(subcommand, after_help = alert::EXAMPLES)]
     Alert(Alert),
     /// Promise how good workflows are, and see how much error budget is left
     #[command(after_help = crate::commands::slo::EXAMPLES)]
     Slo(crate::commands::slo::SloCommand),
+    /// Experiments that spend error budget: declare, gate, charge, report
+    #[command(subcommand, after_help = experiment::EXAMPLES)]
+    Experiment(Experiment),
     /// Serve a bundled data set that shows every page
     Demo(Demo),
     /// Make mysteries with known answers, and see how many Inquest solves
@@ -151,18 +160,6 @@ Examples:
                   --baseline 2026-11-22T13:00:00Z..2026-11-22T13:50:00Z
   inquest explain --symptom \"status_code = 'error'\" --baseline \"status_code <> 'error'\"
   inquest sql \"select culprit_name, category, count(*) from verdicts group by 1, 2\"";
-
-const ALERT_EXAMPLES: &str = "\
-Examples:
-  inquest alert receivers                        who is told, and whether messages arrive
-  inquest alert test oncall                      a signed test message to one receiver
-  inquest alert list                             incidents that are open
-  inquest alert deliveries --status dead         what could not be delivered
-  inquest alert replay msg_3f…                   sends a dead letter again, with its id
-  inquest alert silence --slo 'checkout*' --for 2h --comment 'moving the database'
-  inquest alert unsilence 3
-
-Receivers are described in receivers.toml in the data folder; see docs/alerts.md.";
 
 /// Settings of the server. Each is also a key of the configuration file (with `_` for `-`) and an
 /// environment variable (`INQUEST_` and the key in capitals).
@@ -410,95 +407,6 @@ pub enum ExplainFormat {
     Markdown,
     /// One file that needs nothing else.
     Html,
-}
-
-/// `inquest alert …`.
-#[derive(Debug, Subcommand)]
-pub enum Alert {
-    /// Send a signed test message to a receiver; the exit code says whether it arrived
-    Test {
-        /// Its name in receivers.toml
-        #[arg(value_name = "RECEIVER")]
-        receiver: String,
-        /// text, or json
-        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-        format: ReportFormat,
-    },
-    /// Who is told, and how each receiver does
-    Receivers {
-        /// text, or json
-        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-        format: ReportFormat,
-    },
-    /// Incidents as receivers were told of them, newest first
-    List {
-        /// Also those that are over
-        #[arg(long)]
-        all: bool,
-        /// text, or json
-        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-        format: ReportFormat,
-    },
-    /// Messages and what became of them, newest first
-    Deliveries {
-        /// Only these: waiting, silenced, delivered, superseded, dropped, dead
-        #[arg(long)]
-        status: Option<String>,
-        /// Only to this receiver
-        #[arg(long)]
-        receiver: Option<String>,
-        /// At most so many
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-        /// text, or json
-        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-        format: ReportFormat,
-    },
-    /// Send dead letters again, under their ids; a running server delivers them
-    Replay {
-        /// Ids or numbers of messages
-        #[arg(value_name = "ID", required_unless_present = "all_dead")]
-        ids: Vec<String>,
-        /// All dead letters
-        #[arg(long, conflicts_with = "ids")]
-        all_dead: bool,
-        /// Also where the receiver has been told something newer
-        #[arg(long)]
-        anyway: bool,
-    },
-    /// Hold messages back for a time
-    Silence {
-        /// Name of the objective; `*` stands for any letters [default: all]
-        #[arg(long, default_value = "")]
-        slo: String,
-        /// page, ticket or info [default: all]
-        #[arg(long, default_value = "")]
-        severity: String,
-        /// For how long: 30m, 2h, 1d
-        #[arg(long = "for", value_name = "DURATION", conflicts_with = "until")]
-        duration: Option<String>,
-        /// Begins then, RFC 3339 [default: now]
-        #[arg(long, default_value = "", value_name = "TIME")]
-        from: String,
-        /// Ends then, RFC 3339
-        #[arg(long, value_name = "TIME", required_unless_present = "duration")]
-        until: Option<String>,
-        /// Why
-        #[arg(long, default_value = "")]
-        comment: String,
-    },
-    /// End a silence now
-    Unsilence {
-        /// Its id; see `inquest alert silences`
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-    /// The silences
-    Silences {
-        /// text, or json
-        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-        format: ReportFormat,
-    },
 }
 
 /// `inquest demo`.

@@ -124,6 +124,9 @@ impl Core {
             lookups.clone(),
             alerts.clone(),
         );
+        let (known, held) = (slos.clone(), state.clone());
+        experiments.ask(Arc::new(move || experiments::objectives(&known, &held)));
+        slos.leave_out(experiments.clone());
         let live = Live::default();
         let assembler = Assembler::new(store.clone(), lookups, prices.clone(), live.clone());
         let court = Court::new(assembler.held().clone());

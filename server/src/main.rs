@@ -108,6 +108,7 @@ async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Res
         Command::Explain(explain) => commands::explain(&config, explain).await,
         Command::Alert(alert) => commands::alert(&config, alert).await,
         Command::Slo(slo) => commands::slo::slo(&config, slo).await,
+        Command::Experiment(experiment) => commands::experiment(&config, experiment).await,
         Command::Demo(demo) => commands::demo(config, demo, data_was_named).await,
         Command::Sim(sim) => commands::sim::sim(&config, sim).await,
         Command::Config(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),

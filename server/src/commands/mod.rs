@@ -3,6 +3,7 @@
 mod alert;
 mod collect;
 mod demo;
+mod experiment;
 mod explain;
 mod import;
 mod serve;
@@ -14,6 +15,7 @@ mod sql;
 pub use alert::alert;
 pub use collect::collect;
 pub use demo::demo;
+pub use experiment::experiment;
 pub use explain::explain;
 pub use import::import;
 pub use serve::serve;

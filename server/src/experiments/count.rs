@@ -196,9 +196,9 @@ impl Experiments {
     ///
     /// # Errors
     /// When the data or the state cannot be read.
-    pub async fn apart(
+    pub async fn apart<I: Iterator<Item = (String, Measure)>>(
         &self,
-        objectives: &[Objective],
+        measured: impl Fn() -> I,
         from: UnixNanos,
         now: UnixNanos,
     ) -> Result<Apart> {
@@ -208,22 +208,22 @@ impl Experiments {
             .iter()
             .filter(|it| it.span(now).is_some_and(|(_, end)| end > from))
             .collect();
-        for objective in objectives.iter().filter(|_| !recent.is_empty()) {
-            let Some(measure) = &objective.measure else {
-                continue;
-            };
+        if recent.is_empty() {
+            return Ok(apart);
+        }
+        for (name, measure) in measured() {
             let mut minutes: BTreeMap<i64, Counts> = BTreeMap::new();
             // Of what two experiments touch, each minute has the larger count: a little may be left over, and
             // nothing is taken away twice.
-            for experiment in recent.iter().filter(|it| it.may_spend(&objective.name)) {
-                for (minute, counts) in self.minutes(experiment, objective, measure, now).await? {
+            for experiment in recent.iter().filter(|it| it.may_spend(&name)) {
+                for (minute, counts) in self.minutes(experiment, &name, &measure, now).await? {
                     let held = minutes.entry(minute).or_default();
                     held.total = held.total.max(counts.total);
                     held.bad = held.bad.max(counts.bad);
                 }
             }
             if !minutes.is_empty() {
-                apart.insert(objective.name.clone(), minutes);
+                apart.insert(name, minutes);
             }
         }
         Ok(apart)
@@ -232,11 +232,11 @@ impl Experiments {
     async fn minutes(
         &self,
         experiment: &Experiment,
-        objective: &Objective,
+        objective: &str,
         measure: &Measure,
         now: UnixNanos,
     ) -> Result<BTreeMap<i64, Counts>> {
-        let key = (objective.name.clone(), experiment.id.clone());
+        let key = (objective.to_owned(), experiment.id.clone());
         let settled = experiment.end.is_some_and(|end| now.since(end) > SETTLED);
         if settled {
             let held = self.apart.0.lock().unwrap_or_else(PoisonError::into_inner);

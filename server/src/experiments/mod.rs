@@ -7,6 +7,7 @@
 //! | [`judge`] | charges and hypotheses |
 //! | [`detect`] | experiments that spans tell of |
 //! | [`report`] | everything about one of them |
+//! | [`objectives`](mod@objectives) | how the objectives stand, as far as experiments need it |
 //! | [`keeper`] | what happens by itself: lost ends, charges, messages |
 //! | [`views`], [`table`] | the same for the API and for SQL |
 
@@ -14,12 +15,14 @@ mod count;
 mod detect;
 mod judge;
 mod keeper;
+mod objectives;
 mod report;
 mod scope;
 mod table;
 mod views;
 
 pub use count::Apart;
+pub use objectives::{look, objectives};
 pub use table::show;
 pub use views::view;
 

@@ -7,6 +7,7 @@ use super::{
     culprits::{self, Culprits},
     definitions::{self, Definitions},
     incidents::{self, Former, Incident, Remembered},
+    rest,
     series::Shelf,
 };
 use crate::clock;
@@ -172,7 +173,12 @@ impl Slos {
         for old in board::units(&old, &keeper.shelf, &overdue, now) {
             keep_alerting(&mut units, old, moment);
         }
+        let apart = match decide {
+            true => self.apart(&units, now).await,
+            false => Default::default(),
+        };
         let mut decisions = Vec::new();
+        let mut burns = Vec::new();
         for (index, unit) in units.iter_mut().enumerate() {
             if let Some(held) = memories.get(&unit.slo.name) {
                 unit.memory = held.memory.clone();
@@ -181,7 +187,16 @@ impl Slos {
                 continue;
             }
             let mut memory = std::mem::take(&mut unit.memory);
-            let changes = memory.step(&unit.evaluation(), moment);
+            let rest = apart
+                .get(&unit.slo.name)
+                .map(|apart| rest::rest(unit, apart));
+            let mut evaluation = unit.evaluation();
+            if let Some(rest) = &rest {
+                evaluation.series = rest;
+                let only = rest::only_experiments(unit, rest, moment);
+                burns.extend(only.map(|explain| (unit.slo.name.clone(), explain)));
+            }
+            let changes = memory.step(&evaluation, moment);
             unit.memory = memory;
             if changes != Changes::default() {
                 decisions.push(Decision {
@@ -205,6 +220,7 @@ impl Slos {
         if decide {
             let first = keeper.evaluated.is_none();
             self.write(&units, &decisions, &mut memories, moment, first)?;
+            self.tell_burns(&burns, now)?;
             keeper.evaluated = Some(now);
         }
         keeper.memories = Some(memories);

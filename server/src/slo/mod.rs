@@ -7,6 +7,7 @@
 //! | [`series`] | counts by indicator, kept up to date minute by minute |
 //! | [`board`] | how every objective stands at a moment |
 //! | [`keeper`] | evaluates when a minute is over or data came late; writes what was decided |
+//! | [`rest`] | events without those of experiments, for alerts |
 //! | [`incidents`] | alerts, as they are kept |
 //! | [`culprits`] | who burns a budget |
 //! | [`pages`], [`tables`], [`metrics`] | the same for the browser, for SQL, for Prometheus |
@@ -23,19 +24,21 @@ mod keeper;
 mod metrics;
 mod pages;
 pub mod replay;
+mod rest;
 mod series;
 mod tables;
 
 pub use board::{Board, Unit};
-pub use incidents::Incident;
+pub use incidents::{Incident, all as all_incidents};
 pub use metrics::metrics;
+pub use rest::measure;
 pub use tables::show;
 
-use crate::{alerts::Alerts, config::Config};
+use crate::{alerts::Alerts, config::Config, experiments::Experiments};
 use definitions::Places;
 use query::Engine;
 use state::State;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use store::Store;
 
 /// The objectives of this server. Clones are the same.
@@ -51,6 +54,7 @@ struct Inner {
     board: RwLock<Arc<Board>>,
     keeper: tokio::sync::Mutex<keeper::Keeper>,
     alerts: Alerts,
+    experiments: OnceLock<Experiments>,
 }
 
 impl Slos {
@@ -67,7 +71,13 @@ impl Slos {
             board: RwLock::default(),
             keeper: tokio::sync::Mutex::default(),
             alerts,
+            experiments: OnceLock::new(),
         }))
+    }
+
+    /// Whose events alerts leave out; the first call holds.
+    pub fn leave_out(&self, experiments: Experiments) {
+        let _ = self.0.experiments.set(experiments);
     }
 
     /// How things stood at the last evaluation.
