@@ -1,21 +1,23 @@
 //! What happens by itself: ends that never arrive, charges, advice, messages.
 
-use super::{COLLECTION, Experiments, Objective};
+use super::{COLLECTION, Experiments, LEDGER, Objective};
 use crate::clock;
 use anyhow::Result;
 use experiments::Experiment;
-use model::UnixNanos;
+use model::{UnixNanos, api::experiments::LedgerRow};
 use notify::{
     Kind, Notification,
     notification::{ExperimentRef, Incident, SloRef},
 };
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(15);
 /// What ended so long ago is not judged again by itself, nanoseconds: late facts come within it.
 const SETTLED: i64 = 3_600 * 1_000_000_000;
+/// Between two computations of the ledger, nanoseconds.
+const LEDGER_EVERY: i64 = 60 * 1_000_000_000;
 /// Experiments that one look judges.
 const MOST: usize = 50;
 
@@ -54,6 +56,27 @@ impl Experiments {
             judged.lose(now);
             self.judge(&mut judged, &all, &objectives, now).await?;
             self.settle(experiment, judged, &objectives, now)?;
+        }
+        // Incidents are counted by a question each: not at every look.
+        let last = self.ledger_at.load(Ordering::Relaxed);
+        if now.0.saturating_sub(last) < LEDGER_EVERY {
+            return Ok(());
+        }
+        self.ledger_at.store(now.0, Ordering::Relaxed);
+        self.keep_ledger().await
+    }
+
+    /// Keeps the ledger for the table, which cannot count by itself.
+    async fn keep_ledger(&self) -> Result<()> {
+        let rows = self.ledger(None).await?.rows;
+        let held: Option<Vec<LedgerRow>> = self.state.get(LEDGER, "all")?;
+        // A rolling window ends later each time: that alone is no reason to write.
+        let spent = |rows: &[LedgerRow]| -> Vec<(String, String, u64)> {
+            let one = |it: &LedgerRow| (it.slo.clone(), it.spender.clone(), it.bad.to_bits());
+            rows.iter().map(one).collect()
+        };
+        if held.is_none_or(|held| spent(&held) != spent(&rows)) {
+            self.state.put(LEDGER, "all", &rows)?;
         }
         Ok(())
     }

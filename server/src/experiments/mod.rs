@@ -41,11 +41,13 @@ use model::{
 use query::{Engine, Format, Options};
 use serde_json::{Map, Value};
 use state::State;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::AtomicI64};
 use store::Store;
 
 /// Where they are kept.
 const COLLECTION: &str = "experiments";
+/// Where the ledger is kept, as last computed.
+const LEDGER: &str = "budget_ledger";
 /// Most that are kept.
 const MOST: usize = 5_000;
 
@@ -100,6 +102,7 @@ pub struct Experiments {
     objectives: Arc<OnceLock<Objectives>>,
     wake: Arc<tokio::sync::Notify>,
     apart: Arc<count::Cache>,
+    ledger_at: Arc<AtomicI64>,
 }
 
 impl Experiments {
@@ -113,6 +116,7 @@ impl Experiments {
             objectives: Arc::default(),
             wake: Arc::default(),
             apart: Arc::default(),
+            ledger_at: Arc::default(),
         }
     }
 

@@ -108,7 +108,7 @@ impl Experiments {
             });
         }
         let cost = format!(
-            "SELECT sum(usd) AS usd FROM costs WHERE trace_id IN (SELECT trace_id FROM executions WHERE {within})"
+            "SELECT CAST(sum(picodollars) AS DOUBLE) / 1e12 AS usd FROM costs WHERE trace_id IN (SELECT trace_id FROM executions WHERE {within})"
         );
         // The table may be empty or priced for other regions only: then nothing is known.
         let answer = self.rows(&cost).await.unwrap_or_default();

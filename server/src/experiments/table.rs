@@ -1,6 +1,7 @@
-//! The table `experiments`.
+//! The tables `experiments` and `budget_ledger`.
 
-use super::list;
+use super::{LEDGER, list};
+use model::api::experiments::LedgerRow;
 use query::Engine;
 use serde::Serialize;
 use state::State;
@@ -25,8 +26,38 @@ struct Row {
     abort_advised: Option<String>,
 }
 
-/// Shows experiments in SQL.
+#[derive(Serialize)]
+struct Spent {
+    slo: String,
+    period_start: i64,
+    period_end: i64,
+    kind: String,
+    spender: String,
+    name: String,
+    bad: f64,
+    charge: f64,
+}
+
+/// Shows experiments and the ledger in SQL.
 pub fn show(engine: &Engine, state: State) {
+    let ledger = state.clone();
+    engine.show(StateTable::BudgetLedger, move || {
+        let held: Option<Vec<LedgerRow>> = ledger
+            .get(LEDGER, "all")
+            .map_err(|error| query::Error::Engine(error.to_string()))?;
+        let nanos = |text: &str| text.parse().unwrap_or_default();
+        let rows = held.unwrap_or_default().into_iter().map(|it| Spent {
+            period_start: nanos(&it.period_start),
+            period_end: nanos(&it.period_end),
+            slo: it.slo,
+            kind: it.kind,
+            spender: it.spender,
+            name: it.name,
+            bad: it.bad,
+            charge: it.charge,
+        });
+        query::extra::batch(StateTable::BudgetLedger, &rows.collect::<Vec<_>>())
+    });
     engine.show(StateTable::Experiments, move || {
         let held = list(&state).map_err(|error| query::Error::Engine(format!("{error:#}")))?;
         let rows: Vec<Row> = held

@@ -4,6 +4,8 @@
 
 mod binary;
 mod crash;
+mod deliveries;
+mod ecosystem;
 mod import;
 mod objectives;
 mod order;

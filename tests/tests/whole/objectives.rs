@@ -9,13 +9,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-fn now() -> i64 {
+pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.expect("after 1970").as_secs() as i64
 }
 
 /// Log delivery of executions that run ten seconds: name, begin, whether they fail.
-fn log_lines(runs: impl Iterator<Item = (String, i64, bool)>) -> String {
+pub fn log_lines(runs: impl Iterator<Item = (String, i64, bool)>) -> String {
     let mut text = String::new();
     for (name, begin, bad) in runs {
         let arn = format!("arn:aws:states:eu-west-1:123456789012:execution:orders:{name}");
@@ -41,7 +41,7 @@ fn log_lines(runs: impl Iterator<Item = (String, i64, bool)>) -> String {
     text
 }
 
-fn import(data: &Path, text: &str) {
+pub fn import(data: &Path, text: &str) {
     let file = tempfile::Builder::new()
         .suffix(".jsonl")
         .tempfile()
@@ -71,7 +71,7 @@ fn changes(found: &Value, key: &str) -> Vec<(i64, String, String)> {
     .collect()
 }
 
-const ORDERS: &str =
+pub const ORDERS: &str =
     "slo: orders\ntarget: 99%\nwindow: 28d\nindicator: {workflow: orders}\ncoverage: 0\n";
 
 #[test]
@@ -197,7 +197,7 @@ fn stored_executions_are_replayed_like_their_counts() {
 }
 
 /// Asks until the answer is as wanted.
-fn wait(what: &str, mut ask: impl FnMut() -> bool) {
+pub fn wait(what: &str, mut ask: impl FnMut() -> bool) {
     let began = Instant::now();
     while !ask() {
         assert!(
@@ -208,7 +208,7 @@ fn wait(what: &str, mut ask: impl FnMut() -> bool) {
     }
 }
 
-fn get(server: &Server, target: &str) -> Value {
+pub fn get(server: &Server, target: &str) -> Value {
     let (status, body) = request(&server.api, "GET", target, "", b"").expect("an answer");
     assert_eq!(status, 200, "{target}: {}", String::from_utf8_lossy(&body));
     serde_json::from_slice(&body).unwrap_or(Value::Null)
