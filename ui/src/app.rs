@@ -150,6 +150,14 @@ fn Frame() -> impl IntoView {
                 >
                     "Traces"
                 </a>
+                <a href="/map" aria-current=on(|page| *page == Page::Map)>"Map"</a>
+                <a
+                    href="/slos"
+                    aria-current=on(|page| matches!(page, Page::Slos | Page::Slo(_) | Page::Alerts))
+                >
+                    "SLOs"
+                </a>
+                <a href="/sources" aria-current=on(|page| *page == Page::Sources)>"Sources"</a>
                 <a href="/sql" aria-current=on(|page| *page == Page::Sql)>"SQL"</a>
             </nav>
             <span

@@ -36,6 +36,12 @@ mod parts {
         Ok(pages::of_one)
     }
 
+    /// Objectives, alerts, sources, map.
+    #[wasm_split(operate, wasm_split_path = leptos::wasm_split, fallible)]
+    pub fn operate() -> Result<View, Missing> {
+        Ok(pages::of_operation)
+    }
+
     /// All the others but the first.
     #[wasm_split(more, wasm_split_path = leptos::wasm_split, fallible)]
     pub fn more() -> Result<View, Missing> {
@@ -46,6 +52,9 @@ mod parts {
 async fn fetch(page: &Page) -> Result<View, Missing> {
     match page {
         Page::Execution(_) | Page::Trace(_) => parts::trace().await,
+        Page::Slos | Page::Slo(_) | Page::Alerts | Page::Sources | Page::Map => {
+            parts::operate().await
+        }
         _ => parts::more().await,
     }
 }

@@ -20,6 +20,16 @@ pub enum Page {
     Trace(String),
     /// `/sql`.
     Sql,
+    /// `/slos`.
+    Slos,
+    /// `/slo/…`: name of an objective; empty for a new one.
+    Slo(String),
+    /// `/alerts`.
+    Alerts,
+    /// `/sources`.
+    Sources,
+    /// `/map`.
+    Map,
     /// Anything else.
     Unknown,
 }
@@ -35,6 +45,12 @@ impl Page {
             (Some("traces"), None, None) => Page::Traces,
             (Some("t"), Some(part), None) => Page::Trace(id(part)),
             (Some("sql"), None, None) => Page::Sql,
+            (Some("slos"), None, None) => Page::Slos,
+            (Some("slos"), Some("new"), None) => Page::Slo(String::new()),
+            (Some("slo"), Some(part), None) => Page::Slo(id(part)),
+            (Some("alerts"), None, None) => Page::Alerts,
+            (Some("sources"), None, None) => Page::Sources,
+            (Some("map"), None, None) => Page::Map,
             _ => Page::Unknown,
         }
     }
@@ -138,5 +154,8 @@ mod tests {
         check("/t/00ff/", Page::Trace("00ff".into()));
         check("/traces", Page::Traces);
         check("/sql/more", Page::Unknown);
+        check("/slos/new", Page::Slo(String::new()));
+        check("/slo/orders%3Aeu", Page::Slo("orders:eu".into()));
+        check("/map", Page::Map);
     }
 }

@@ -12,6 +12,7 @@ mod icons;
 mod json_tree;
 pub mod logs;
 mod panel;
+pub mod plot;
 mod rows;
 mod states;
 pub mod status;

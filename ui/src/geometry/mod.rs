@@ -4,6 +4,7 @@ pub mod case;
 pub mod grid;
 pub mod histogram;
 pub mod json;
+pub mod plot;
 pub mod sheet;
 pub mod slice;
 pub mod tree;
