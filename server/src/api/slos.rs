@@ -174,7 +174,7 @@ pub async fn alerts(State(app): State<App>, Query(which): Query<Which>) -> Answe
 
 /// `GET /metrics`
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    let mut text = crate::slo::metrics(&app.slos.board());
+    let mut text = app.slos.metrics().await;
     match crate::alerts::metrics(&app.alerts) {
         Ok(more) => text += &more,
         Err(error) => tracing::warn!(%error, "no numbers about deliveries"),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use slo::{Finding, Level, Slo, node, read};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
@@ -29,6 +29,14 @@ pub struct Definitions {
     pub others: Vec<String>,
     /// Of which files.
     pub fingerprint: Fingerprint,
+}
+
+impl Definitions {
+    /// Files in which something is wrong.
+    pub fn broken(&self) -> BTreeSet<&str> {
+        let errors = self.findings.iter().filter(|it| it.level == Level::Error);
+        errors.map(|it| it.file.as_str()).collect()
+    }
 }
 
 /// Where definitions are.

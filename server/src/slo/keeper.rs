@@ -32,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two looks at whether there is something to evaluate.
 const TICK: Duration = Duration::from_secs(2);
+/// So many times as long as an evaluation took, nothing is evaluated because data came late.
+const REST: u32 = 20;
 /// Without anything arriving for so long, seconds, the pipeline is taken to stand still.
 const STALLED: i64 = 900;
 /// Objectives per evaluation for which culprits are looked up.
@@ -52,6 +54,9 @@ pub(super) struct Keeper {
     evaluations: u64,
     /// True after something failed half way.
     again: bool,
+    /// When the last evaluation ended, and how long it took.
+    ended: Option<Instant>,
+    took: Duration,
 }
 
 /// A decision about one objective.
@@ -100,13 +105,17 @@ impl Slos {
                 .values()
                 .flatten()
                 .any(|it| *it < minute / 60);
+        // A long import must not keep a processor busy with counting again and again.
+        let rested = keeper
+            .ended
+            .is_none_or(|at| at.elapsed() > keeper.took * REST);
         let over = keeper.evaluated.is_none_or(|it| it < minute);
-        let due = asked || edited || over || late || keeper.again;
+        let due = asked || edited || over || keeper.again || late && rested;
         if !due {
             return Ok(());
         }
         if edited {
-            keeper.definitions = Arc::new(self.0.places.load());
+            keeper.definitions = Arc::new(reloaded(&keeper.definitions, self.0.places.load()));
             for finding in keeper
                 .definitions
                 .findings
@@ -219,12 +228,21 @@ impl Slos {
         }
         if decide {
             let first = keeper.evaluated.is_none();
-            self.write(&units, &decisions, &mut memories, moment, first)?;
+            self.write(
+                &keeper.definitions,
+                &units,
+                &decisions,
+                &mut memories,
+                moment,
+                first,
+            )?;
             self.tell_burns(&burns, now)?;
             keeper.evaluated = Some(now);
         }
         keeper.memories = Some(memories);
         keeper.evaluations += 1;
+        keeper.took = started.elapsed();
+        keeper.ended = Some(Instant::now());
         let findings = |slo: &Slo| {
             let of = |it: &&slo::Finding| {
                 it.slo.as_deref() == Some(&slo.name) && it.level != slo::Level::Note
@@ -249,6 +267,7 @@ impl Slos {
     /// Writes decisions, and messages about them, or nothing.
     fn write(
         &self,
+        definitions: &Definitions,
         units: &[Unit],
         decisions: &[Decision],
         memories: &mut BTreeMap<String, Remembered>,
@@ -256,10 +275,16 @@ impl Slos {
         first: bool,
     ) -> Result<()> {
         let mut next = memories.clone();
+        let broken = definitions.broken();
+        let is_gone = |name: &str, held: &Remembered| {
+            let file = held.former.as_ref().map(|former| former.file.as_str());
+            !units.iter().any(|unit| unit.slo.name == name)
+                && !file.is_some_and(|file| broken.contains(file))
+        };
         let gone: Vec<String> = next
-            .keys()
-            .filter(|name| !units.iter().any(|unit| unit.slo.name == **name))
-            .cloned()
+            .iter()
+            .filter(|(name, held)| is_gone(name, held))
+            .map(|(name, _)| name.clone())
             .collect();
         let told = self.0.state.write(|changes| -> Result<usize> {
             let mut told = 0;
@@ -463,6 +488,19 @@ fn merge(into: &mut Changed, new: Changed) {
     for (table, minutes) in new.minutes {
         into.minutes.entry(table).or_default().extend(minutes);
     }
+}
+
+/// Definitions as they are now. What a file defined that cannot be read any more holds on: a slip of the pen
+/// must not end an incident.
+fn reloaded(before: &Definitions, mut now: Definitions) -> Definitions {
+    let broken = now.broken();
+    for slo in &before.slos {
+        let held = now.slos.iter().any(|it| it.name == slo.name);
+        if !held && broken.contains(slo.source.file.as_str()) {
+            now.slos.push(slo.clone());
+        }
+    }
+    now
 }
 
 /// The definition under which an incident begins.

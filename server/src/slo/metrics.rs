@@ -3,8 +3,13 @@
 //! What is not known has no sample: a missing line is honest, a NaN spreads.
 
 use super::{Board, Unit};
+use query::{Engine, Options};
 use slo::evaluate::Moment;
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
+use store::Snapshot;
 
 /// Windows of sloth's recording rules, seconds, and their names in them.
 const SLOTH: [(i64, &str); 7] = [
@@ -60,6 +65,85 @@ pub fn metrics(board: &Board) -> String {
         }
     }
     text
+}
+
+/// How often the series of rows are counted again: at most a sixtieth of the time goes into it.
+const LEAST_AGE: Duration = Duration::from_secs(15);
+/// Series of one table.
+const MOST_SERIES: usize = 1_000;
+
+/// The last count, when it was made, and how long it took.
+type Counted = Option<(Instant, Duration, String)>;
+
+/// Rows by what they are about, as counters: the series that definitions in PromQL are bound to. They are
+/// counted when somebody scrapes, and not again for a while.
+#[derive(Debug, Default)]
+pub struct Rows(tokio::sync::Mutex<Counted>);
+
+impl Rows {
+    /// The text that a Prometheus scrapes.
+    pub async fn text(&self, engine: &Engine, snapshot: &Snapshot) -> String {
+        let mut held = self.0.lock().await;
+        if let Some((at, took, text)) = held.as_ref() {
+            if at.elapsed() < (*took * 60).max(LEAST_AGE) {
+                return text.clone();
+            }
+        }
+        let began = Instant::now();
+        let mut text = String::new();
+        for (name, table, columns) in ROWS {
+            match count(engine, snapshot, name, table, columns).await {
+                Ok(counted) => text += &counted,
+                Err(error) => {
+                    tracing::warn!(%error, table, "rows could not be counted for a scrape")
+                }
+            }
+        }
+        *held = Some((Instant::now(), began.elapsed(), text.clone()));
+        text
+    }
+}
+
+/// Name of the series, table, labels.
+const ROWS: [(&str, &str, &[&str]); 2] = [
+    (
+        "inquest_executions_total",
+        "executions",
+        &["state_machine", "status"],
+    ),
+    (
+        "inquest_invocations_total",
+        "invocations",
+        &["function_name", "status"],
+    ),
+];
+
+async fn count(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    name: &str,
+    table: &str,
+    columns: &[&str],
+) -> Result<String, query::Error> {
+    let list = columns.join(", ");
+    let question = format!(
+        "SELECT {list}, count(*) AS n FROM {table} GROUP BY {list} ORDER BY n DESC LIMIT {MOST_SERIES}"
+    );
+    let answer = engine.sql(snapshot, &question, &Options::default()).await?;
+    let bytes = query::format::write_all(answer, query::Format::Json).await?;
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&bytes).unwrap_or_default();
+    let mut text = format!("# HELP {name} Rows of {table}.\n# TYPE {name} counter\n");
+    for row in rows {
+        let value = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
+        let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
+        let pairs: Vec<(&str, &str)> = columns
+            .iter()
+            .copied()
+            .zip(values.iter().map(String::as_str))
+            .collect();
+        let _ = writeln!(text, "{name}{} {}", labels(&pairs), row["n"]);
+    }
+    Ok(text)
 }
 
 /// `{a="b"}` with what must be escaped escaped.

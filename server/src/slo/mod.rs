@@ -30,7 +30,6 @@ mod tables;
 
 pub use board::{Board, Unit};
 pub use incidents::{Incident, all as all_incidents};
-pub use metrics::metrics;
 pub use rest::measure;
 pub use tables::show;
 
@@ -53,6 +52,7 @@ struct Inner {
     state: State,
     board: RwLock<Arc<Board>>,
     keeper: tokio::sync::Mutex<keeper::Keeper>,
+    rows: metrics::Rows,
     alerts: Alerts,
     experiments: OnceLock<Experiments>,
 }
@@ -70,6 +70,7 @@ impl Slos {
             state: alerts.state.clone(),
             board: RwLock::default(),
             keeper: tokio::sync::Mutex::default(),
+            rows: metrics::Rows::default(),
             alerts,
             experiments: OnceLock::new(),
         }))
@@ -91,6 +92,14 @@ impl Slos {
     fn publish(&self, board: Board) {
         let held = self.0.board.write();
         *held.unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(board);
+    }
+
+    /// The text that a Prometheus scrapes.
+    pub async fn metrics(&self) -> String {
+        let mut text = metrics::metrics(&self.board());
+        let snapshot = self.0.store.snapshot();
+        text += &self.0.rows.text(&self.0.engine, &snapshot).await;
+        text
     }
 
     /// Where definitions are.
