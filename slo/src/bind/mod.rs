@@ -19,6 +19,9 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
+/// The column of what an execution cost, 10⁻¹² USD.
+const COST: &str = "cost_picodollars";
+
 /// Indicators by the name of the objective or of the indicator: for files that one may not edit.
 pub type Bindings = BTreeMap<String, Node>;
 
@@ -77,6 +80,16 @@ pub fn own(node: &Node) -> Result<Indicator, String> {
         }
     }
     let (good, overdue_ns) = good(node, over)?;
+    // What nobody knows is neither good nor bad.
+    let looks_at = |column: &str| match &good {
+        Good::All(all) | Good::Not(all) => all.iter().any(|it| it.column == column),
+        _ => false,
+    };
+    for column in [COST, "cold_start"] {
+        if looks_at(column) {
+            valid.push(Condition::new(column, Op::IsNotNull));
+        }
+    }
     Ok(Indicator::Measured(Measure {
         over,
         valid,
@@ -276,6 +289,7 @@ fn good(node: &Node, over: Over) -> Result<(Good, Option<i64>), String> {
             None,
         ));
     }
+    let mut more = Vec::new();
     if let Some(cost) = key("cost_usd") {
         let usd = cost
             .text()
@@ -286,16 +300,9 @@ fn good(node: &Node, over: Over) -> Result<(Good, Option<i64>), String> {
             return Err("cost_usd can be said of executions only".to_owned());
         }
         let most = usd.times(Ratio::new(1_000_000_000_000, 1));
-        return Ok((
-            Good::Sql(format!(
-                "status = 'SUCCEEDED' AND trace_id IN (SELECT trace_id FROM costs GROUP BY trace_id \
-                 HAVING sum(cost_pico_usd) <= {})",
-                most.num() / most.den()
-            )),
-            None,
-        ));
+        let most = i64::try_from(most.num() / most.den()).unwrap_or(i64::MAX);
+        more.push(Condition::new(COST, Op::AtMost(most)));
     }
-    let mut more = Vec::new();
     if let Some(most) = key("max_retries") {
         let most = most.text().and_then(|it| it.parse().ok());
         more.push(Condition::new(

@@ -234,6 +234,29 @@ fn files_are_bound_by_annotation_type_bindings_or_our_series() {
 }
 
 #[test]
+fn what_nobody_knows_is_no_event() {
+    let check = |indicator: &str, expect: &[&str]| {
+        let yaml = format!("slo: a\ntarget: 99%\nindicator: {indicator}\n");
+        let loaded = read::read(&[("f.yaml".to_owned(), yaml)]);
+        let Indicator::Measured(measure) = &loaded.slos[0].indicator else {
+            panic!("{:?}", loaded.findings)
+        };
+        for words in expect {
+            assert!(measure.words().contains(words), "{}", measure.words());
+        }
+    };
+    check(
+        "{workflow: w, cost_usd: 0.02}",
+        &[
+            "cost_picodollars IS NOT NULL",
+            "cost_picodollars <= 20000000000",
+        ],
+    );
+    check("{function: f, good: warm}", &["cold_start IS NOT NULL"]);
+    check("{workflow: w}", &["'ABORTED'"]);
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let check = |yaml: &str, rule: &str, word: &str| {
         let loaded = read::read(&[("f.yaml".to_owned(), yaml.to_owned())]);
