@@ -61,6 +61,11 @@ fn mysteries_are_solved() {
                     .map(|case| case.execution.as_str())
                     .collect();
                 let verdicts = court::Held::read(&mystery).judge(&asked);
+                if std::env::var("SIM_SHOW").is_ok() {
+                    for verdict in verdicts.values() {
+                        println!("{}", serde_json::to_string_pretty(verdict).expect("a verdict is JSON"));
+                    }
+                }
                 let none = std::collections::BTreeMap::new();
                 for case in mystery.truth.cases.iter().take(1) {
                     let naive = mystery.naive.get(&case.execution).unwrap_or(&none);

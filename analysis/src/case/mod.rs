@@ -9,7 +9,7 @@
 //! | [`world`] | what is known besides the execution: its siblings, changes, load |
 //! | [`profile`](mod@profile) | what is remembered of a sibling |
 //! | `scene`, `critical` | the case with its records found quickly; what the execution waited for |
-//! | `hosts`, `pulls` | one host among several; images that take long |
+//! | `hosts`, `pulls`, `slots` | one host among several; images that take long; a Map's concurrency |
 //! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `slow`, `silent` | what is wrong |
 //! | `clues` | who may have done it: one file per family of mechanisms |
@@ -36,6 +36,7 @@ mod ranking;
 pub mod report;
 mod scene;
 mod silent;
+mod slots;
 mod slow;
 pub(crate) mod text;
 mod world;

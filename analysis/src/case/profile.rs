@@ -82,6 +82,8 @@ pub struct StateProfile {
     pub keys: BTreeSet<String>,
     /// Key paths of inputs that hold something.
     pub input_keys: BTreeSet<String>,
+    /// Key paths of what its tries were sent.
+    pub sent_keys: BTreeSet<String>,
     /// Visits on the critical path together, nanoseconds.
     pub critical_ns: i64,
     /// First entry after the start of the execution, nanoseconds.
@@ -184,6 +186,10 @@ impl Profile {
             if attempt.status.is_failure() {
                 let error = attempt.error.clone().unwrap_or_default();
                 self.errors.insert((attempt.state.clone(), error));
+            }
+            let state = self.states.entry(attempt.state.clone()).or_default();
+            if state.sent_keys.len() < MOST {
+                state.sent_keys.extend(keys(attempt.input.as_deref()));
             }
             if let (Some(from), Some(to)) = (attempt.submitted_time, attempt.end_time) {
                 let state = self.states.entry(attempt.state.clone()).or_default();

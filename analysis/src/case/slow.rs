@@ -148,7 +148,7 @@ fn has_inside(scene: &Scene, block: &State) -> bool {
         .any(|it| super::critical::block_of(&it.path) == Some(block.path.as_str()))
 }
 
-fn median(scene: &Scene, state: &str, of: impl Fn(&super::profile::StateProfile) -> i64) -> i64 {
+pub(super) fn median(scene: &Scene, state: &str, of: impl Fn(&super::profile::StateProfile) -> i64) -> i64 {
     let mut all: Vec<i64> = scene
         .healthy
         .iter()
@@ -169,7 +169,7 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         .collect();
     let tries: Vec<&Attempt> = visits.iter().flat_map(|it| scene.tries(it)).collect();
     let mut found = Vec::new();
-    if let Some(clue) = capped(scene, path, &visits, excess) {
+    if let Some(clue) = super::slots::capped(scene, path, &visits, excess.state) {
         return vec![clue];
     }
     let lost: i64 = tries
@@ -565,40 +565,6 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
         .with(ran)
         .with(ended(scene, attempt, excess.usual_ns))
         .changed(new)
-}
-
-/// Items that are as quick as ever, but fewer of them ran at once.
-fn capped(scene: &Scene, path: &Critical, visits: &[&State], excess: &Excess) -> Option<Clue> {
-    let block = super::critical::block_of(&visits.first()?.path)?;
-    let map = scene
-        .case
-        .states
-        .iter()
-        .find(|it| it.path == block && it.state_type == "Map")?;
-    let longest = visits.iter().filter_map(|it| it.duration_ns).max()?;
-    let usual = median(scene, excess.state, |it| it.longest_ns);
-    let now = path.at_once(map);
-    let before = median(scene, &map.state, |it| i64::from(it.at_once));
-    if longest > usual.saturating_mul(3) / 2 || before < 2 || i64::from(now) * 3 > before * 2 {
-        return None;
-    }
-    let mechanism = format!(
-        "only {now} items of {} ran at once, {before} in healthy runs; each was as quick as ever",
-        map.state
-    );
-    let exited = map.exited_event_id.and_then(|id| scene.event(id));
-    let text = format!(
-        "{} ended after {}",
-        map.state,
-        human_duration(map.duration_ns.unwrap_or_default())
-    );
-    let visit = visits.iter().max_by_key(|it| it.start_time)?;
-    let late = scene.event(visit.entered_event_id);
-    Some(
-        Clue::new(clue::state(scene, map), Category::Capacity, 0.92, mechanism)
-            .with(late.map(|it| clue::event(it, "the last item had to wait for a slot".into())))
-            .with(exited.map(|it| clue::event(it, text))),
-    )
 }
 
 /// Time in which nothing ran: transitions that were throttled.

@@ -209,6 +209,8 @@ const MARKS: [(Topic, &[&str]); 17] = [
             "no such host",
             "unknownhost",
             "could not resolve",
+            "cannot resolve",
+            "failed to resolve",
             "dns_resolution_failure",
             "dns failure",
             "dns error",
@@ -225,6 +227,7 @@ const MARKS: [(Topic, &[&str]); 17] = [
         &[
             "econnrefused",
             "connection refused",
+            "refused the connection",
             "econnreset",
             "connection reset",
             "connection_failure",

@@ -472,8 +472,8 @@ pub fn plain(failed: &Failed) -> String {
             status,
             text,
         } => format!("{address} answered {status}: {text}"),
-        Failed::Unresolved { address } => format!("cannot resolve {address}"),
-        Failed::Refused { address } => format!("connection to {address} refused"),
+        Failed::Unresolved { address } => format!("getaddrinfo ENOTFOUND {address}"),
+        Failed::Refused { address } => format!("connect ECONNREFUSED {address}:443"),
         Failed::Denied {
             action, resource, ..
         } => format!("AccessDenied: {action} on {resource}"),

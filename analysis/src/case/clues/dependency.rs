@@ -71,6 +71,13 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         "{said} {}",
         line.map_or("", |it| it.body.as_str())
     ));
+    // A span that the caller wrote may say less than the caller's own error.
+    let topic = match failure.topic() {
+        Some(own @ (Topic::Name | Topic::Connection)) if span.service_name == caller => {
+            topic.or(Some(own))
+        }
+        _ => topic,
+    };
     // Who is refused by a service of AWS lacks a permission; the service is as it should be.
     if topic == Some(Topic::Permission) && span.service_name == caller {
         return Vec::new();

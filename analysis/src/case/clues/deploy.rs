@@ -269,7 +269,19 @@ fn changed_input(scene: &Scene, failure: &Failure) -> bool {
     let lacks =
         |key: &String| !have.contains(key) && healthy.iter().all(|it| it.input_keys.contains(key));
     let first = healthy.first();
-    first.is_some_and(|it| it.input_keys.iter().any(lacks))
+    first.is_some_and(|it| it.input_keys.iter().any(lacks)) || sent_less(failure, &healthy)
+}
+
+/// The try was sent less than those of healthy runs were.
+fn sent_less(failure: &Failure, healthy: &[&crate::case::StateProfile]) -> bool {
+    let Some(attempt) = failure.attempt.filter(|it| it.input.is_some()) else {
+        return false;
+    };
+    let sent = crate::case::profile::keys(attempt.input.as_deref());
+    let lacks =
+        |key: &String| !sent.contains(key) && healthy.iter().all(|it| it.sent_keys.contains(key));
+    let first = healthy.first();
+    first.is_some_and(|it| it.sent_keys.iter().any(lacks))
 }
 
 /// The first event as an exhibit.
