@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`workflow`] | events of a history, documents | execution, states, attempts, spans |
 //! | [`joins`] | attempts, invocations, application spans | what happened inside what, and how sure |
+//! | [`context`] | a header or member | the trace it names |
 //! | [`hops`] | spans and access logs of proxies | what each did with a request, in words |
 //! | [`lambda`] | the lines of one log stream | invocations, spans |
 //! | [`baseline`] | healthy runs | what is usual |
@@ -26,6 +27,7 @@ pub mod compare;
 pub mod cost;
 pub mod coverage;
 pub mod graph;
+pub mod context;
 pub mod hops;
 pub mod joins;
 pub mod lambda;

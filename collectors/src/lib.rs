@@ -7,12 +7,14 @@
 //! | [`cloudwatch`] | lines of CloudWatch Logs, from whatever export |
 //! | [`collect`], [`aws`] | what is fetched from running systems, again and again |
 //! | [`lambda`] | lines of Lambda logs, in all their forms |
+//! | [`envoy`] | Envoy's access logs: gRPC service, JSON lines, text |
 //! | [`zipkin`] | spans of Zipkin tracers |
 //! | [`xray`] | X-Ray's segment documents |
 
 pub mod aws;
 pub mod cloudwatch;
 pub mod collect;
+pub mod envoy;
 pub mod import;
 pub mod lambda;
 pub mod step_functions;

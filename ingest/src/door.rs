@@ -4,13 +4,11 @@
 use crate::{
     budget::{Budget, Held},
     decode::{self, Decoded},
+    judged::judged,
     promotion::Promotion,
     redact::Redactor,
 };
-use arrow::{
-    array::{Array, RecordBatch},
-    compute::{filter_record_batch, is_not_null},
-};
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt;
 use model::Batch;
@@ -24,8 +22,6 @@ const LARGE: usize = 1 << 20;
 const TRIES: u32 = 4;
 /// Entries that are applied again at the same time.
 const REPLAYED_TOGETHER: usize = 32;
-/// The attribute by which an application's span names the Lambda invocation it ran in.
-const INVOCATION: &str = "attributes.faas.invocation_id";
 
 /// What the door admits.
 #[derive(Debug, Clone)]
@@ -233,7 +229,7 @@ impl Door {
             }
             kind => {
                 let decoded = self.decode(kind, entry.payload).await?;
-                let named = spans_of_invocations(&decoded.batch);
+                let named = judged(kind, &decoded.batch);
                 self.append(kind, decoded.batch).await?;
                 self.join(named, entry.position).await
             }
@@ -261,7 +257,7 @@ impl Door {
             let new = self.run(async move {
                 let logged = door.store.log(kind, request).await;
                 let position = logged.map_err(|error| door.refusal(error))?;
-                let named = spans_of_invocations(&decoded.batch);
+                let named = judged(kind, &decoded.batch);
                 let new = door.append(kind, decoded.batch).await?;
                 // What was held already was joined when it came.
                 door.join(named.filter(|_| new > 0), position).await?;
@@ -320,17 +316,9 @@ impl Door {
         }
     }
 
-    /// Has spans joined that name an invocation; then the entry is applied.
-    async fn join(
-        &self,
-        named: Option<Vec<model::Span>>,
-        position: Position,
-    ) -> Result<(), Refusal> {
-        if let Some(spans) = named {
-            let batch = Batch {
-                spans,
-                ..Batch::default()
-            };
+    /// Has facts judged from which something is derived; then the entry is applied.
+    async fn join(&self, judged: Option<Batch>, position: Position) -> Result<(), Refusal> {
+        if let Some(batch) = judged {
             self.submit(batch, None).await?;
         }
         self.store.applied(position);
@@ -384,16 +372,6 @@ impl Door {
             }
         }
     }
-}
-
-/// The spans that name the Lambda invocation they ran in: joins are made for them.
-fn spans_of_invocations(rows: &RecordBatch) -> Option<Vec<model::Span>> {
-    let named = rows.column_by_name(INVOCATION)?;
-    if rows.column_by_name("span_id").is_none() || named.null_count() == named.len() {
-        return None;
-    }
-    let rows = filter_record_batch(rows, &is_not_null(named).ok()?).ok()?;
-    store::rows::read_spans(&rows).ok()
 }
 
 #[cfg(test)]

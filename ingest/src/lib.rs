@@ -20,6 +20,7 @@ pub mod foreign;
 pub mod grpc;
 pub mod http;
 pub mod json;
+mod judged;
 pub mod promotion;
 pub mod redact;
 mod resource;

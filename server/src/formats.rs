@@ -2,14 +2,20 @@
 
 use axum::http::StatusCode;
 use collectors::{
-    xray,
+    envoy, xray,
     zipkin::{self, Encoding},
 };
 use ingest::{Format, Stream, foreign::Read};
 use model::{Batch, Span};
 
 /// Streams that are taken on the address of OTLP/gRPC.
-pub const STREAMS: [Stream; 0] = [];
+pub const STREAMS: [Stream; 1] = [Stream {
+    path: envoy::STREAM_ACCESS_LOGS,
+    open: || {
+        let mut als = envoy::Als::default();
+        Box::new(move |message| als.read(message))
+    },
+}];
 
 /// What is taken on the address of OTLP/HTTP.
 pub fn beside_otlp() -> Vec<Format> {

@@ -6,6 +6,7 @@
 //! `/api/v1/schema` print.
 
 mod accounts;
+mod hops;
 mod workflow;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -41,6 +42,8 @@ pub enum Table {
     Logs,
     /// One row per "this happened inside that".
     Joins,
+    /// One row per request at a proxy.
+    Hops,
     /// Descriptions of executions and definitions of state machines, as they came.
     Documents,
     /// One row per execution that was judged.
@@ -57,7 +60,7 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 14] = [
+    pub const ALL: [Table; 15] = [
         Table::Executions,
         Table::States,
         Table::Attempts,
@@ -66,6 +69,7 @@ impl Table {
         Table::Spans,
         Table::Logs,
         Table::Joins,
+        Table::Hops,
         Table::Documents,
         Table::Verdicts,
         Table::Ledger,
@@ -85,6 +89,7 @@ impl Table {
             Table::Spans => "spans",
             Table::Logs => "logs",
             Table::Joins => "joins",
+            Table::Hops => "hops",
             Table::Documents => "documents",
             Table::Verdicts => "verdicts",
             Table::Ledger => "ledger",
@@ -117,6 +122,9 @@ impl Table {
                 "one row per log record: received over OTLP, or read from CloudWatch Logs"
             }
             Table::Joins => "one row per \"this happened inside that\", with method and confidence",
+            Table::Hops => {
+                "one row per request at a proxy: what it did with it and how that ended, in words"
+            }
             Table::Documents => "descriptions of executions and state machines, as they came",
             Table::Verdicts => {
                 "one row per judged execution: who did it, what proves it, who did not"
@@ -148,6 +156,7 @@ impl Table {
             | Table::Attempts
             | Table::Invocations
             | Table::Spans
+            | Table::Hops
             | Table::Verdicts
             | Table::Ledger
             | Table::CriticalPath
@@ -168,6 +177,7 @@ impl Table {
             Table::Spans => spans(),
             Table::Logs => logs(),
             Table::Joins => joins(),
+            Table::Hops => hops::columns(),
             Table::Documents => documents(),
             Table::Verdicts => verdicts(),
             Table::Ledger => accounts::ledger(),
@@ -294,7 +304,10 @@ fn logs() -> Vec<Field> {
         maybe_text("event_name", "OTLP event name"),
         text("service_name", "service, or the function"),
         maybe_text("scope_name", "instrumentation scope"),
-        text("source", "otlp, lambda, lambda_platform or cloudwatch"),
+        text(
+            "source",
+            "otlp, lambda, lambda_platform, cloudwatch or access_log",
+        ),
         maybe_text("log_group", "CloudWatch log group"),
         maybe_text("log_stream", "CloudWatch log stream"),
         maybe_text("request_id", "Lambda request id it belongs to"),

@@ -1,6 +1,7 @@
 //! A proxy's access log record as a hop, and as the span that its tracer did not send.
 
 use super::{facts, flags, span, words::Ending};
+use crate::context;
 use model::{
     Attributes, Hop, HopOutcome, LogOrigin, LogRecord, Span, SpanId, SpanKind, SpanSource,
     StatusCode, TraceId, UnixNanos, Value,
@@ -8,7 +9,7 @@ use model::{
 
 /// The hop of an access log record; `None` if it is none.
 pub fn of_record(record: &LogRecord) -> Option<Hop> {
-    if !is_access_log(record) {
+    if !is_access_log(record) || is_intermediate(record) {
         return None;
     }
     let of = &record.attributes;
@@ -28,7 +29,6 @@ pub fn of_record(record: &LogRecord) -> Option<Hop> {
     };
     let (outcome, reason) = ending.judge();
     let context = Context::of(record);
-    let start = start(record);
     Some(Hop {
         trace_id: context.trace_id,
         span_id: context.span_id,
@@ -40,7 +40,7 @@ pub fn of_record(record: &LogRecord) -> Option<Hop> {
             false => "inbound",
         }
         .to_owned(),
-        start_time: start,
+        start_time: record.time,
         duration_ns: duration(of),
         request: request(record),
         status_code: ending.status,
@@ -124,6 +124,14 @@ pub fn is_access_log(record: &LogRecord) -> bool {
     }
 }
 
+/// Entries that Envoy writes before a request or connection has ended: it will tell more.
+fn is_intermediate(record: &LogRecord) -> bool {
+    let kind = facts::text(&record.attributes, &["access_log_type"]).unwrap_or_default();
+    ["Start", "Periodic", "Connected", "PoolReady", "Established"]
+        .iter()
+        .any(|word| kind.ends_with(word))
+}
+
 /// Where the request is in a trace.
 struct Context {
     trace_id: TraceId,
@@ -137,7 +145,7 @@ impl Context {
     fn of(record: &LogRecord) -> Self {
         let own = own_id(record);
         let of = &record.attributes;
-        let parent = facts::text(of, facts::TRACEPARENT).and_then(traceparent);
+        let parent = propagated(of).map(|context| (context.trace_id, context.span_id));
         if !record.trace_id.is_zero() {
             return Context {
                 trace_id: record.trace_id,
@@ -173,22 +181,21 @@ pub fn trace_of_request(request_id: &str) -> TraceId {
     TraceId::of_parts(&["x-request-id", request_id])
 }
 
+/// The context in the request's headers, if the access log has them.
+fn propagated(of: &Attributes) -> Option<context::TraceContext> {
+    context::NAMES.iter().find_map(|name| {
+        let header = format!("http.request.header.{name}");
+        [*name, &header, &name.replace('-', "_")]
+            .iter()
+            .find_map(|key| match of.get(*key) {
+                Some(Value::String(text)) => context::read(name, text),
+                _ => None,
+            })
+    })
+}
+
 fn own_id(record: &LogRecord) -> SpanId {
     SpanId::of_parts(&["access log", &record.log_id.to_string()])
-}
-
-/// `00-<trace>-<span>-<flags>`.
-pub fn traceparent(header: &str) -> Option<(TraceId, SpanId)> {
-    let mut parts = header.trim().split('-');
-    let version = parts.next()?;
-    let trace: TraceId = parts.next()?.parse().ok()?;
-    let span: SpanId = parts.next()?.parse().ok()?;
-    let known = version.len() == 2 && version != "ff" && !trace.is_zero() && !span.is_zero();
-    known.then_some((trace, span))
-}
-
-fn start(record: &LogRecord) -> UnixNanos {
-    record.time
 }
 
 /// Nanoseconds.
@@ -223,12 +230,11 @@ fn request(record: &LogRecord) -> String {
     }
 }
 
-/// What a record adds to the hop of a span: nobody but the access log knows the details and the tries.
+/// What a record adds to the hop of a span: nobody but the access log knows the details and the tries. The sentence is
+/// made anew of what both know.
 pub(super) fn enrich(span: &Hop, log: &Hop) -> Hop {
     let or = |one: &str, other: &str| if one.is_empty() { other } else { one }.to_owned();
-    // The log's sentence has the details; a failure that only the span has seen stays.
-    let better = !(log.outcome == HopOutcome::Ok && span.outcome != HopOutcome::Ok);
-    Hop {
+    let mut hop = Hop {
         details: or(&log.details, &span.details),
         response_flags: or(&span.response_flags, &log.response_flags),
         upstream_cluster: or(&span.upstream_cluster, &log.upstream_cluster),
@@ -239,9 +245,32 @@ pub(super) fn enrich(span: &Hop, log: &Hop) -> Hop {
             0 => log.status_code,
             status => status,
         },
-        outcome: if better { log.outcome } else { span.outcome },
-        reason: if better { &log.reason } else { &span.reason }.clone(),
         source: "span+access_log".to_owned(),
         ..span.clone()
-    }
+    };
+    let ending = Ending {
+        flags: &hop.response_flags,
+        details: &hop.details,
+        transport: "",
+        cluster: &hop.upstream_cluster,
+        address: &hop.upstream_address,
+        status: hop.status_code,
+        grpc_status: None,
+        error: span.outcome.is_failure(),
+        attempts: hop.attempts,
+        retry: hop.retry,
+    };
+    let (outcome, reason) = ending.judge();
+    // What only the span knows (a gRPC status), or only the log (why connecting failed), is in their own sentences.
+    let seen = [(span.outcome, &span.reason), (log.outcome, &log.reason)];
+    let known = seen
+        .into_iter()
+        .find(|(own, _)| outcome == HopOutcome::Ok && *own != HopOutcome::Ok);
+    let told = log.outcome == outcome && log.reason.len() > reason.len();
+    (hop.outcome, hop.reason) = match known {
+        Some((own, words)) => (own, words.clone()),
+        None if told => (outcome, log.reason.clone()),
+        None => (outcome, reason),
+    };
+    hop
 }

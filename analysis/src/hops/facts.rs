@@ -101,7 +101,6 @@ pub(super) const DURATION_MS: Names = &[
     "request_duration",
     "total_duration",
 ];
-pub(super) const TRACEPARENT: Names = &["traceparent", "http.request.header.traceparent"];
 
 /// The first of these names that says something, as text.
 pub(super) fn text<'a>(attributes: &'a Attributes, names: Names) -> Option<&'a str> {

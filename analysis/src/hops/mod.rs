@@ -15,7 +15,7 @@ mod merge;
 mod span;
 mod words;
 
-pub use access_log::{is_access_log, of_record, span_of, trace_of_request, traceparent};
+pub use access_log::{is_access_log, of_record, span_of, trace_of_request};
 pub use merge::merge;
 pub use span::of_span;
 

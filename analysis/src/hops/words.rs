@@ -69,7 +69,10 @@ impl Ending<'_> {
     }
 
     fn clause(&self, flag: &Flag) -> String {
-        let slow = self.details.contains("connection_timeout");
+        let slow = self
+            .details
+            .replace(' ', "_")
+            .contains("connection_timeout");
         let try_over = self.details.contains("per_try_timeout");
         let mut clause = match flag.short {
             "UF" if slow => format!("connecting to {} took too long", self.target()),
@@ -174,10 +177,20 @@ impl Ending<'_> {
             "request_rate_limited",
             "ext_authz_denied",
             "dns_resolution_failure",
+            "overflow",
+            "connection_timeout",
+            "connection_failure",
+            "local_connection_failure",
+            "remote_connection_failure",
+            "connection_termination",
+            "protocol_error",
+            "remote_reset",
+            "local_reset",
             "stream_idle_timeout",
             "duration_timeout",
         ];
-        let details = self.details;
+        // The tracer writes reasons with blanks, the access log with underscores.
+        let details = &*self.details.replace(' ', "_");
         let covered = details.starts_with("upstream_reset_before_response_started{")
             || details.starts_with("upstream_reset_after_response_started{");
         let policy = details

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     cloudwatch::Event,
+    envoy,
     lambda::{is_platform_text, severity_number},
     step_functions::{self, Piece},
     timestamp, xray, zipkin,
@@ -73,6 +74,7 @@ impl Importer<'_> {
                 || is_insights_row(item)
                 || is_envelope(item)
                 || zipkin::is_span(item)
+                || item.as_object().is_some_and(envoy::is_entry)
                 || xray::is_segment(item)
                 || xray::is_trace(item)
         };

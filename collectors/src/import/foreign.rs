@@ -1,9 +1,10 @@
 //! Spans of other tracers in files.
 
 use super::{Refused, dispatch::Place, file::Importer};
-use crate::{xray, zipkin};
-use model::Span;
+use crate::{envoy, xray, zipkin};
+use model::{LogRecord, Span};
 use serde_json::Value;
+use std::io::BufRead;
 
 impl Importer<'_> {
     /// Takes what other tracers wrote; `None` if it is nothing of theirs.
@@ -19,6 +20,10 @@ impl Importer<'_> {
         if xray::is_segment(value) {
             self.file.is("X-Ray segments");
             return self.spans(xray::segment(value), place).map(Some);
+        }
+        if let Some(object) = value.as_object().filter(|object| envoy::is_entry(object)) {
+            self.file.is("Envoy access log (JSON)");
+            return self.access_log(envoy::read_object(object)).map(Some);
         }
         let documents = value.get("TraceSegmentDocuments").and_then(Value::as_array);
         if let Some(documents) = documents {
@@ -39,6 +44,69 @@ impl Importer<'_> {
             return self.xray_traces(&answer, place).map(Some);
         }
         Ok(None)
+    }
+
+    fn access_log(&mut self, record: Option<LogRecord>) -> Result<bool, Refused> {
+        if let Some(mut record) = record {
+            self.name_proxy(&mut record);
+            self.file.taken.logs += 1;
+            self.log(record)?;
+        }
+        Ok(true)
+    }
+
+    /// A file of lines does not say whose they are; its name may.
+    fn name_proxy(&self, record: &mut LogRecord) {
+        let stem = self
+            .file
+            .path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy());
+        let stem = stem.as_deref().unwrap_or_default();
+        let stem = stem.split('.').next().unwrap_or_default();
+        let generic = [
+            "access",
+            "access_log",
+            "access-log",
+            "stdout",
+            "envoy",
+            "upload",
+            "log",
+        ];
+        if record.service_name.is_empty() && !stem.is_empty() && !generic.contains(&stem) {
+            record.service_name = stem.to_owned();
+        }
+    }
+
+    /// Reads a text file of access log lines; other lines in it are counted.
+    pub(super) fn access_log_text(&mut self, reader: impl BufRead) -> Result<(), Refused> {
+        self.file.is("Envoy access log (text)");
+        let mut other = 0u64;
+        for (n, line) in reader.split(b'\n').enumerate() {
+            let line = match line {
+                Ok(line) => line,
+                Err(error) => {
+                    self.file.skip(
+                        format!("line {}", n + 1),
+                        format!("cannot be read: {error}"),
+                    );
+                    break;
+                }
+            };
+            let line = String::from_utf8_lossy(&line);
+            match envoy::read_line(&line) {
+                Some(record) => {
+                    self.access_log(Some(record))?;
+                }
+                None if line.trim().is_empty() => {}
+                None => other += 1,
+            }
+        }
+        if other > 0 {
+            self.file
+                .skip("", format!("{other} lines are no access log lines"));
+        }
+        Ok(())
     }
 
     fn xray_traces(&mut self, answer: &Value, place: &Place) -> Result<bool, Refused> {

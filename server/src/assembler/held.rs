@@ -7,8 +7,8 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
 };
 use model::{
-    Attempt, Document, Execution, HistoryEvent, Invocation, Join, LogRecord, Span, State, TraceId,
-    UnixNanos,
+    Attempt, Document, Execution, HistoryEvent, Hop, Invocation, Join, LogRecord, Span, State,
+    TraceId, UnixNanos,
 };
 use query::{Engine, Options};
 use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
@@ -63,6 +63,19 @@ impl Held {
     of_traces!(events, Table::Events, rows::read_events, HistoryEvent);
     of_traces!(documents, Table::Documents, rows::read_documents, Document);
     of_traces!(joins, Table::Joins, rows::read_joins, Join);
+    of_traces!(hops, Table::Hops, rows::read_hops, Hop);
+    of_traces!(spans, Table::Spans, rows::read_spans, Span);
+
+    /// Hops that meet a condition.
+    pub(super) async fn hops_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+        window: Option<RangeInclusive<UnixNanos>>,
+    ) -> Result<Vec<Hop>> {
+        self.rows_where(Table::Hops, column, values, window, rows::read_hops)
+            .await
+    }
 
     /// Invocations that meet a condition: a text column has one of the values, in a window of start
     /// times.
@@ -139,6 +152,13 @@ impl Held {
     ) -> Result<Vec<Span>> {
         self.rows_where(Table::Spans, column, values, window, rows::read_spans)
             .await
+    }
+
+    /// True when any span is held that shares a unit with others.
+    pub(super) async fn any_guests(&self) -> Result<bool> {
+        let question = "SELECT 1 FROM spans WHERE source IN ('xray', 'access_log') LIMIT 1";
+        let batches = self.ask(&self.store.snapshot(), question).await?;
+        Ok(batches.iter().any(|batch| batch.num_rows() > 0))
     }
 
     /// True when spans have this attribute in a column of its own.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`workflows`] | executions, from events and documents |
 //! | [`lambdas`] | invocations, from the lines of the log streams that got new ones |
+//! | [`hops`] | what proxies did, from their spans and access logs; spans of X-Ray |
 //! | [`joins`] | joins and cold starts of the executions that may be concerned |
 //! | [`coverage`] | what must exist of an execution and has not arrived |
 //! | [`accounts`] | where time and money of these executions went |
@@ -16,6 +17,7 @@
 mod accounts;
 mod coverage;
 pub(crate) mod held;
+mod hops;
 mod joins;
 mod lambdas;
 mod workflows;
@@ -103,6 +105,8 @@ pub struct Assembler {
     live: Live,
     counts: Arc<Mutex<Counts>>,
     changed: Arc<Mutex<BTreeSet<TraceId>>>,
+    /// Whether spans are held that share a unit with those of an execution or an invocation; `None` before anybody looked.
+    guests: Arc<Mutex<Option<bool>>>,
 }
 
 impl Assembler {
@@ -114,6 +118,7 @@ impl Assembler {
             live,
             counts: Arc::default(),
             changed: Arc::default(),
+            guests: Arc::default(),
         }
     }
 
@@ -199,6 +204,7 @@ impl Assembler {
     async fn apply(&self, batch: Batch) -> Result<()> {
         let mut touched = Touched::default();
         self.append_spans(&batch, &mut touched).await?;
+        self.rebuild_segments(&batch.spans).await?;
         if !batch.logs.is_empty() {
             let appended = self
                 .held
@@ -210,6 +216,7 @@ impl Assembler {
                 ..Counts::default()
             });
         }
+        self.rebuild_hops(&batch).await?;
         let streams = lambdas::streams(&batch.logs);
         self.rebuild_executions(batch.events, batch.documents, &mut touched)
             .await?;
@@ -225,20 +232,22 @@ impl Assembler {
     }
 
     async fn append_spans(&self, batch: &Batch, touched: &mut Touched) -> Result<()> {
-        if batch.spans.is_empty() {
+        let ids = batch.spans.iter().filter_map(joins::request_id);
+        touched.request_ids.extend(ids.map(str::to_owned));
+        let appended = |span: &&model::Span| span.source.is_appended();
+        let spans: Vec<_> = batch.spans.iter().filter(appended).cloned().collect();
+        if spans.is_empty() {
             return Ok(());
         }
         let appended = self
             .held
             .store
-            .append(Table::Spans, rows::spans(&batch.spans)?)
+            .append(Table::Spans, rows::spans(&spans)?)
             .await?;
         self.count(Counts {
             spans: appended.rows as u64,
             ..Counts::default()
         });
-        let ids = batch.spans.iter().filter_map(joins::request_id);
-        touched.request_ids.extend(ids.map(str::to_owned));
         Ok(())
     }
 }

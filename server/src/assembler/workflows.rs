@@ -83,7 +83,8 @@ impl Assembler {
             let held_documents = documents.remove(&arn).unwrap_or_default();
             let known = cold_starts.get(&TraceId::of_execution(&arn)).copied();
             let build = move || build(&arn, held_events, held_documents, news, known);
-            if let Some(built) = tokio::task::spawn_blocking(build).await? {
+            if let Some(mut built) = tokio::task::spawn_blocking(build).await? {
+                built.trace.spans.extend(self.guests_of(built.id).await?);
                 touched.executions.insert(built.id);
                 self.count(built.new);
                 let id = built.id;

@@ -17,8 +17,8 @@ pub use verdicts::{Judged, read_verdicts, verdicts};
 use crate::{Error, Table};
 use arrow::{array::RecordBatch, datatypes::SchemaRef, json::ReaderBuilder};
 use model::{
-    Attempt, ColdStart, Document, Execution, HistoryEvent, Invocation, Join, JoinEnd, JoinMethod,
-    SpanId, State, TraceId,
+    Attempt, ColdStart, Document, Execution, HistoryEvent, Hop, Invocation, Join, JoinEnd,
+    JoinMethod, SpanId, State, TraceId,
 };
 use read::Rows;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,15 @@ pub fn executions(rows: &[Execution]) -> Result<RecordBatch, Error> {
 /// The inverse of [`executions`].
 pub fn read_executions(batch: &RecordBatch) -> Result<Vec<Execution>, Error> {
     Rows::new(Table::Executions, batch)?.collect()
+}
+
+/// Rows of `hops`.
+pub fn hops(rows: &[Hop]) -> Result<RecordBatch, Error> {
+    write(Table::Hops, Table::Hops.schema(), rows)
+}
+/// The inverse of [`hops`].
+pub fn read_hops(batch: &RecordBatch) -> Result<Vec<Hop>, Error> {
+    Rows::new(Table::Hops, batch)?.collect()
 }
 
 /// Rows of `states`.
