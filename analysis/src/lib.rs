@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`workflow`] | events of a history, documents | execution, states, attempts, spans |
 //! | [`joins`] | attempts, invocations, application spans | what happened inside what, and how sure |
+//! | [`clocks`] | spans on both sides of calls | how much the clocks of hosts differ |
 //! | [`context`] | a header or member | the trace it names |
 //! | [`hops`] | spans and access logs of proxies | what each did with a request, in words |
 //! | [`lambda`] | the lines of one log stream | invocations, spans |
@@ -25,9 +26,10 @@ pub mod changes;
 pub mod cold_starts;
 pub mod compare;
 pub mod cost;
+pub mod clocks;
+pub mod context;
 pub mod coverage;
 pub mod graph;
-pub mod context;
 pub mod hops;
 pub mod joins;
 pub mod lambda;

@@ -38,11 +38,37 @@ pub fn merge(hops: impl IntoIterator<Item = Hop>) -> Vec<Hop> {
             None => alone.push(log),
         }
     }
+    let traced: Vec<Hop> = spans.values().cloned().collect();
+    for log in &mut alone {
+        if let Some(parent) = around(log, &traced) {
+            log.parent_span_id = parent;
+        }
+    }
     let mut all: Vec<Hop> = spans.into_values().chain(alone).collect();
     all.sort_by(|a, b| {
         (a.start_time, a.span_id, &a.direction).cmp(&(b.start_time, b.span_id, &b.direction))
     });
     all
+}
+
+/// The hop of another proxy inside which a record's request happened: the shortest that encloses it. Only where the
+/// record names no caller itself, or one of these.
+fn around(log: &Hop, traced: &[Hop]) -> Option<SpanId> {
+    let named = |hop: &&Hop| hop.span_id == log.parent_span_id;
+    if !log.parent_span_id.is_zero() && !traced.iter().any(|hop| named(&hop)) {
+        return None;
+    }
+    let end = |hop: &Hop| hop.start_time.0.saturating_add(hop.duration_ns);
+    let encloses = |hop: &&Hop| {
+        hop.proxy != log.proxy
+            && hop.start_time.0 <= log.start_time.0.saturating_add(MILLI)
+            && end(log) <= end(hop).saturating_add(MILLI)
+    };
+    let tightest = traced
+        .iter()
+        .filter(encloses)
+        .min_by_key(|hop| (hop.duration_ns, hop.span_id));
+    tightest.map(|hop| hop.span_id)
 }
 
 /// How far a record is from being about this span; `None` if it is not about it.

@@ -6,10 +6,12 @@
 //! it was found, how sure it is, and how many others would have fitted.
 
 mod application;
+mod explain;
 mod keys;
 mod window;
 
 pub use application::join_spans;
+pub use explain::explain;
 
 use crate::workflow::execution_span_id;
 use model::{Attempt, Execution, Invocation, Join, JoinEnd, JoinMethod, Span, State, TraceId};

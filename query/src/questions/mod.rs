@@ -8,11 +8,16 @@
 //! | [`trace`] | the tree of a trace, and one span of it |
 //! | [`logs`] | the logs of a trace or of one of its spans |
 //! | [`visits`] | what the drawing of an execution is made of |
+//! | [`map`] | who calls whom |
+//! | [`mesh`] | hops, spans and joins of a whole trace |
 //! | [`schema`] | the tables and their columns |
 
+mod detail;
 pub mod execution;
 pub mod executions;
 pub mod logs;
+pub mod map;
+pub mod mesh;
 mod parameter;
 pub mod schema;
 pub mod trace;
@@ -22,4 +27,5 @@ pub mod visits;
 
 pub use executions::ExecutionFilter;
 pub use logs::LogFilter;
+pub use map::MapFilter;
 pub use traces::TraceFilter;

@@ -1,11 +1,12 @@
 //! The tree of a trace, and everything about one of its spans.
 
-use super::execution::{child, find_execution, with_statuses};
+use super::detail::{add_hop, describe_attempt, received, set_failure};
+use super::execution::find_execution;
 use super::tree::{Adoption, Key, Node, assemble};
 use crate::{Engine, Error, cells::Cells, scan::align};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::logical_expr::lit;
+use datafusion::logical_expr::{Expr, lit};
 use model::api::SpanDetail;
 use model::trace_file::{
     FLAG_ABORTED, FLAG_CAUGHT, FLAG_COLD, FLAG_ERROR, FLAG_RETRY, FLAG_RUNNING, RowKind, TraceFile,
@@ -15,7 +16,7 @@ use model::{
     Status, StatusCode, TraceId, Value,
 };
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, LazyLock},
 };
 use store::{Snapshot, Table, rows};
@@ -36,6 +37,8 @@ pub(super) struct Held {
     pub invocations: Vec<Invocation>,
     joins: Vec<Join>,
     spans: Vec<RecordBatch>,
+    /// Spans of proxies at which a request failed: their own status often does not say so.
+    failed_hops: HashSet<Key>,
 }
 
 impl Engine {
@@ -69,6 +72,7 @@ impl Engine {
         let mut detail = received(&span);
         self.add_workflow(snapshot, &span, &mut detail).await?;
         detail.joins = self.joins_of(snapshot, span_id).await?;
+        add_hop(snapshot, &span, &mut detail).await?;
         Ok(detail)
     }
 
@@ -76,17 +80,37 @@ impl Engine {
     async fn joins_of(&self, snapshot: &Snapshot, span_id: SpanId) -> Result<Vec<Join>, Error> {
         let id = || lit(span_id.to_string());
         let column = super::parameter::name;
+        let of_span = column("parent_span_id")
+            .eq(id())
+            .or(column("child_span_id").eq(id()));
+        let traces: Vec<TraceId> = self.joined(snapshot, of_span).await?.into_iter().collect();
+        let mut joins = Vec::new();
+        for batch in snapshot.find(Table::Joins, &traces).await? {
+            joins.extend(rows::read_joins(&batch)?);
+        }
+        joins.retain(|join| join.parent.span_id == span_id || join.child.span_id == span_id);
+        Ok(joins)
+    }
+
+    /// The traces of the executions to which a trace is joined.
+    pub(super) async fn owners(
+        &self,
+        snapshot: &Snapshot,
+        trace: TraceId,
+    ) -> Result<BTreeSet<TraceId>, Error> {
+        let child = super::parameter::name("child_trace_id").eq(lit(trace.to_string()));
+        self.joined(snapshot, child).await
+    }
+
+    /// The traces in whose joins something is true.
+    async fn joined(&self, snapshot: &Snapshot, what: Expr) -> Result<BTreeSet<TraceId>, Error> {
         let frame = self
             .table(snapshot, Table::Joins)
             .await?
-            .filter(
-                column("parent_span_id")
-                    .eq(id())
-                    .or(column("child_span_id").eq(id())),
-            )?
-            .select(vec![column("trace_id")])?
+            .filter(what)?
+            .select(vec![super::parameter::name("trace_id")])?
             .distinct()?;
-        let mut traces = Vec::new();
+        let mut traces = BTreeSet::new();
         for batch in self.collect(frame).await? {
             let cells = Cells(&batch);
             traces.extend(
@@ -94,15 +118,7 @@ impl Engine {
                     .filter_map(|row| cells.text("trace_id", row)?.parse::<TraceId>().ok()),
             );
         }
-        let mut joins = Vec::new();
-        if traces.is_empty() {
-            return Ok(joins);
-        }
-        for batch in snapshot.find(Table::Joins, &traces).await? {
-            joins.extend(rows::read_joins(&batch)?);
-        }
-        joins.retain(|join| join.parent.span_id == span_id || join.child.span_id == span_id);
-        Ok(joins)
+        Ok(traces)
     }
 
     /// What the tables of executions, states, attempts and invocations know beyond the span.
@@ -158,29 +174,6 @@ impl Engine {
     }
 }
 
-async fn describe_attempt(
-    snapshot: &Snapshot,
-    detail: &mut SpanDetail,
-    attempt: Attempt,
-) -> Result<(), Error> {
-    detail.status = attempt.status.as_str().to_owned();
-    detail.duration_ns = attempt.duration_ns;
-    detail.service = service_of(&attempt);
-    set_failure(detail, attempt.error, attempt.cause);
-    detail.input = attempt.input;
-    detail.output = attempt.output;
-    if let Some(arn) = attempt.child_execution_arn {
-        let started = vec![child(&detail.span_id, arn)];
-        detail.child_execution = with_statuses(snapshot, started).await?.pop();
-    }
-    Ok(())
-}
-
-fn set_failure(detail: &mut SpanDetail, error: Option<String>, cause: Option<String>) {
-    detail.error = error.or(detail.error.take());
-    detail.cause = cause.or(detail.cause.take());
-}
-
 impl Held {
     /// Fetches it all, without inputs and outputs.
     pub async fn find(snapshot: &Snapshot, trace_id: TraceId) -> Result<Self, Error> {
@@ -194,6 +187,7 @@ impl Held {
             invocations: Vec::new(),
             joins: Vec::new(),
             spans: snapshot.find(Table::Spans, &ids).await?,
+            failed_hops: HashSet::new(),
         };
         held.add_steps(snapshot, &ids).await?;
         // Children of map runs lie below their Map, with all that is below them.
@@ -224,6 +218,12 @@ impl Held {
         for batch in snapshot.find(Table::Invocations, &all).await? {
             held.invocations.extend(rows::read_invocations(&batch)?);
         }
+        for batch in snapshot.find(Table::Hops, &all).await? {
+            let hops = rows::read_hops(&batch)?;
+            let failed = hops.iter().filter(|hop| hop.outcome.is_failure());
+            held.failed_hops
+                .extend(failed.map(|hop| (hop.trace_id, hop.span_id)));
+        }
         Ok(held)
     }
 
@@ -243,6 +243,17 @@ impl Held {
         Ok(())
     }
 
+    /// The trace and those that are joined to it.
+    pub async fn traces(snapshot: &Snapshot, trace_id: TraceId) -> Result<Vec<TraceId>, Error> {
+        let mut traces = BTreeSet::from([trace_id]);
+        for batch in snapshot.find(Table::Joins, &[trace_id]).await? {
+            let joins = rows::read_joins(&batch)?;
+            let inside = joins.iter().filter(|join| join.child.kind != "execution");
+            traces.extend(inside.map(|join| join.child.trace_id));
+        }
+        Ok(traces.into_iter().collect())
+    }
+
     /// As one tree; without rows if nothing is held.
     pub fn tree(&self) -> Result<TraceFile, Error> {
         let mut nodes = self.nodes()?;
@@ -260,6 +271,9 @@ impl Held {
             for row in 0..batch.num_rows() {
                 if let Some(mut node) = spans.node(row) {
                     workflow.describe(&mut node);
+                    if self.failed_hops.contains(&node.key) {
+                        node.flags |= FLAG_ERROR;
+                    }
                     nodes.push(node);
                 }
             }
@@ -316,7 +330,7 @@ fn backoff(attempt: &Attempt) -> Option<Node> {
 }
 
 /// Function or service that an attempt calls.
-fn service_of(attempt: &Attempt) -> String {
+pub(super) fn service_of(attempt: &Attempt) -> String {
     attempt
         .function_name
         .clone()
@@ -464,6 +478,9 @@ impl<'a> SpanCells<'a> {
         let source = source.value(row);
         let derived = !SpanSource::RECEIVED.iter().any(|it| it.as_str() == source);
         let mut marks = Marks::default();
+        if source == SpanSource::Xray.as_str() {
+            marks.running = self.running.is_valid(row) && self.running.value(row);
+        }
         if derived {
             marks.kind = kind.is_valid(row).then(|| kind.value(row).to_owned());
             marks.running = self.running.is_valid(row) && self.running.value(row);
@@ -510,14 +527,14 @@ fn row_kind(word: &str) -> RowKind {
     }
 }
 
-fn kind(span: &Span) -> RowKind {
+pub(super) fn kind(span: &Span) -> RowKind {
     match span.attributes.get("inquest.kind") {
         Some(Value::String(word)) if !span.source.is_received() => row_kind(word),
         _ => RowKind::Span,
     }
 }
 
-fn kind_word(kind: RowKind) -> &'static str {
+pub(super) fn kind_word(kind: RowKind) -> &'static str {
     match kind {
         RowKind::Execution => "execution",
         RowKind::State => "state",
@@ -531,66 +548,12 @@ fn kind_word(kind: RowKind) -> &'static str {
     }
 }
 
-/// What the span itself says.
-fn received(span: &Span) -> SpanDetail {
-    let pairs = |attributes: &model::Attributes| {
-        let pair = |(key, value): (&String, &Value)| (key.clone(), json(value));
-        attributes.iter().map(pair).collect()
-    };
-    let running = span.attributes.get("inquest.running") == Some(&Value::Bool(true));
-    let text = |name: &str| match span.attributes.get(name) {
-        Some(Value::String(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let message = Some(span.status_message.clone()).filter(|text| !text.is_empty());
-    SpanDetail {
-        trace_id: span.trace_id.to_string(),
-        span_id: span.span_id.to_string(),
-        name: span.name.clone(),
-        kind: kind_word(kind(span)).to_owned(),
-        service: span.service_name.clone(),
-        status: match span.status_code {
-            StatusCode::Unset => "unset",
-            StatusCode::Ok => "ok",
-            StatusCode::Error => "error",
-        }
-        .to_owned(),
-        start_time: span.start_time.0.to_string(),
-        duration_ns: (!running).then(|| span.end_time.since(span.start_time)),
-        error: text("error.type").or_else(|| text("exception.type")),
-        cause: message.or_else(|| text("exception.message")),
-        attributes: pairs(&span.attributes),
-        resource: pairs(&span.resource),
-        events: span
-            .events
-            .iter()
-            .map(|event| {
-                let attributes = json(&Value::Map(event.attributes.clone()));
-                (event.time.0.to_string(), event.name.clone(), attributes)
-            })
-            .collect(),
-        links: span
-            .links
-            .iter()
-            .map(|link| {
-                let attributes = json(&Value::Map(link.attributes.clone()));
-                (
-                    link.trace_id.to_string(),
-                    link.span_id.to_string(),
-                    attributes,
-                )
-            })
-            .collect(),
-        ..SpanDetail::default()
-    }
-}
-
 pub(super) fn json(value: &Value) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
 /// The rows of one span.
-fn only_span(batch: &RecordBatch, span_id: SpanId) -> Result<RecordBatch, Error> {
+pub(super) fn only_span(batch: &RecordBatch, span_id: SpanId) -> Result<RecordBatch, Error> {
     use arrow::array::{Array, BinaryArray, BooleanArray};
     let ids = batch.column_by_name("span_id");
     let ids = ids.and_then(|ids| ids.as_any().downcast_ref::<BinaryArray>());

@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod import;
 mod live;
+mod map;
 mod problem;
 pub mod push;
 mod slos;
@@ -110,6 +111,10 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/slos/{name}/definition", get(slos::definition))
         .route("/api/v1/alerts", get(slos::alerts))
         .route("/metrics", get(slos::metrics))
+        .route("/api/v1/traces/{id}/hops", get(map::hops))
+        .route("/api/v1/traces/{id}/clocks", get(map::clocks))
+        .route("/api/v1/traces/{id}/joins", get(map::joins))
+        .route("/api/v1/map", get(map::map))
         .route("/api/v1/receivers", get(deliveries::receivers))
         .route("/api/v1/receivers/{name}/test", post(deliveries::test))
         .route("/api/v1/deliveries", get(deliveries::page))

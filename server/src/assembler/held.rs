@@ -64,7 +64,6 @@ impl Held {
     of_traces!(documents, Table::Documents, rows::read_documents, Document);
     of_traces!(joins, Table::Joins, rows::read_joins, Join);
     of_traces!(hops, Table::Hops, rows::read_hops, Hop);
-    of_traces!(spans, Table::Spans, rows::read_spans, Span);
 
     /// Hops that meet a condition.
     pub(super) async fn hops_where(
