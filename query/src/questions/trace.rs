@@ -13,7 +13,7 @@ use model::trace_file::{
 };
 use model::{
     Attempt, ColdStart, Execution, Invocation, Join, JoinMethod, Span, SpanId, SpanSource, State,
-    Status, StatusCode, TraceId, Value,
+    Status, TraceId, Value,
 };
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
