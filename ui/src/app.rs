@@ -3,6 +3,7 @@
 use crate::api::Live;
 use crate::browser::{Preferences, on_keys};
 use crate::components::icon;
+use crate::components::palette::{Deed, Entry, Palette};
 use crate::format;
 use crate::lazy::Later;
 use crate::pages::executions::Executions;
@@ -10,11 +11,32 @@ use crate::router::{Page, Router};
 use leptos::html::Dialog;
 use leptos::prelude::*;
 
+/// The pages in the navigation: address, word, and which pages count as it.
+const NAV: [(&str, &str, fn(&Page) -> bool); 8] = [
+    ("/", "Executions", |page| {
+        matches!(page, Page::Executions | Page::Execution(_))
+    }),
+    ("/mysteries?range=7d", "Mysteries", |page| {
+        *page == Page::Mysteries
+    }),
+    ("/traces", "Traces", |page| {
+        matches!(page, Page::Traces | Page::Trace(_))
+    }),
+    ("/compare", "Compare", |page| *page == Page::Compare),
+    ("/map", "Map", |page| *page == Page::Map),
+    ("/slos", "SLOs", |page| {
+        matches!(page, Page::Slos | Page::Slo(_) | Page::Alerts)
+    }),
+    ("/sources", "Sources", |page| *page == Page::Sources),
+    ("/sql", "SQL", |page| *page == Page::Sql),
+];
+
 /// Keys, for the help and nothing else to keep in step by hand.
-const KEYS: [(&str, &[(&str, &str)]); 4] = [
+const KEYS: [(&str, &[(&str, &str)]); 5] = [
     (
         "Everywhere",
         &[
+            ("Ctrl+K", "Commands, and executions by name"),
             ("/", "Search"),
             ("?", "This help"),
             ("U", "UTC or local time"),
@@ -44,6 +66,15 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("N  Shift+N", "Next, previous match of the search"),
             ("Enter", "Details of the row"),
             ("Esc", "Close the details"),
+        ],
+    ),
+    (
+        "Graph",
+        &[
+            ("↑ ↓ ← →", "From state to state"),
+            ("Enter", "Details of the state"),
+            ("E  Shift+E", "Next, previous failure"),
+            ("+ − 0", "Zoom in, out, everything"),
         ],
     ),
     ("SQL", &[("Ctrl+Enter", "Run"), ("Ctrl+Space", "Complete")]),
@@ -113,7 +144,38 @@ fn Frame() -> impl IntoView {
     });
     let router = Router::get();
     let page = Memo::new(move |_| Page::of(&router.path()));
-    let on = move |here: fn(&Page) -> bool| move || page.with(here).then_some("page");
+    let command = |words: &str, hint: &str, deed: Deed| Entry {
+        words: words.to_owned(),
+        hint: hint.to_owned(),
+        status: String::new(),
+        deed,
+    };
+    let mut commands: Vec<Entry> = NAV
+        .iter()
+        .map(|(href, word, _)| command(word, "page", Deed::Go((*href).to_owned())))
+        .collect();
+    commands.extend([
+        command(
+            "Failed executions",
+            "page",
+            Deed::Go("/?status=FAILED".to_owned()),
+        ),
+        command(
+            "Light or dark",
+            "view",
+            Deed::Call(Callback::new(move |()| preferences.switch_theme())),
+        ),
+        command(
+            "UTC or local time",
+            "U",
+            Deed::Call(Callback::new(move |()| preferences.switch_zone())),
+        ),
+        command(
+            "Keys",
+            "?",
+            Deed::Call(Callback::new(move |()| open_help())),
+        ),
+    ]);
     let held = move || {
         live.update.with(|update| {
             update.as_ref().map(|update| {
@@ -138,27 +200,18 @@ fn Frame() -> impl IntoView {
                 <span>"Inquest"</span>
             </a>
             <nav aria-label="Pages">
-                <a
-                    href="/"
-                    aria-current=on(|page| matches!(page, Page::Executions | Page::Execution(_)))
-                >
-                    "Executions"
-                </a>
-                <a
-                    href="/traces"
-                    aria-current=on(|page| matches!(page, Page::Traces | Page::Trace(_)))
-                >
-                    "Traces"
-                </a>
-                <a href="/map" aria-current=on(|page| *page == Page::Map)>"Map"</a>
-                <a
-                    href="/slos"
-                    aria-current=on(|page| matches!(page, Page::Slos | Page::Slo(_) | Page::Alerts))
-                >
-                    "SLOs"
-                </a>
-                <a href="/sources" aria-current=on(|page| *page == Page::Sources)>"Sources"</a>
-                <a href="/sql" aria-current=on(|page| *page == Page::Sql)>"SQL"</a>
+                {NAV
+                    .map(|(href, word, here)| {
+                        view! {
+                            <a
+                                href=href
+                                aria-current=move || page.with(here).then_some("page")
+                            >
+                                {word}
+                            </a>
+                        }
+                    })
+                    .collect_view()}
             </nav>
             <span
                 class="live"
@@ -197,6 +250,7 @@ fn Frame() -> impl IntoView {
                 {icon("help")}
             </button>
         </header>
+        <Palette commands=commands />
         <dialog class="help" node_ref=help aria-labelledby="help-title">
             <form method="dialog">
                 <h2 id="help-title">"Keys"</h2>

@@ -11,6 +11,7 @@ mod histogram;
 mod icons;
 mod json_tree;
 pub mod logs;
+pub mod palette;
 mod panel;
 pub mod plot;
 mod rows;

@@ -1,9 +1,11 @@
 //! One file per page: the address becomes requests, the answers become components.
 
 pub mod alerts;
+pub mod compare;
 pub mod execution;
 pub mod executions;
 pub mod map;
+pub mod mysteries;
 pub mod slo;
 pub mod slo_editor;
 pub mod slos;
@@ -41,6 +43,8 @@ pub fn of_operation(page: Page) -> AnyView {
 pub fn of_many(page: Page) -> AnyView {
     match page {
         Page::Traces => view! { <traces::Traces /> }.into_any(),
+        Page::Mysteries => view! { <mysteries::Mysteries /> }.into_any(),
+        Page::Compare => view! { <compare::Compare /> }.into_any(),
         Page::Sql => view! { <sql::Sql /> }.into_any(),
         _ => ().into_any(),
     }

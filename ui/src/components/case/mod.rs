@@ -7,6 +7,7 @@ mod twins;
 mod verdict;
 
 pub use ledger::category_word;
+pub use twins::Beside;
 pub use verdict::VerdictBand;
 
 use crate::api::{Load, Remote, remote_json};
