@@ -151,7 +151,7 @@ impl<'a> Family<'a> {
     }
 }
 
-/// The index at the end of an iteration's name, `Fan[3]`; names without one stay where they are.
+/// The index at the end of an iteration's name, `Fan[3]`; those without one come first, as they started.
 fn item(name: &str) -> Option<u64> {
     let inner = name.strip_suffix(']')?;
     inner.rsplit_once('[')?.1.parse().ok()

@@ -59,7 +59,7 @@ pub fn dense(histogram: &Histogram) -> Option<(i64, i64)> {
         .map(|counts| counts.iter().sum())
         .collect();
     let total: u64 = sums.iter().sum();
-    let enough = total - total / 20;
+    let enough = total - total / 5;
     let mut best: Option<(usize, usize)> = None;
     let (mut begin, mut held) = (0, 0);
     for (end, n) in sums.iter().enumerate() {
