@@ -12,6 +12,7 @@
 //! | [`xray`] | X-Ray's segment documents |
 
 pub mod aws;
+pub mod changes;
 pub mod cloudwatch;
 pub mod collect;
 pub mod envoy;

@@ -68,6 +68,9 @@ pub struct Batch {
     pub events: Vec<HistoryEvent>,
     /// Descriptions of executions, definitions of state machines, map runs.
     pub documents: Vec<Document>,
+    /// Deployments and other changes that somebody told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 impl Batch {
@@ -77,11 +80,13 @@ impl Batch {
             && self.logs.is_empty()
             && self.events.is_empty()
             && self.documents.is_empty()
+            && self.changes.is_empty()
     }
 
     /// Number of records of all kinds.
     pub fn len(&self) -> usize {
-        self.spans.len() + self.logs.len() + self.events.len() + self.documents.len()
+        let facts = self.spans.len() + self.logs.len() + self.events.len();
+        facts + self.documents.len() + self.changes.len()
     }
 
     /// Moves everything of `other` to the end of `self`.
@@ -90,5 +95,6 @@ impl Batch {
         self.logs.append(&mut other.logs);
         self.events.append(&mut other.events);
         self.documents.append(&mut other.documents);
+        self.changes.append(&mut other.changes);
     }
 }

@@ -71,6 +71,19 @@ impl Facts {
         }
     }
 
+    /// As baselines and comparisons take them.
+    pub fn run(&self) -> analysis::baseline::Run<'_> {
+        analysis::baseline::Run {
+            execution: &self.execution,
+            states: &self.states,
+            attempts: &self.attempts,
+            invocations: &self.invocations,
+            joins: &self.joins,
+            spans: &self.spans,
+            logs: &[],
+        }
+    }
+
     /// Judges them.
     pub fn accounts(&self, book: &PriceBook) -> Accounts {
         Accounts {

@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod collect;
 mod commands;
+mod compare;
 mod config;
 mod core;
 mod experiments;

@@ -6,6 +6,7 @@ use super::{
     otlp::{self, Signal},
 };
 use crate::{
+    changes,
     cloudwatch::Event,
     envoy,
     lambda::{is_platform_text, severity_number},
@@ -73,6 +74,7 @@ impl Importer<'_> {
                 || is_logged(item)
                 || is_insights_row(item)
                 || is_envelope(item)
+                || changes::is_change(item)
                 || zipkin::is_span(item)
                 || item.as_object().is_some_and(envoy::is_entry)
                 || xray::is_segment(item)

@@ -26,7 +26,7 @@ const MAX_HELD: u64 = 512 << 20;
 
 /// An import under way.
 pub(super) struct Importer<'a> {
-    sink: Sink<'a>,
+    pub(super) sink: Sink<'a>,
     pub(super) report: Report,
     recorder: Recorder,
     pub(super) pieces: Vec<(PathBuf, step_functions::Piece)>,

@@ -1,7 +1,7 @@
 //! Spans of other tracers in files.
 
 use super::{Refused, dispatch::Place, file::Importer};
-use crate::{envoy, xray, zipkin};
+use crate::{changes, envoy, xray, zipkin};
 use model::{LogRecord, Span};
 use serde_json::Value;
 use std::io::BufRead;
@@ -13,6 +13,10 @@ impl Importer<'_> {
         value: &Value,
         place: &Place,
     ) -> Result<Option<bool>, Refused> {
+        if changes::is_change(value) {
+            self.file.is("changes");
+            return self.change(value, place).map(Some);
+        }
         if zipkin::is_span(value) {
             self.file.is("Zipkin spans");
             return self.spans(zipkin::read_one(value.clone()), place).map(Some);
@@ -51,6 +55,17 @@ impl Importer<'_> {
             self.name_proxy(&mut record);
             self.file.taken.logs += 1;
             self.log(record)?;
+        }
+        Ok(true)
+    }
+
+    fn change(&mut self, value: &Value, place: &Place) -> Result<bool, Refused> {
+        match changes::read(value) {
+            Ok(change) => {
+                self.file.taken.changes += 1;
+                self.sink.change(change)?;
+            }
+            Err(reason) => self.file.skip(place.position.clone(), reason),
         }
         Ok(true)
     }

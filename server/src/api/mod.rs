@@ -3,6 +3,7 @@
 
 mod accounts;
 mod case;
+mod compare;
 mod coverage;
 mod deliveries;
 mod executions;
@@ -98,6 +99,11 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/executions/{id}/graph", get(graph::graph))
         .route("/api/v1/executions/{id}/ledger", get(accounts::ledger))
         .route("/api/v1/executions/{id}/cost", get(accounts::cost))
+        .route("/api/v1/executions/{id}/twins", get(compare::twins))
+        .route("/api/v1/compare", get(compare::compare))
+        .route("/api/v1/cold-starts", get(compare::cold_starts))
+        .route("/api/v1/changes", get(compare::changes).post(compare::tell))
+        .route("/api/changes", get(compare::changes).post(compare::tell))
         .route("/api/v1/traces", get(traces::page))
         .route("/api/v1/traces/{id}/spans.bin", get(traces::tree))
         .route("/api/v1/traces/{id}/spans/{span}", get(traces::span))

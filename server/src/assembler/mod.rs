@@ -12,9 +12,11 @@
 //! | [`joins`] | joins and cold starts of the executions that may be concerned |
 //! | [`coverage`] | what must exist of an execution and has not arrived |
 //! | [`accounts`] | where time and money of these executions went |
+//! | [`changes`] | deployments that were told, and versions that were not there before |
 //! | [`held`] | what is held already |
 
 mod accounts;
+mod changes;
 mod coverage;
 pub(crate) mod held;
 mod hops;
@@ -54,6 +56,9 @@ pub struct Counts {
     pub spans: u64,
     /// Descriptions that were not held before.
     pub documents: u64,
+    /// Deployments and other changes that were not held before.
+    #[serde(default)]
+    pub changes: u64,
 }
 
 impl Counts {
@@ -70,6 +75,7 @@ impl Counts {
             logs: of(self.logs, other.logs),
             spans: of(self.spans, other.spans),
             documents: of(self.documents, other.documents),
+            changes: of(self.changes, other.changes),
         }
     }
 
@@ -222,6 +228,14 @@ impl Assembler {
             .await?;
         self.rebuild_invocations(streams, &mut touched).await?;
         self.rejoin(&mut touched).await?;
+        self.append_changes(&batch.changes).await?;
+        // A hint must not hold up facts.
+        if let Err(error) = self.derive_changes(&touched).await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "versions could not be compared"
+            );
+        }
         self.account(&mut touched).await?;
         self.changed
             .lock()

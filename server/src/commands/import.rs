@@ -172,6 +172,7 @@ pub(super) fn words(new: Counts) -> String {
         (new.executions, "execution"),
         (new.events, "event"),
         (new.documents, "description"),
+        (new.changes, "change"),
         (new.invocations, "invocation"),
         (new.logs, "log record"),
         (new.spans, "span"),
