@@ -9,6 +9,7 @@
 //! | [`hops`] | spans and access logs of proxies | what each did with a request, in words |
 //! | [`lambda`] | the lines of one log stream | invocations, spans |
 //! | [`baseline`] | healthy runs | what is usual |
+//! | [`containers`] | descriptions of ECS tasks and Batch jobs | jobs, spans |
 //! | [`coverage`] | everything held about one execution | what must exist and is not here |
 //! | [`changes`] | versions seen | what changed |
 //! | [`cold_starts`] | the invocations of functions | causes, rates, advice |
@@ -25,6 +26,7 @@ pub mod case;
 pub mod changes;
 pub mod cold_starts;
 pub mod compare;
+pub mod containers;
 pub mod cost;
 pub mod clocks;
 pub mod context;

@@ -6,6 +6,7 @@
 //! | [`import`] | files and folders: recognises each by its content |
 //! | [`cloudwatch`] | lines of CloudWatch Logs, from whatever export |
 //! | [`collect`], [`aws`] | what is fetched from running systems, again and again |
+//! | [`containers`] | ECS tasks and Batch jobs |
 //! | [`lambda`] | lines of Lambda logs, in all their forms |
 //! | [`envoy`] | Envoy's access logs: gRPC service, JSON lines, text |
 //! | [`zipkin`] | spans of Zipkin tracers |
@@ -16,6 +17,7 @@ pub mod changes;
 pub mod cloudwatch;
 pub mod collect;
 pub mod envoy;
+pub mod containers;
 pub mod import;
 pub mod lambda;
 pub mod step_functions;

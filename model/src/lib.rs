@@ -16,6 +16,7 @@
 //! | [`ledger`], [`cost`] | where the time and the money of an execution went |
 //! | [`change`] | deployments and other changes |
 //! | [`compare`] | an execution beside its twins, a group beside another |
+//! | [`container`] | ECS tasks and Batch jobs |
 //! | [`coverage`] | what must exist of an execution, against what has arrived |
 //! | [`verdict`] | who did it, what proves it, who did not |
 //! | [`api`], [`trace_file`] | what the server tells the browser |
@@ -23,6 +24,7 @@
 pub mod api;
 pub mod change;
 pub mod compare;
+pub mod container;
 pub mod cost;
 pub mod coverage;
 pub mod execution;
@@ -39,6 +41,7 @@ pub mod trace_file;
 pub mod verdict;
 
 pub use change::Change;
+pub use container::Job;
 pub use cost::{CostConfidence, CostItem, CostReport, Waste};
 pub use coverage::{Coverage, CoverageStatus, Missing, Tally};
 pub use execution::{

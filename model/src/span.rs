@@ -99,6 +99,8 @@ pub enum SpanSource {
     Workflow,
     /// Derived from Lambda's platform log lines.
     Lambda,
+    /// Derived from descriptions of ECS tasks and Batch jobs.
+    Container,
     /// Received from a Zipkin tracer.
     Zipkin,
     /// Read from X-Ray segment documents, of which a later one replaces an earlier one.
@@ -114,6 +116,7 @@ impl SpanSource {
             SpanSource::Otlp => "otlp",
             SpanSource::Workflow => "workflow",
             SpanSource::Lambda => "lambda",
+            SpanSource::Container => "container",
             SpanSource::Zipkin => "zipkin",
             SpanSource::Xray => "xray",
             SpanSource::AccessLog => "access_log",

@@ -294,7 +294,7 @@ pub struct Collect {
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub tags: Vec<String>,
     /// What to collect (may be repeated): step_functions, step_functions_logs, lambda_logs, containers,
-    /// xray, sqs, durable [default: all]
+    /// xray, sqs [default: all]
     #[arg(long = "part", value_name = "PART")]
     pub parts: Vec<String>,
     /// Log groups besides those that executions lead to, with `*` at the end (may be repeated)

@@ -56,11 +56,13 @@ pub enum Table {
     Costs,
     /// One row per deployment or other change.
     Changes,
+    /// One row per ECS task or Batch job.
+    Jobs,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 15] = [
+    pub const ALL: [Table; 16] = [
         Table::Executions,
         Table::States,
         Table::Attempts,
@@ -76,6 +78,7 @@ impl Table {
         Table::CriticalPath,
         Table::Costs,
         Table::Changes,
+        Table::Jobs,
     ];
 
     /// Name in SQL and of the folder.
@@ -96,6 +99,7 @@ impl Table {
             Table::CriticalPath => "critical_path",
             Table::Costs => "costs",
             Table::Changes => "changes",
+            Table::Jobs => "jobs",
         }
     }
 
@@ -126,6 +130,7 @@ impl Table {
                 "one row per request at a proxy: what it did with it and how that ended, in words"
             }
             Table::Documents => "descriptions of executions and state machines, as they came",
+            Table::Jobs => "one row per ECS task or Batch job, with its waits and phases",
             Table::Verdicts => {
                 "one row per judged execution: who did it, what proves it, who did not"
             }
@@ -157,6 +162,7 @@ impl Table {
             | Table::Invocations
             | Table::Spans
             | Table::Hops
+            | Table::Jobs
             | Table::Verdicts
             | Table::Ledger
             | Table::CriticalPath
@@ -184,6 +190,7 @@ impl Table {
             Table::CriticalPath => accounts::critical_path(),
             Table::Costs => accounts::costs(),
             Table::Changes => accounts::changes(),
+            Table::Jobs => jobs(),
         }))
     }
 }
@@ -358,6 +365,61 @@ fn documents() -> Vec<Field> {
         text("engine", "the engine"),
         text("kind", "execution, state_machine or map_run"),
         text("body", "the document, JSON"),
+    ]
+}
+
+fn jobs() -> Vec<Field> {
+    vec![
+        text(
+            "job_id",
+            "ARN of the ECS task, or id of the Batch job; <parent>:<n> for the child of an array",
+        ),
+        id("trace_id", "a trace of its own; joins say whose it is"),
+        id("span_id", "its span"),
+        text("service", "ecs or batch"),
+        text("name", "name of the job, or family of the task"),
+        maybe_text("queue", "job queue, or cluster"),
+        maybe_text("definition", "job definition, or task definition"),
+        maybe_text("image", "image of its first container"),
+        text(
+            "status",
+            "the service's own word, such as STOPPED or FAILED",
+        ),
+        truth(
+            "failed",
+            "it failed, by its status or by the exit code of a container",
+        ),
+        maybe_text("reason", "why it stopped, in the service's words"),
+        maybe_text("stop_code", "stopCode of ECS"),
+        maybe_int(
+            "exit_code",
+            "exit code of its container; none if it was never reported, as when its host went away",
+        ),
+        truth("spot_reclaimed", "its Spot capacity was taken back"),
+        int("attempts", "tries (Batch); 1 for a task"),
+        maybe_int("array_size", "children of an array job"),
+        maybe_int("array_index", "its place in the array"),
+        maybe_text("parent_job_id", "the array that it is a child of"),
+        maybe_text("depends_on", "jobs that it waited for, JSON list of ids"),
+        maybe_text("log_stream", "CloudWatch log stream"),
+        time("start_time", "when it was created"),
+        maybe_time("run_time", "when its container began to run"),
+        maybe_time("end_time", "when it stopped"),
+        maybe_int("duration_ns", "end minus start, nanoseconds"),
+        maybe_int(
+            "queue_ns",
+            "in the queue until a host was found (Batch), nanoseconds",
+        ),
+        maybe_int(
+            "provision_ns",
+            "from its creation until the image pull began (ECS), nanoseconds",
+        ),
+        maybe_int("pull_ns", "pulling the image (ECS), nanoseconds"),
+        maybe_int(
+            "boot_ns",
+            "from the pull, or from the host, until its container ran, nanoseconds",
+        ),
+        maybe_int("run_ns", "running, nanoseconds"),
     ]
 }
 

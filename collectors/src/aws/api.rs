@@ -77,17 +77,12 @@ apis! {
     GET_HISTORY = "states:GetExecutionHistory", (400 / 20, 400 / 20), "histories", "arn:aws:states:REGION:ACCOUNT:execution:*";
     DESCRIBE_MACHINE = "states:DescribeStateMachine", (200 / 20, 200 / 20), "revisions and log groups of state machines", "arn:aws:states:REGION:ACCOUNT:stateMachine:*";
     DESCRIBE_MACHINE_FOR_EXECUTION = "states:DescribeStateMachineForExecution", (200 / 1, 200 / 1), "definitions as they ran", "arn:aws:states:REGION:ACCOUNT:execution:*";
-    LIST_MAP_RUNS = "states:ListMapRuns", (100 / 1, 100 / 1), "finding map runs", "arn:aws:states:REGION:ACCOUNT:execution:*";
     DESCRIBE_MAP_RUN = "states:DescribeMapRun", (200 / 1, 200 / 1), "counts of map runs", "arn:aws:states:REGION:ACCOUNT:mapRun:*";
     DESCRIBE_LOG_GROUPS = "logs:DescribeLogGroups", (10 / 10, 10 / 10), "finding log groups by pattern", "*";
     FILTER_LOG_EVENTS = "logs:FilterLogEvents", (25 / 25, 10 / 10), "log lines", "arn:aws:logs:REGION:ACCOUNT:log-group:*";
     GET_FUNCTION = "lambda:GetFunctionConfiguration", (100 / 100, 100 / 100), "custom log groups of functions", "arn:aws:lambda:REGION:ACCOUNT:function:*";
-    LIST_DURABLE = "lambda:ListDurableExecutionsByFunction", (10 / 10, 10 / 10), "finding durable executions", "arn:aws:lambda:REGION:ACCOUNT:function:*";
-    GET_DURABLE = "lambda:GetDurableExecution", (10 / 10, 10 / 10), "status of durable executions", "arn:aws:lambda:REGION:ACCOUNT:function:*";
-    GET_DURABLE_HISTORY = "lambda:GetDurableExecutionHistory", (10 / 10, 10 / 10), "histories of durable executions", "arn:aws:lambda:REGION:ACCOUNT:function:*";
     DESCRIBE_TASKS = "ecs:DescribeTasks", (100 / 20, 100 / 20), "ECS tasks that executions waited for", "arn:aws:ecs:REGION:ACCOUNT:task/*";
     DESCRIBE_JOBS = "batch:DescribeJobs", (50 / 50, 50 / 50), "Batch jobs that executions waited for", "*";
-    LIST_JOBS = "batch:ListJobs", (50 / 50, 50 / 50), "children of array jobs", "*";
     GET_TRACES = "xray:BatchGetTraces", (5 / 5, 5 / 5), "X-Ray segments of executions", "*";
     RECEIVE = "sqs:ReceiveMessage", (1000 / 300, 1000 / 300), "events that a rule has put into a queue", "arn:aws:sqs:REGION:ACCOUNT:*";
     DELETE_MESSAGE = "sqs:DeleteMessageBatch", (1000 / 300, 1000 / 300), "taking events off the queue, once they are stored", "arn:aws:sqs:REGION:ACCOUNT:*";

@@ -91,6 +91,31 @@ pub(super) async fn logs(calls: &Calls, whose: Whose) -> Vec<Check> {
     checks
 }
 
+/// What the collector of tasks and jobs needs.
+pub(super) async fn containers(calls: &Calls) -> Vec<Check> {
+    let mut checks = Vec::new();
+    try_call!(calls, checks, DESCRIBE_TASKS, |clients| clients
+        .ecs
+        .describe_tasks()
+        .cluster("inquest-check")
+        .tasks("00000000000000000000000000000000"));
+    try_call!(calls, checks, DESCRIBE_JOBS, |clients| clients
+        .batch
+        .describe_jobs()
+        .jobs("inquest-check"));
+    checks
+}
+
+/// What the collector of X-Ray traces needs.
+pub(super) async fn traces(calls: &Calls) -> Vec<Check> {
+    let mut checks = Vec::new();
+    try_call!(calls, checks, GET_TRACES, |clients| clients
+        .xray
+        .batch_get_traces()
+        .trace_ids("1-581cf771-a006649127e371903a2de979"));
+    checks
+}
+
 /// What the collector of queues needs: the queues are asked, and left as they are.
 pub(super) async fn queues(calls: &Calls) -> Vec<Check> {
     let mut checks = Vec::new();

@@ -40,8 +40,6 @@ pub struct AwsSource {
     pub log_groups: Vec<String>,
     /// SQS queues that an EventBridge rule fills, by URL.
     pub queues: Vec<String>,
-    /// Lambda functions with durable executions, by name or ARN.
-    pub durable_functions: Vec<String>,
 }
 
 impl Default for AwsSource {
@@ -63,7 +61,6 @@ impl Default for AwsSource {
             timeout_s: 30,
             log_groups: Vec::new(),
             queues: Vec::new(),
-            durable_functions: Vec::new(),
         }
     }
 }
@@ -84,20 +81,17 @@ pub enum Part {
     Xray,
     /// Queues with EventBridge events.
     Sqs,
-    /// Histories of Lambda durable functions.
-    Durable,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 7] = [
+    pub const ALL: [Part; 6] = [
         Part::StepFunctions,
         Part::StepFunctionsLogs,
         Part::LambdaLogs,
         Part::Containers,
         Part::Xray,
         Part::Sqs,
-        Part::Durable,
     ];
 
     /// Its word in the configuration.
@@ -109,7 +103,6 @@ impl Part {
             Part::Containers => "containers",
             Part::Xray => "xray",
             Part::Sqs => "sqs",
-            Part::Durable => "durable",
         }
     }
 }

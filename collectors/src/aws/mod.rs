@@ -6,6 +6,8 @@
 //! | [`session`] | credentials and clients of an account in a Region |
 //! | [`api`], [`bucket`] | the calls that are made, and how often they may be |
 //! | [`call`] | one call, made again when that may help |
+//! | [`containers`] | ECS tasks and Batch jobs |
+//! | [`traces`] | X-Ray |
 //! | [`logs`] | log groups of functions and of Express workflows |
 //! | [`queue`] | queues with EventBridge events |
 //! | [`step_functions`] | discovery and histories of Standard workflows |
@@ -14,10 +16,12 @@ pub mod api;
 pub mod bucket;
 pub mod call;
 pub mod config;
+pub mod containers;
 pub mod logs;
 pub mod queue;
 pub mod session;
 pub mod step_functions;
+pub mod traces;
 
 mod check;
 
@@ -49,7 +53,11 @@ pub async fn collectors(source: &AwsSource) -> Result<Vec<Box<dyn Collector>>, F
                 Part::Sqs if !source.queues.is_empty() => {
                     all.push(Box::new(queue::Queues::new(session.clone())));
                 }
-                _ => {}
+                Part::Containers => {
+                    all.push(Box::new(containers::Containers::new(session.clone())));
+                }
+                Part::Xray => all.push(Box::new(traces::Traces::new(session.clone()))),
+                Part::Sqs => {}
             }
         }
     }

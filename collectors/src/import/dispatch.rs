@@ -9,6 +9,7 @@ use crate::{
     changes,
     cloudwatch::Event,
     envoy,
+    containers,
     lambda::{is_platform_text, severity_number},
     step_functions::{self, Piece},
     timestamp, xray, zipkin,
@@ -105,6 +106,9 @@ impl Importer<'_> {
             return Ok(true);
         }
         let value = Value::Array(items);
+        if self.containers(&value)? {
+            return Ok(true);
+        }
         if self.step_functions(&value, place)? {
             return Ok(true);
         }
@@ -142,6 +146,9 @@ impl Importer<'_> {
             self.file.is("CloudWatch log events");
             return self.log_list(events, &Context::of(&value), place);
         }
+        if self.containers(&value)? {
+            return Ok(true);
+        }
         if self.step_functions(&value, place)? {
             return Ok(true);
         }
@@ -164,6 +171,17 @@ impl Importer<'_> {
             }
         }
         Ok(taken)
+    }
+
+    /// ECS tasks and Batch jobs: each stands for itself, nothing has to be paired.
+    fn containers(&mut self, value: &Value) -> Result<bool, Refused> {
+        let Some(documents) = containers::documents(value) else {
+            return Ok(false);
+        };
+        self.file.is("ECS tasks and Batch jobs");
+        self.file.taken.documents += documents.len() as u64;
+        self.documents(documents)?;
+        Ok(true)
     }
 
     fn step_functions(&mut self, value: &Value, place: &Place) -> Result<bool, Refused> {

@@ -106,6 +106,14 @@ impl<'a> Importer<'a> {
         Ok(self.report)
     }
 
+    /// Documents that belong to nothing else.
+    pub(super) fn documents(&mut self, documents: Vec<model::Document>) -> Result<(), Refused> {
+        self.sink.whole(model::Batch {
+            documents,
+            ..model::Batch::default()
+        })
+    }
+
     fn next_folder(&mut self, path: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(Path::new(""));
         if self.held > MAX_HELD && folder != self.folder {

@@ -108,7 +108,13 @@ impl Assembler {
         let children = self.children_of(&states, &attempts).await?;
         let facts = Facts {
             invocations: self.joined_invocations(&joins).await?,
-            jobs: self.jobs_of(&attempts).await?,
+            jobs: self
+                .jobs_of(&attempts)
+                .await?
+                .into_iter()
+                .filter(|job| job.end_time.is_some())
+                .map(|job| job.job_id)
+                .collect(),
             spans: self.joined_spans(&joins).await?,
             children,
             documents: group_by(self.held.documents(&with_runs).await?, |it| {
@@ -156,10 +162,6 @@ impl Assembler {
             return Ok(BTreeMap::new());
         }
         Ok(group_by(self.held.spans(&ids).await?, |it| it.trace_id))
-    }
-
-    async fn jobs_of(&self, _attempts: &[Attempt]) -> Result<BTreeSet<String>> {
-        Ok(BTreeSet::new())
     }
 }
 

@@ -7,7 +7,7 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
 };
 use model::{
-    Attempt, Document, Execution, HistoryEvent, Hop, Invocation, Join, LogRecord, Span, State,
+    Attempt, Document, Execution, HistoryEvent, Hop, Invocation, Job, Join, LogRecord, Span, State,
     TraceId, UnixNanos,
 };
 use query::{Engine, Options};
@@ -92,6 +92,16 @@ impl Held {
             rows::read_invocations,
         )
         .await
+    }
+
+    /// Tasks and jobs of which a text column has one of the values.
+    pub(super) async fn jobs_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+    ) -> Result<Vec<Job>> {
+        self.rows_where(Table::Jobs, column, values, None, rows::read_jobs)
+            .await
     }
 
     /// Executions of which a text column has one of the values.

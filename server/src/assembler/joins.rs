@@ -112,6 +112,7 @@ impl Assembler {
         }
         concerned.extend(self.executions_near(changed).await?);
         concerned.extend(self.parents_of(&touched.executions).await?);
+        concerned.append(&mut touched.rejoined);
         let list: Vec<TraceId> = concerned.iter().copied().collect();
         touched.concerned.clone_from(&concerned);
         for part in list.chunks(EXECUTIONS_AT_ONCE) {
@@ -205,6 +206,7 @@ impl Assembler {
             .collect();
         let states = self.held.states(&with_runs).await?;
         let children = self.children_of(&states, &[]).await?;
+        let jobs = self.jobs_of(&attempts).await?;
         let mut states = group_by(states, |it| it.trace_id);
         let mut attempts = group_by(attempts, |it| it.trace_id);
         let mut held = group_by(self.held.joins(ids).await?, |it| it.execution_arn.clone());
@@ -218,6 +220,11 @@ impl Assembler {
                 .cloned()
                 .collect();
             let mut joins = joins::join(&execution, &attempts, &invocations, &spans);
+            let found = joins::jobs(&execution, &attempts, &jobs);
+            if !found.is_empty() {
+                joins.extend(found);
+                joins.sort_by_key(identity);
+            }
             if let Some(states) = states.remove(&execution.trace_id) {
                 let children = children.iter().map(|child| &child.execution);
                 joins.extend(joins::map_children(&execution, &states, children));

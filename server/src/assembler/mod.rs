@@ -10,6 +10,7 @@
 //! | [`lambdas`] | invocations, from the lines of the log streams that got new ones |
 //! | [`hops`] | what proxies did, from their spans and access logs; spans of X-Ray |
 //! | [`joins`] | joins and cold starts of the executions that may be concerned |
+//! | [`containers`] | ECS tasks and Batch jobs, from their descriptions |
 //! | [`coverage`] | what must exist of an execution and has not arrived |
 //! | [`accounts`] | where time and money of these executions went |
 //! | [`changes`] | deployments that were told, and versions that were not there before |
@@ -17,6 +18,7 @@
 
 mod accounts;
 mod changes;
+mod containers;
 mod coverage;
 pub(crate) mod held;
 mod hops;
@@ -97,6 +99,8 @@ struct Touched {
     executions: BTreeSet<TraceId>,
     /// Executions whose accounts may have changed: these, and those whose invocations did.
     concerned: BTreeSet<TraceId>,
+    /// Executions whose joins may have changed for another reason.
+    rejoined: BTreeSet<TraceId>,
     /// Invocations that changed, as they were and as they are.
     invocations: Vec<model::Invocation>,
     /// Request ids that application spans name.
@@ -224,7 +228,12 @@ impl Assembler {
         }
         self.rebuild_hops(&batch).await?;
         let streams = lambdas::streams(&batch.logs);
-        self.rebuild_executions(batch.events, batch.documents, &mut touched)
+        let (containers, documents): (Vec<_>, Vec<_>) = batch
+            .documents
+            .into_iter()
+            .partition(containers::is_of_container);
+        self.rebuild_jobs(containers, &mut touched).await?;
+        self.rebuild_executions(batch.events, documents, &mut touched)
             .await?;
         self.rebuild_invocations(streams, &mut touched).await?;
         self.rejoin(&mut touched).await?;

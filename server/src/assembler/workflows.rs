@@ -152,7 +152,7 @@ fn build(
 }
 
 /// Both without doubles, in an order that does not depend on arrival; and how many are new.
-fn merge_documents(held: Vec<Document>, new: Vec<Document>) -> (Vec<Document>, u64) {
+pub(super) fn merge_documents(held: Vec<Document>, new: Vec<Document>) -> (Vec<Document>, u64) {
     let before = held.len();
     let mut seen = BTreeSet::new();
     let mut all: Vec<Document> = held

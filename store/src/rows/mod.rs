@@ -17,7 +17,7 @@ pub use verdicts::{Judged, read_verdicts, verdicts};
 use crate::{Error, Table};
 use arrow::{array::RecordBatch, datatypes::SchemaRef, json::ReaderBuilder};
 use model::{
-    Attempt, ColdStart, Document, Execution, HistoryEvent, Hop, Invocation, Join, JoinEnd,
+    Attempt, ColdStart, Document, Execution, HistoryEvent, Hop, Invocation, Job, Join, JoinEnd,
     JoinMethod, SpanId, State, TraceId,
 };
 use read::Rows;
@@ -58,6 +58,15 @@ pub fn attempts(rows: &[Attempt]) -> Result<RecordBatch, Error> {
 /// The inverse of [`attempts`].
 pub fn read_attempts(batch: &RecordBatch) -> Result<Vec<Attempt>, Error> {
     Rows::new(Table::Attempts, batch)?.collect()
+}
+
+/// Rows of `jobs`.
+pub fn jobs(rows: &[Job]) -> Result<RecordBatch, Error> {
+    write(Table::Jobs, Table::Jobs.schema(), rows)
+}
+/// The inverse of [`jobs`].
+pub fn read_jobs(batch: &RecordBatch) -> Result<Vec<Job>, Error> {
+    Rows::new(Table::Jobs, batch)?.collect()
 }
 
 /// Rows of `invocations`.
