@@ -6,6 +6,7 @@ use model::{Join, JoinMethod};
 pub fn explain(join: &Join) -> String {
     let what = match (join.child.kind.as_str(), join.parent.kind.as_str()) {
         ("invocation", "attempt") => "This Lambda invocation was made by this attempt",
+        ("job", "attempt") => "This task or job was started by this attempt",
         ("execution", "attempt") => "This execution was started by this attempt",
         ("span", "invocation") => "This span ran inside this Lambda invocation",
         ("span", "attempt") => "This span happened inside this attempt",
@@ -21,6 +22,7 @@ pub fn explain(join: &Join) -> String {
         JoinMethod::TraceContext => "both carry the same trace context",
         JoinMethod::InvocationId => "the span names the request id of the invocation",
         JoinMethod::MapRun => "the execution names the map run that the attempt or state started",
+        JoinMethod::JobId => "the attempt's answer names the task or job",
         JoinMethod::ExecutionArn => "the parent names the ARN of the execution",
         JoinMethod::FunctionAndTime => {
             "it is the same function, and the invocation began while the attempt ran: a guess"

@@ -20,6 +20,7 @@ pub mod map;
 pub mod mesh;
 mod parameter;
 pub mod schema;
+mod span_cells;
 pub mod trace;
 pub mod traces;
 mod tree;

@@ -2,23 +2,20 @@
 
 use super::detail::{add_hop, describe_attempt, received, set_failure};
 use super::execution::find_execution;
+use super::span_cells::{SPAN_COLUMNS, SpanCells, row_kind};
 use super::tree::{Adoption, Key, Node, assemble};
 use crate::{Engine, Error, cells::Cells, scan::align};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::logical_expr::{Expr, lit};
+use datafusion::logical_expr::lit;
 use model::api::SpanDetail;
 use model::trace_file::{
     FLAG_ABORTED, FLAG_CAUGHT, FLAG_COLD, FLAG_ERROR, FLAG_RETRY, FLAG_RUNNING, RowKind, TraceFile,
 };
 use model::{
-    Attempt, ColdStart, Execution, Invocation, Join, JoinMethod, Span, SpanId, SpanSource, State,
-    Status, TraceId, Value,
+    Attempt, ColdStart, Execution, Invocation, Join, JoinMethod, Span, SpanId, State, Status,
+    TraceId, Value,
 };
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::{Arc, LazyLock},
-};
+use std::collections::{BTreeSet, HashMap};
 use store::{Snapshot, Table, rows};
 
 /// Below this a join is a guess.
@@ -421,113 +418,7 @@ fn cold_flag(cold_start: ColdStart) -> u8 {
     }
 }
 
-/// The columns of a span that its row in the tree needs.
-pub(super) static SPAN_COLUMNS: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let column = |name: &str, data_type| Field::new(name, data_type, true);
-    Arc::new(Schema::new(vec![
-        column("trace_id", DataType::Binary),
-        column("span_id", DataType::Binary),
-        column("parent_span_id", DataType::Binary),
-        column("service_name", DataType::Utf8),
-        column("name", DataType::Utf8),
-        column("start_time", DataType::Int64),
-        column("duration_ns", DataType::Int64),
-        column("status_code", DataType::Utf8),
-        column("source", DataType::Utf8),
-        column("attributes.inquest.kind", DataType::Utf8),
-        column("attributes.inquest.running", DataType::Boolean),
-        column("attributes", DataType::Utf8),
-    ]))
-});
-
-/// The columns of [`SPAN_COLUMNS`], looked up once.
-pub(super) struct SpanCells<'a> {
-    ids: [&'a arrow::array::BinaryArray; 3],
-    texts: [&'a arrow::array::StringArray; 6],
-    times: [&'a arrow::array::Int64Array; 2],
-    running: &'a arrow::array::BooleanArray,
-}
-
-impl<'a> SpanCells<'a> {
-    pub fn new(batch: &'a RecordBatch) -> Self {
-        use arrow::array::AsArray;
-        use arrow::datatypes::Int64Type;
-        let id = |at: usize| batch.column(at).as_binary::<i32>();
-        let text = |at: usize| batch.column(at).as_string::<i32>();
-        let time = |at: usize| batch.column(at).as_primitive::<Int64Type>();
-        SpanCells {
-            ids: [id(0), id(1), id(2)],
-            texts: [text(3), text(4), text(7), text(8), text(9), text(11)],
-            times: [time(5), time(6)],
-            running: batch.column(10).as_boolean(),
-        }
-    }
-
-    /// The span of this row; `None` if its ids have the wrong length.
-    pub fn node(&self, row: usize) -> Option<Node> {
-        use arrow::array::Array;
-        let [trace_id, span_id, parent] = self.ids;
-        let [service, name, status, source, kind, rest] = self.texts;
-        let [start, duration] = self.times;
-        let trace_id = TraceId(trace_id.value(row).try_into().ok()?);
-        let span_id = SpanId(span_id.value(row).try_into().ok()?);
-        let parent = match parent.is_valid(row) {
-            true => SpanId(parent.value(row).try_into().unwrap_or_default()),
-            false => SpanId::default(),
-        };
-        let source = source.value(row);
-        let derived = !SpanSource::RECEIVED.iter().any(|it| it.as_str() == source);
-        let mut marks = Marks::default();
-        if source == SpanSource::Xray.as_str() {
-            marks.running = self.running.is_valid(row) && self.running.value(row);
-        }
-        if derived {
-            marks.kind = kind.is_valid(row).then(|| kind.value(row).to_owned());
-            marks.running = self.running.is_valid(row) && self.running.value(row);
-            if marks.kind.is_none() && rest.is_valid(row) {
-                marks = serde_json::from_str(rest.value(row)).unwrap_or_default();
-            }
-        }
-        let start = start.value(row);
-        let error = status.value(row) == "error";
-        Some(Node {
-            key: (trace_id, span_id),
-            parent,
-            name: name.value(row).to_owned(),
-            service: service.value(row).to_owned(),
-            start,
-            end: Some(start.saturating_add(duration.value(row))),
-            kind: marks.kind.as_deref().map_or(RowKind::Span, row_kind),
-            flags: if error { FLAG_ERROR } else { 0 }
-                | if marks.running { FLAG_RUNNING } else { 0 },
-        })
-    }
-}
-
-/// Our own marks on derived spans, where they have no column.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Marks {
-    #[serde(rename = "inquest.kind")]
-    kind: Option<String>,
-    #[serde(rename = "inquest.running")]
-    running: bool,
-}
-
-fn row_kind(word: &str) -> RowKind {
-    match word {
-        "execution" => RowKind::Execution,
-        "state" => RowKind::State,
-        "attempt" => RowKind::Attempt,
-        "iteration" => RowKind::Iteration,
-        "branch" => RowKind::Branch,
-        "invocation" => RowKind::Invocation,
-        "init" => RowKind::Init,
-        _ => RowKind::Span,
-    }
-}
-
-pub(super) fn kind(span: &Span) -> RowKind {
+fn kind(span: &Span) -> RowKind {
     match span.attributes.get("inquest.kind") {
         Some(Value::String(word)) if !span.source.is_received() => row_kind(word),
         _ => RowKind::Span,
