@@ -24,12 +24,12 @@
 pub mod baseline;
 pub mod case;
 pub mod changes;
+pub mod clocks;
 pub mod cold_starts;
 pub mod compare;
 pub mod containers;
-pub mod cost;
-pub mod clocks;
 pub mod context;
+pub mod cost;
 pub mod coverage;
 pub mod graph;
 pub mod hops;

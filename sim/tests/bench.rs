@@ -63,7 +63,10 @@ fn mysteries_are_solved() {
                 let verdicts = court::Held::read(&mystery).judge(&asked);
                 if std::env::var("SIM_SHOW").is_ok() {
                     for verdict in verdicts.values() {
-                        println!("{}", serde_json::to_string_pretty(verdict).expect("a verdict is JSON"));
+                        println!(
+                            "{}",
+                            serde_json::to_string_pretty(verdict).expect("a verdict is JSON")
+                        );
                     }
                 }
                 let none = std::collections::BTreeMap::new();

@@ -9,7 +9,12 @@ use super::{
 use model::{Category, State, time::human_duration};
 
 /// Items that are as quick as ever, but fewer of them ran at once.
-pub(super) fn capped(scene: &Scene, path: &Critical, visits: &[&State], state: &str) -> Option<Clue> {
+pub(super) fn capped(
+    scene: &Scene,
+    path: &Critical,
+    visits: &[&State],
+    state: &str,
+) -> Option<Clue> {
     let block = super::critical::block_of(&visits.first()?.path)?;
     let map = scene
         .case

@@ -148,7 +148,11 @@ fn has_inside(scene: &Scene, block: &State) -> bool {
         .any(|it| super::critical::block_of(&it.path) == Some(block.path.as_str()))
 }
 
-pub(super) fn median(scene: &Scene, state: &str, of: impl Fn(&super::profile::StateProfile) -> i64) -> i64 {
+pub(super) fn median(
+    scene: &Scene,
+    state: &str,
+    of: impl Fn(&super::profile::StateProfile) -> i64,
+) -> i64 {
     let mut all: Vec<i64> = scene
         .healthy
         .iter()
