@@ -8,8 +8,7 @@ use super::{
 use crate::{
     changes,
     cloudwatch::Event,
-    envoy,
-    containers,
+    containers, envoy,
     lambda::{is_platform_text, severity_number},
     step_functions::{self, Piece},
     timestamp, xray, zipkin,

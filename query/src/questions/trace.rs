@@ -6,7 +6,7 @@ use super::span_cells::{SPAN_COLUMNS, SpanCells, row_kind};
 use super::tree::{Adoption, Key, Node, assemble};
 use crate::{Engine, Error, cells::Cells, scan::align};
 use arrow::array::RecordBatch;
-use datafusion::logical_expr::lit;
+use datafusion::logical_expr::{Expr, lit};
 use model::api::SpanDetail;
 use model::trace_file::{
     FLAG_ABORTED, FLAG_CAUGHT, FLAG_COLD, FLAG_ERROR, FLAG_RETRY, FLAG_RUNNING, RowKind, TraceFile,
@@ -15,7 +15,7 @@ use model::{
     Attempt, ColdStart, Execution, Invocation, Join, JoinMethod, Span, SpanId, State, Status,
     TraceId, Value,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use store::{Snapshot, Table, rows};
 
 /// Below this a join is a guess.
@@ -418,7 +418,7 @@ fn cold_flag(cold_start: ColdStart) -> u8 {
     }
 }
 
-fn kind(span: &Span) -> RowKind {
+pub(super) fn kind(span: &Span) -> RowKind {
     match span.attributes.get("inquest.kind") {
         Some(Value::String(word)) if !span.source.is_received() => row_kind(word),
         _ => RowKind::Span,

@@ -23,7 +23,7 @@ use slo::{
     read,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -493,10 +493,10 @@ fn merge(into: &mut Changed, new: Changed) {
 /// Definitions as they are now. What a file defined that cannot be read any more holds on: a slip of the pen
 /// must not end an incident.
 fn reloaded(before: &Definitions, mut now: Definitions) -> Definitions {
-    let broken = now.broken();
+    let broken: BTreeSet<String> = now.broken().into_iter().map(|it| it.to_string()).collect();
     for slo in &before.slos {
         let held = now.slos.iter().any(|it| it.name == slo.name);
-        if !held && broken.contains(slo.source.file.as_str()) {
+        if !held && broken.contains(&slo.source.file) {
             now.slos.push(slo.clone());
         }
     }

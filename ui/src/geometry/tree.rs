@@ -419,7 +419,13 @@ pub(crate) mod tests {
 
     #[test]
     fn rows_of_spans_are_found_at_once() {
-        let ids = ["0000000000000004", "0000000000000001", "zz", "0000000000000000", "00000000000000ff"];
+        let ids = [
+            "0000000000000004",
+            "0000000000000001",
+            "zz",
+            "0000000000000000",
+            "00000000000000ff",
+        ];
         assert_eq!(tree(&SHAPE).rows_of(ids.into_iter()), [1, 4]);
     }
 
