@@ -38,6 +38,14 @@ pub fn merge(hops: impl IntoIterator<Item = Hop>) -> Vec<Hop> {
             None => alone.push(log),
         }
     }
+    let tries: Vec<Hop> = spans.values().filter(|hop| is_try(hop)).cloned().collect();
+    for (_, span) in spans.iter_mut().filter(|(_, hop)| !is_try(hop)) {
+        name_upstream(span, &tries);
+    }
+    let ends: Vec<Hop> = spans.values().filter(|hop| !is_try(hop)).cloned().collect();
+    for (_, span) in spans.iter_mut().filter(|(_, hop)| is_try(hop)) {
+        blame_cancelled(span, &ends);
+    }
     let traced: Vec<Hop> = spans.values().cloned().collect();
     for log in &mut alone {
         if let Some(parent) = around(log, &traced) {
@@ -49,6 +57,40 @@ pub fn merge(hops: impl IntoIterator<Item = Hop>) -> Vec<Hop> {
         (a.start_time, a.span_id, &a.direction).cmp(&(b.start_time, b.span_id, &b.direction))
     });
     all
+}
+
+/// One try to reach an upstream, below the span of the request.
+fn is_try(hop: &Hop) -> bool {
+    hop.direction == "outbound" && hop.request.starts_with("router ")
+}
+
+/// Where nothing was sent (an open circuit breaker), only the tries below know to whom it should have been.
+fn name_upstream(hop: &mut Hop, tries: &[Hop]) {
+    if !hop.upstream_cluster.is_empty() {
+        return;
+    }
+    let own = tries.iter().filter(|it| it.parent_span_id == hop.span_id);
+    if let Some(last) = own.max_by_key(|it| (it.start_time, it.span_id))
+        && !last.upstream_cluster.is_empty()
+    {
+        hop.upstream_cluster.clone_from(&last.upstream_cluster);
+        let name = super::words::destination(&last.upstream_cluster);
+        hop.reason = hop.reason.replace("the upstream", &name);
+    }
+}
+
+/// A try that was given up because the request ran out of time is what failed.
+fn blame_cancelled(hop: &mut Hop, requests: &[Hop]) {
+    let above = requests.iter().find(|it| it.span_id == hop.parent_span_id);
+    let flags = |it: &&Hop| it.response_flags.split(',').any(|flag| flag == "UT");
+    if hop.reason == super::span::CANCELLED && above.is_some_and(|it| flags(&it)) {
+        hop.outcome = model::HopOutcome::Failed;
+        let name = super::words::destination(&hop.upstream_cluster);
+        hop.reason = match hop.upstream_address.as_str() {
+            "" => format!("{name} had not answered when the time limit was over"),
+            address => format!("{name} at {address} had not answered when the time limit was over"),
+        };
+    }
 }
 
 /// The hop of another proxy inside which a record's request happened: the shortest that encloses it. Only where the
@@ -77,11 +119,10 @@ fn distance(span: &Hop, log: &Hop) -> Option<i64> {
         return Some(-1);
     }
     // The record is about the request, not about one try of it.
-    let is_try = span.direction == "outbound" && span.request.starts_with("router ");
     let other_request = !span.request_id.is_empty()
         && !log.request_id.is_empty()
         && span.request_id != log.request_id;
-    if is_try || other_request {
+    if is_try(span) || other_request {
         return None;
     }
     let tolerance = match log.start_time.0 % MILLI {

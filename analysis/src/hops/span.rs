@@ -28,7 +28,7 @@ pub fn of_span(span: &Span) -> Option<Hop> {
     let (mut outcome, mut reason) = ending.judge();
     if facts::has(of, &["canceled"]) && ending.flags.is_empty() {
         outcome = model::HopOutcome::Ok;
-        reason = "cancelled by the proxy, which had what it needed".to_owned();
+        reason = CANCELLED.to_owned();
     }
     Some(Hop {
         trace_id: span.trace_id,
@@ -57,6 +57,9 @@ pub fn of_span(span: &Span) -> Option<Hop> {
         source: "span".to_owned(),
     })
 }
+
+/// Said of a try that the proxy gave up: another was quicker, the client left, or the time was over.
+pub(super) const CANCELLED: &str = "given up by the proxy before it was answered";
 
 /// Envoy's span of one try to reach an upstream.
 fn is_try(span: &Span) -> bool {

@@ -349,3 +349,58 @@ fn a_request_without_a_trace_is_a_trace_of_its_own() {
         ..LogRecord::default()
     }));
 }
+
+#[test]
+fn the_try_and_the_request_tell_each_other_what_they_know() {
+    let mut request =
+        of_span(&span(&[("response_flags", "UO"), ("component", "proxy")])).expect("a hop");
+    request.direction = "inbound".into();
+    request.request = "GET /pay".into();
+    let mut attempt = span(&[
+        ("response_flags", "UO"),
+        ("upstream_cluster", "cart"),
+        ("component", "proxy"),
+    ]);
+    (attempt.span_id, attempt.parent_span_id) = (SpanId([4; 8]), SpanId([2; 8]));
+    let attempt = of_span(&attempt).expect("a hop");
+    let merged = merge([attempt, request]);
+    let told = merged
+        .iter()
+        .find(|hop| hop.direction == "inbound")
+        .expect("the request");
+    assert!(
+        told.reason
+            .starts_with("the circuit breaker of cart was open"),
+        "{}",
+        told.reason
+    );
+
+    let mut late = span(&[
+        ("response_flags", "UT"),
+        ("upstream_cluster", "cart"),
+        ("component", "proxy"),
+    ]);
+    (late.kind, late.name) = (SpanKind::Server, "/pay".into());
+    let mut given_up = span(&[
+        ("response_flags", "-"),
+        ("canceled", "true"),
+        ("upstream_cluster", "cart"),
+        ("component", "proxy"),
+    ]);
+    (given_up.span_id, given_up.parent_span_id) = (SpanId([4; 8]), SpanId([2; 8]));
+    let both = [
+        of_span(&late).expect("a hop"),
+        of_span(&given_up).expect("a hop"),
+    ];
+    let merged = merge(both.clone());
+    let told = merged
+        .iter()
+        .find(|hop| hop.direction == "outbound")
+        .expect("the try");
+    assert_eq!(told.outcome, HopOutcome::Failed);
+    assert_eq!(
+        told.reason,
+        "cart had not answered when the time limit was over"
+    );
+    assert_eq!(merge(merged.clone().into_iter().chain(both)), merged);
+}
