@@ -130,6 +130,17 @@ fn the_path_taken_and_what_happened_are_drawn_into_the_definition() {
 }
 
 #[test]
+fn states_that_were_entered_are_priced() {
+    let mut graph = drawn(&build(&history(HISTORY), &[definition()]));
+    let bill = [("Charge", 7), ("Ship", 5), ("", 3)].map(|(name, pico)| (name.to_owned(), pico, 0));
+    inquest_analysis::graph::price(&mut graph, &bill);
+    let check = |name: &str, expect| assert_eq!(node(&graph, name).picodollars, expect, "{name}");
+    check("Charge", Some(7));
+    check("Ship", None);
+    check("Notify", None);
+}
+
+#[test]
 fn without_a_definition_the_history_is_drawn() {
     let graph = drawn(&build(&history(HISTORY), &[]));
     assert!(graph.observed);

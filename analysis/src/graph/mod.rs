@@ -101,6 +101,14 @@ pub fn graph(execution: &Execution, states: &[State], attempts: &[Attempt]) -> G
     graph
 }
 
+/// Writes what each state cost beside it: (state, pico-dollars, of these wasted), as a cost report has them.
+pub fn price(graph: &mut Graph, by_state: &[(String, i64, i64)]) {
+    for node in graph.nodes.iter_mut().filter(|node| node.visits > 0) {
+        let held = by_state.iter().find(|(state, ..)| *state == node.name);
+        node.picodollars = held.map(|(_, picodollars, _)| *picodollars);
+    }
+}
+
 fn size(scope: &Scope) -> usize {
     let inner = |spec: &Spec| spec.scopes.iter().map(size).sum::<usize>();
     2 + scope

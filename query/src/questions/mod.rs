@@ -7,7 +7,6 @@
 //! | [`traces`] | a page of OTLP traces |
 //! | [`trace`] | the tree of a trace, and one span of it |
 //! | [`logs`] | the logs of a trace or of one of its spans |
-//! | [`visits`] | what the drawing of an execution is made of |
 //! | [`map`] | who calls whom |
 //! | [`mesh`] | hops, spans and joins of a whole trace |
 //! | [`schema`] | the tables and their columns |
@@ -24,7 +23,6 @@ mod span_cells;
 pub mod trace;
 pub mod traces;
 mod tree;
-pub mod visits;
 
 pub use executions::ExecutionFilter;
 pub use logs::LogFilter;
