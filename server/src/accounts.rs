@@ -154,6 +154,7 @@ impl Inside {
         let mut traces: BTreeSet<TraceId> = ids.iter().copied().collect();
         traces.extend(children("span"));
         traces.extend(children("invocation"));
+        traces.extend(children("job"));
         let traces: Vec<TraceId> = traces.into_iter().collect();
         let mut spans = Vec::new();
         for batch in snapshot.find(Table::Spans, &traces).await? {
@@ -179,7 +180,7 @@ impl Inside {
     fn spans(&self, id: TraceId, joins: &[Join]) -> Vec<Span> {
         let own = joins
             .iter()
-            .filter(|join| matches!(join.child.kind.as_str(), "span" | "invocation"));
+            .filter(|join| matches!(join.child.kind.as_str(), "span" | "invocation" | "job"));
         let mut ids: BTreeSet<TraceId> = own.map(|join| join.child.trace_id).collect();
         ids.insert(id);
         let held = ids.iter().filter_map(|id| self.spans.get(id));

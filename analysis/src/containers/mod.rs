@@ -3,6 +3,7 @@
 //! Events come doubled and unordered; each description tells what was so at one time. Times are facts that never
 //! change once they are there, so any description may tell them; the words are those of the latest one.
 
+mod size;
 mod spans;
 
 use model::{Document, DocumentKind, Job, SpanId, TraceId, UnixNanos};
@@ -41,7 +42,10 @@ pub fn build(documents: &[Document]) -> Option<Container> {
     }
     job.duration_ns = job.end_time.map(|end| end.since(job.start_time));
     let tries = if latest.task { Vec::new() } else { all.tries() };
-    let spans = spans::spans(&job, &tries, &all.phases());
+    let mut spans = spans::spans(&job, &tries, &all.phases());
+    if let Some(whole) = spans.first_mut() {
+        whole.attributes.extend(all.size(all.is_task(), &tries));
+    }
     Some(Container { job, spans })
 }
 
@@ -137,6 +141,10 @@ impl All {
             .iter()
             .filter(|it| it.text("/status").as_deref() == Some(status));
         told.filter_map(|it| it.time("/observedAt")).min()
+    }
+
+    fn is_task(&self) -> bool {
+        self.read.last().is_some_and(|it| it.task)
     }
 
     fn task(&self, job: &mut Job) {

@@ -1,7 +1,7 @@
 //! Fargate and Batch: vCPU, memory and disk by the second from the image pull to the stop, a minute at least.
 //!
-//! A span below a try says that it is one: it has `aws.ecs.launchtype` and `inquest.container.vcpus`,
-//! `inquest.container.memory_mb`; it begins with the image pull and ends with the stop.
+//! The span of a task or job says its size: `inquest.container.vcpus`, `inquest.container.memory_mb`,
+//! `inquest.container.billed_ns` (from the image pull to the stop), `aws.ecs.launchtype`, `host.arch`.
 
 use super::{Bill, Place, Quantity, units_of, wasted::Wasted};
 use model::{Attempt, Span, SpanId, Value};
@@ -26,7 +26,7 @@ pub(super) fn bill(bill: &mut Bill<'_>, wasted: &Wasted) {
         .facts
         .joins
         .iter()
-        .filter(|join| join.child.kind == "span")
+        .filter(|join| matches!(join.child.kind.as_str(), "span" | "job"))
         .map(|join| (join.child.span_id, join.parent.span_id))
         .collect();
     let parents: HashMap<SpanId, SpanId> = bill
@@ -58,6 +58,7 @@ pub(super) fn bill(bill: &mut Bill<'_>, wasted: &Wasted) {
 
 const VCPUS: &str = "inquest.container.vcpus";
 const MEMORY: &str = "inquest.container.memory_mb";
+const BILLED: &str = "inquest.container.billed_ns";
 const STORAGE: &str = "inquest.container.storage_gb";
 const LAUNCH: &str = "aws.ecs.launchtype";
 const INSTANCE: &str = "host.type";
@@ -82,7 +83,9 @@ fn attempt_above<'a>(
 }
 
 fn container(bill: &mut Bill<'_>, place: &Place, span: &Span) {
-    let length = span.end_time.since(span.start_time).max(SHORTEST_NS);
+    let told = number(span, BILLED).map(|ns| ns as i64);
+    let length = told.unwrap_or_else(|| span.end_time.since(span.start_time));
+    let length = length.max(SHORTEST_NS);
     // Billed by whole seconds.
     let length = i128::from(units_of(length, 1_000_000_000)) * 1_000_000_000;
     let hours = |size: f64| Quantity {
@@ -104,6 +107,9 @@ fn container(bill: &mut Bill<'_>, place: &Place, span: &Span) {
     let mut notes = Vec::new();
     if assumed {
         notes.push("architecture of the task is unknown: x86_64 assumed");
+    }
+    if told.is_none() {
+        notes.push("the time from the image pull to the stop is not told: the whole is billed");
     }
     if spot {
         notes.push("Fargate Spot: priced on demand, up to 70 % too high");

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The positions of one execution's bill, in the order of states and attempts.
 pub fn bill(facts: &Facts<'_>, book: &PriceBook) -> Vec<CostItem> {
-    let region = facts.execution.region.as_deref().unwrap_or_default();
+    let region = region(facts).unwrap_or_default();
     let mut bill = Bill {
         facts,
         book,
@@ -37,6 +37,25 @@ pub fn bill(facts: &Facts<'_>, book: &PriceBook) -> Vec<CostItem> {
     lambda::bill(&mut bill, &wasted);
     containers::bill(&mut bill, &wasted);
     bill.items
+}
+
+/// That of the execution's ARN; of a history that names none, that of the resources which its tasks call, if it
+/// is one: Step Functions does not call functions and activities of other regions.
+fn region<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    if let Some(region) = facts
+        .execution
+        .region
+        .as_deref()
+        .filter(|it| !it.is_empty())
+    {
+        return Some(region);
+    }
+    let mut called = facts.attempts.iter().filter_map(|it| {
+        let mut parts = it.resource.strip_prefix("arn:")?.split(':');
+        parts.nth(2).filter(|region| !region.is_empty())
+    });
+    let first = called.next()?;
+    called.all(|other| other == first).then_some(first)
 }
 
 /// A bill being written.
@@ -205,7 +224,11 @@ pub fn report(execution: &Execution, items: Vec<CostItem>, book: &PriceBook) -> 
         gaps: gaps.into_iter().collect(),
         price_book: book.date.clone(),
         price_source: book.source.clone(),
-        region: execution.region.clone().unwrap_or_default(),
+        region: items
+            .iter()
+            .map(|it| it.region.clone())
+            .find(|it| !it.is_empty())
+            .unwrap_or_default(),
         by_item,
         by_state,
         items,

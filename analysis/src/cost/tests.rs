@@ -291,6 +291,35 @@ fn an_unknown_region_is_unpriced() {
     assert!(report.items.iter().all(|it| it.picodollars.is_none()));
 }
 
+#[test]
+fn a_history_without_an_arn_is_billed_where_its_functions_are() {
+    let check = |resources: &[&str], expect: &str| {
+        let mut world = world().state("Pay");
+        world.execution.region = None;
+        let attempt = |resource: &&str| Attempt {
+            resource: (*resource).to_owned(),
+            ..Attempt::default()
+        };
+        world.attempts = resources.iter().map(attempt).collect();
+        assert_eq!(world.report(&told()).region, expect);
+    };
+    check(
+        &[
+            "arn:aws:lambda:eu-west-1:1:function:a",
+            "arn:aws:lambda:eu-west-1:1:function:b",
+        ],
+        "eu-west-1",
+    );
+    check(
+        &[
+            "arn:aws:lambda:eu-west-1:1:function:a",
+            "arn:aws:lambda:us-east-1:1:function:b",
+        ],
+        "",
+    );
+    check(&["invoke", "arn:x"], "");
+}
+
 /// Told: 150 ms → 200 ms, 70 MB → 128 MB: 0.025 GB-s × 0.00001667 = 0.00000041675, a request 0.000001.
 #[test]
 fn express_is_billed_by_request_and_memory() {
@@ -385,6 +414,10 @@ fn fargate_is_billed_by_the_second_from_a_minute_on() {
             ("host.arch".to_owned(), Value::from("amd64")),
             ("inquest.container.vcpus".to_owned(), Value::Double(0.25)),
             ("inquest.container.memory_mb".to_owned(), Value::Int(512)),
+            (
+                "inquest.container.billed_ns".to_owned(),
+                Value::Int((to - from) * 1_000_000_000),
+            ),
         ]
         .into(),
         ..Span::default()

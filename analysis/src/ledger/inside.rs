@@ -59,7 +59,7 @@ impl<'a> Insides<'a> {
         Insides {
             invocations,
             calls,
-            phases: below.phases(),
+            phases: below.phases(facts),
             map_runs: map_runs(facts),
         }
     }
@@ -286,45 +286,47 @@ impl<'a> Below<'a> {
         calls
     }
 
-    /// Spans that say which phase of a job they are, by the span above them.
-    fn phases(&self) -> HashMap<SpanId, Vec<&'a Span>> {
-        let mut phases: HashMap<SpanId, Vec<&Span>> = HashMap::new();
-        for (above, spans) in &self.children {
-            let told = spans
-                .iter()
-                .filter(|span| span.attributes.contains_key(PHASE));
-            let mut told: Vec<&Span> = told.copied().collect();
-            told.sort_by_key(|span| (span.start_time, span.end_time, span.span_id));
-            if !told.is_empty() {
-                phases.insert(above.1, told);
+    /// Phases of the task or job that each try waited for; of several, of the one that ended last.
+    fn phases(&self, facts: &Facts<'_>) -> HashMap<SpanId, Vec<&'a Span>> {
+        let mut last: HashMap<SpanId, &Span> = HashMap::new();
+        for join in facts.joins.iter().filter(|join| join.child.kind == "job") {
+            let id = (join.child.trace_id, join.child.span_id);
+            if let Some(job) = self.spans.get(&id) {
+                let held = last.entry(join.parent.span_id).or_insert(job);
+                if (job.end_time, job.span_id) > (held.end_time, held.span_id) {
+                    *held = job;
+                }
             }
         }
-        phases
+        let each = last.into_iter().map(|(attempt, job)| {
+            let below = self.children.get(&(job.trace_id, job.span_id));
+            let mut phases: Vec<&Span> = below
+                .into_iter()
+                .flatten()
+                .copied()
+                .filter(is_phase)
+                .collect();
+            phases.sort_by_key(|span| (span.start_time, span.end_time, span.span_id));
+            (attempt, phases)
+        });
+        each.collect()
     }
 }
 
-/// Attribute in which collectors of containers write the phase of a job.
-const PHASE: &str = "inquest.phase";
+/// The parts of a job's life follow each other; its tries lie across them.
+fn is_phase(span: &&Span) -> bool {
+    let kind = span.attributes.get("inquest.kind");
+    kind == Some(&Value::from("phase")) && !span.name.starts_with("attempt ")
+}
 
 fn phase(span: &Span) -> (TimeCategory, String) {
-    let word = match span.attributes.get(PHASE) {
-        Some(Value::String(word)) => word.as_str(),
-        _ => "",
-    };
-    let category = match word {
-        "image_pull" | "pull" | "provisioning" | "activating" => TimeCategory::ColdStart,
-        "queued" | "submitted" | "pending" | "runnable" | "starting" => TimeCategory::Queueing,
-        "stopping" | "deprovisioning" => TimeCategory::Orchestration,
+    let category = match span.name.as_str() {
+        "provisioning" | "image pull" | "container start" | "starting" => TimeCategory::ColdStart,
+        "submitted" | "waiting for capacity" => TimeCategory::Queueing,
+        "stop" => TimeCategory::Orchestration,
         _ => TimeCategory::Compute,
     };
-    (
-        category,
-        if word.is_empty() {
-            span.name.clone()
-        } else {
-            word.replace('_', " ")
-        },
-    )
+    (category, span.name.clone())
 }
 
 fn map_runs(facts: &Facts<'_>) -> HashSet<SpanId> {
