@@ -103,7 +103,7 @@ pub(super) const DURATION_MS: Names = &[
 ];
 
 /// The first of these names that says something, as text.
-pub(super) fn text<'a>(attributes: &'a Attributes, names: Names) -> Option<&'a str> {
+pub(super) fn text(attributes: &Attributes, names: Names) -> Option<&str> {
     names.iter().find_map(|name| match attributes.get(*name) {
         Some(Value::String(text)) if !text.is_empty() && text != "-" => Some(text.as_str()),
         _ => None,
