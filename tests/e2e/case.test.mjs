@@ -71,7 +71,7 @@ export async function the_graph_shows_the_path_and_the_failure({ page, demo }) {
   const root = states.find((node) => node.root_cause);
   assert.ok(root, 'no state is the root cause');
   const drawn = page.locator(`${NODE}.root`);
-  assert.ok((await drawn.getAttribute('aria-label')).startsWith(root.name));
+  assert.ok((await drawn.locator('title').textContent()).startsWith(root.name));
   const [sheet, box] = [await page.locator('.sheet').boundingBox(), await drawn.boundingBox()];
   assert.ok(box.y >= sheet.y && box.y + box.height <= sheet.y + sheet.height + 1, 'the root cause is out of view');
 }
@@ -80,7 +80,7 @@ export async function the_graph_is_walked_by_keys({ page, demo }) {
   const { trace_id } = await declined(demo);
   await open(page, `/x/${trace_id}?tab=graph`, NODE);
   await page.keyboard.press('ArrowDown');
-  const active = () => page.locator(`${NODE}.active`).getAttribute('aria-label');
+  const active = () => page.locator(`${NODE}.active > title`).textContent();
   const first = await active();
   await page.keyboard.press('ArrowDown');
   await until(active, (label) => label !== first, 'the next state');

@@ -158,14 +158,13 @@ pub fn node_view(
             id=format!("node-{at}")
             role="button"
             tabindex=move || if tab_stop() { "0" } else { "-1" }
-            aria-label=words.clone()
             style=("--heat", heat.map(|heat| format!("{:.0}%", 8.0 + heat * 82.0)))
             on:click=move |_| {
                 chosen.node.set(Some(at));
                 chosen.open.set(true);
             }
         >
-            <title>{words.clone()}</title>
+            <title>{words}</title>
             <rect x=x.to_string() y=y.to_string() width=width.to_string() height=height.to_string() rx="7"></rect>
             {small_icon(kind_icon(&node.kind), "kind", x + 10.0, y + 10.0)}
             <text class="name" x=(x + 32.0).to_string() y=(y + 20.0).to_string()>
