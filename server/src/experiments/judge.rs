@@ -52,7 +52,10 @@ impl Experiments {
             charges.push(charge(&objective.name, counted, objective.allowed));
         }
         charges.sort_by(|a, b| b.net_charge.total_cmp(&a.net_charge));
-        experiment.charges = charges;
+        // Before the first evaluation nothing is known of budgets: what was charged stays.
+        if !objectives.is_empty() {
+            experiment.charges = charges;
+        }
         let during = Window { from, to };
         let before = Window {
             from: UnixNanos(from.0.saturating_sub(BEFORE)),

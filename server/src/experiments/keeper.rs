@@ -47,9 +47,11 @@ impl Experiments {
         self.detect(now).await?;
         let all = self.list()?;
         let objectives = self.objectives();
+        // Before the first evaluation nothing is known of budgets, and without objectives there are none.
+        let ready = !objectives.is_empty();
         let open = all.iter().filter(|it| {
             let recent = it.end.is_none_or(|end| now.since(end) < SETTLED);
-            !it.phase.is_over() || recent || !it.told
+            !it.phase.is_over() || recent || (ready && !it.told)
         });
         for experiment in open.take(MOST) {
             let mut judged = experiment.clone();
@@ -97,7 +99,7 @@ impl Experiments {
             }
         }
         let tail = judged.span(now).is_some_and(|(_, end)| end < now);
-        if judged.phase.is_over() && tail && !judged.told {
+        if judged.phase.is_over() && tail && !judged.told && !objectives.is_empty() {
             judged.told = true;
             if !judged.charges.is_empty() {
                 let spent = judged

@@ -26,7 +26,7 @@ pub use objectives::{look, objectives};
 pub use table::show;
 pub use views::view;
 
-use crate::alerts::Alerts;
+use crate::{alerts::Alerts, clock};
 use anyhow::{Result, bail};
 use experiments::{
     Experiment, Phase, Update,
@@ -179,14 +179,27 @@ impl Experiments {
         Some(gate(slo, &standing, spend, reserve))
     }
 
-    /// Who spent what of the budgets, as last charged.
+    /// Experiments with their charges: those that may still change are charged anew.
+    async fn charged(&self, objectives: &[Objective], now: UnixNanos) -> Result<Vec<Experiment>> {
+        const MOST_ANEW: usize = 50;
+        let mut all = self.list()?;
+        let held = all.clone();
+        let open = |it: &&mut Experiment| !it.told && it.span(now).is_some();
+        for experiment in all.iter_mut().filter(open).take(MOST_ANEW) {
+            self.judge(experiment, &held, objectives, now).await?;
+        }
+        Ok(all)
+    }
+
+    /// Who spent what of the budgets.
     ///
     /// # Errors
     /// When the state cannot be read.
     pub async fn ledger(&self, slo: Option<&str>) -> Result<BudgetLedger> {
-        let experiments = self.list()?;
+        let objectives = self.objectives();
+        let experiments = self.charged(&objectives, clock::now()).await?;
         let mut rows = Vec::new();
-        for objective in self.objectives() {
+        for objective in objectives {
             if slo.is_some_and(|slo| slo != objective.name) {
                 continue;
             }
