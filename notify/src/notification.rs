@@ -197,8 +197,9 @@ pub struct Culprit {
     pub name: String,
     /// Share of the bad events that have it, 0 to 1.
     pub share: f64,
-    /// How much likelier a bad event is with it than overall.
-    pub lift: f64,
+    /// How many times more frequent it is among bad events than among good ones; `None` when no good event
+    /// has it.
+    pub lift: Option<f64>,
     /// Bad events with it.
     pub bad: u64,
 }

@@ -172,12 +172,15 @@ fn facts(message: &N) -> Vec<(&'static str, String)> {
         add("Spent at this rate by", data::time(at));
     }
     let culprits = message.culprits.iter().take(3).map(|it| {
+        let lift = match it.lift {
+            Some(lift) => format!("lift {lift:.1}"),
+            None => "no good one has it".to_owned(),
+        };
+        let name = clip(&it.name, 100);
         format!(
-            "{} {} ({:.0} % of the bad, lift {:.1})",
+            "{} {name} ({:.0} % of the bad, {lift})",
             it.kind,
-            clip(&it.name, 100),
-            it.share * 100.0,
-            it.lift
+            it.share * 100.0
         )
     });
     add("Who burns it", culprits.collect::<Vec<_>>().join("; "));

@@ -55,7 +55,7 @@ fn full() -> N {
             kind: "state".into(),
             name: "Charge".into(),
             share: 0.9,
-            lift: 4.0,
+            lift: Some(4.0),
             bad: 9,
         }],
         executions: (0..5)

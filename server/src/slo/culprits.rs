@@ -352,7 +352,7 @@ pub fn message(
                 kind: it.kind.clone(),
                 name: it.name.clone(),
                 share: it.share,
-                lift: it.lift.unwrap_or_default(),
+                lift: it.lift,
                 bad: it.bad,
             })
             .collect(),
