@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 /// Executions that are judged together, to bound memory.
 const AT_ONCE: usize = 32;
 /// Other executions that are looked at again when something changed, the latest.
-const AGAIN: usize = 300;
+const AGAIN: usize = 150;
 /// Executions up to which an import judges all that are held.
-const ALL: usize = 2_000;
+const ALL: usize = 500;
 /// How long nothing must change before changes are judged, and how long they wait at most.
 const SETTLED: Duration = Duration::from_millis(1_000);
 const LATEST: Duration = Duration::from_secs(5);
@@ -61,7 +61,14 @@ impl Court {
         let mut ids = assembler.take_changed();
         let all = self.latest(ALL + 1, "").await?;
         match all.len() > ALL {
-            true => ids.extend(self.related(&ids).await?),
+            true => {
+                ids.extend(self.related(&ids).await?);
+                // Spans and lines may belong to executions that are held already: those in trouble are looked at.
+                let counts = assembler.counts();
+                if counts.spans + counts.logs > 0 {
+                    ids.extend(self.latest(4 * ALL, "WHERE status <> 'SUCCEEDED'").await?);
+                }
+            }
             false => ids.extend(all),
         }
         self.judge(&ids).await?;

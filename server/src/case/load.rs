@@ -21,7 +21,7 @@ const SLACK: i64 = 600_000_000_000;
 impl Court {
     /// The cases of these executions, with those they started below them.
     pub(super) async fn cases(&self, ids: &[TraceId]) -> Result<Vec<Case>> {
-        let mut levels = vec![self.flat(ids).await?];
+        let mut levels = vec![self.flat(ids, true).await?];
         let mut seen: HashSet<TraceId> = ids.iter().copied().collect();
         for _ in 1..DEEPEST {
             let above = levels.last().map(Vec::as_slice).unwrap_or_default();
@@ -33,7 +33,7 @@ impl Court {
             if below.is_empty() {
                 break;
             }
-            let next = self.flat(&below).await?;
+            let next = self.flat(&below, true).await?;
             levels.push(next);
         }
         while levels.len() > 1 {
@@ -53,8 +53,8 @@ impl Court {
         Ok(levels.pop().unwrap_or_default())
     }
 
-    /// The cases without those below them.
-    async fn flat(&self, ids: &[TraceId]) -> Result<Vec<Case>> {
+    /// The cases without those below them; raw events only when they are asked for.
+    pub(super) async fn flat(&self, ids: &[TraceId], raw: bool) -> Result<Vec<Case>> {
         let mut cases: BTreeMap<TraceId, Case> = BTreeMap::new();
         for execution in self.held.executions(ids).await? {
             let case = cases.entry(execution.trace_id).or_default();
@@ -70,12 +70,13 @@ impl Court {
                 case.attempts.push(attempt);
             }
         }
-        for event in self.held.events(ids).await? {
+        let raw: &[TraceId] = if raw { ids } else { &[] };
+        for event in self.held.events(raw).await? {
             if let Some(case) = cases.get_mut(&TraceId::of_execution(&event.execution_arn)) {
                 case.events.push(event);
             }
         }
-        for document in self.held.documents(ids).await? {
+        for document in self.held.documents(raw).await? {
             if let Some(case) = cases.get_mut(&TraceId::of_execution(&document.execution_arn)) {
                 case.documents.push(document);
             }

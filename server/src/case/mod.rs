@@ -18,7 +18,7 @@ mod world;
 use crate::assembler::held::Held;
 use analysis::case::{self, Profile};
 use anyhow::{Result, bail};
-use model::{Execution, TraceId, Verdict};
+use model::{Change, Execution, TraceId, Verdict};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
@@ -29,6 +29,8 @@ use std::{
 pub struct Court {
     held: Held,
     profiles: Arc<Mutex<HashMap<TraceId, Arc<Profile>>>>,
+    news: Arc<Mutex<Option<Arc<Vec<Change>>>>>,
+    rosters: Arc<Mutex<HashMap<String, Arc<Vec<world::Sibling>>>>>,
 }
 
 impl Court {
@@ -37,6 +39,8 @@ impl Court {
         Court {
             held,
             profiles: Arc::default(),
+            news: Arc::default(),
+            rosters: Arc::default(),
         }
     }
 
@@ -51,7 +55,9 @@ impl Court {
         if let Some(kept) = self.held.verdicts(&[id]).await?.into_iter().next() {
             return Ok((execution, kept.verdict));
         }
-        let found = self.find(&BTreeSet::from([id])).await?;
+        let only = BTreeSet::from([id]);
+        self.forget(&only);
+        let found = self.find(&only).await?;
         match found.into_iter().next() {
             Some(judged) => Ok((execution, judged.verdict)),
             None => bail!("the execution with the trace {id} cannot be judged"),

@@ -11,7 +11,7 @@ use arrow::{
 use model::{Change, Invocation, SpanId, TraceId, UnixNanos};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, PoisonError},
 };
 
 /// Healthy siblings that an execution is compared with: those before it, then those after it.
@@ -19,14 +19,26 @@ const HEALTHY_BEFORE: usize = 40;
 const HEALTHY_AFTER: usize = 15;
 /// Failed siblings.
 const FAILED: usize = 25;
-/// Executions of a workflow among which siblings are chosen, the nearest in time.
-const CANDIDATES: usize = 400;
+/// Executions of a workflow among which siblings are chosen, the latest.
+const CANDIDATES: usize = 50_000;
+/// Events of all siblings together, beyond which only [`ENOUGH`] of each kind are looked at.
+const EVENTS: i64 = 150_000;
+const ENOUGH: usize = 6;
 /// Profiles that are kept in memory.
 const MOST_PROFILES: usize = 20_000;
 /// Profiles that are made at once.
 const AT_ONCE: usize = 50;
 /// Window in which load is measured, nanoseconds.
 const LOAD_WINDOW: i64 = 120_000_000_000;
+
+/// Another execution of the same workflow.
+#[derive(Debug)]
+pub(super) struct Sibling {
+    id: TraceId,
+    well: bool,
+    events: i64,
+    start: i64,
+}
 
 impl Court {
     /// What is known besides the execution.
@@ -42,6 +54,11 @@ impl Court {
 
     /// Forgets what was remembered of executions that changed.
     pub(super) fn forget(&self, ids: &BTreeSet<TraceId>) {
+        self.rosters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        *self.news.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let mut kept = self.lock();
         for id in ids {
             kept.remove(id);
@@ -49,9 +66,32 @@ impl Court {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TraceId, Arc<Profile>>> {
-        self.profiles
+        self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ended executions of a workflow, in order of their start: read once per round of judgement.
+    async fn roster(&self, machine: &str) -> Result<Arc<Vec<Sibling>>> {
+        let known = self
+            .rosters
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(machine)
+            .cloned();
+        if let Some(roster) = known {
+            return Ok(roster);
+        }
+        let question = format!(
+            "SELECT trace_id, status, events, CAST(start_time AS BIGINT) AS began FROM executions \
+             WHERE state_machine = '{}' AND status IN ('SUCCEEDED', 'FAILED', 'TIMED_OUT') \
+             ORDER BY start_time DESC, trace_id LIMIT {CANDIDATES}",
+            machine.replace('\'', "''")
+        );
+        let mut found = self.rows_of(&question).await?;
+        found.sort_by_key(|it| (it.start, it.id));
+        let roster = Arc::new(found);
+        let mut rosters = self.rosters.lock().unwrap_or_else(PoisonError::into_inner);
+        rosters.insert(machine.to_owned(), roster.clone());
+        Ok(roster)
     }
 
     /// Ended executions of the same workflow, the nearest in time.
@@ -60,24 +100,25 @@ impl Court {
         if execution.state_machine.is_empty() {
             return Ok(Vec::new());
         }
-        let machine = execution.state_machine.replace('\'', "''");
-        let at = execution.start_time.0;
-        let question = |condition: String, order: &str| {
-            format!(
-                "SELECT trace_id, status, CAST(start_time AS BIGINT) AS at FROM executions \
-                 WHERE state_machine = '{machine}' AND status IN ('SUCCEEDED', 'FAILED', 'TIMED_OUT') \
-                 AND {condition} ORDER BY start_time {order} LIMIT {CANDIDATES}"
-            )
-        };
-        let before = question(format!("start_time <= to_timestamp_nanos({at})"), "DESC");
-        let after = question(format!("start_time > to_timestamp_nanos({at})"), "ASC");
-        let before = self.rows_of(&before).await?;
-        let after = self.rows_of(&after).await?;
-        let of = |rows: &[(TraceId, bool)], well: bool, most: usize| -> Vec<TraceId> {
+        let roster = self.roster(&execution.state_machine).await?;
+        let split = roster.partition_point(|it| it.start <= execution.start_time.0);
+        let before: Vec<&Sibling> = roster[..split].iter().rev().collect();
+        let after: Vec<&Sibling> = roster[split..].iter().collect();
+        let mut budget = EVENTS;
+        let mut of = |rows: &[&Sibling], well: bool, most: usize| -> Vec<TraceId> {
             let fitting = rows
                 .iter()
-                .filter(|(id, it)| *it == well && *id != execution.trace_id);
-            fitting.take(most).map(|(id, _)| *id).collect()
+                .filter(|it| it.well == well && it.id != execution.trace_id);
+            let mut chosen = Vec::new();
+            for sibling in fitting.take(most) {
+                // Of giants a handful has to do.
+                if sibling.events > budget && chosen.len() >= ENOUGH {
+                    break;
+                }
+                budget = budget.saturating_sub(sibling.events);
+                chosen.push(sibling.id);
+            }
+            chosen
         };
         let mut chosen = of(&before, true, HEALTHY_BEFORE);
         let missing = HEALTHY_BEFORE - chosen.len();
@@ -88,16 +129,22 @@ impl Court {
         Ok(chosen)
     }
 
-    /// Trace ids, and whether the execution succeeded.
-    async fn rows_of(&self, question: &str) -> Result<Vec<(TraceId, bool)>> {
+    async fn rows_of(&self, question: &str) -> Result<Vec<Sibling>> {
         let mut found = Vec::new();
         for batch in self.held.ask(&self.held.store.snapshot(), question).await? {
             let ids = cast(batch.column(0), &DataType::Utf8)?;
             let statuses = cast(batch.column(1), &DataType::Utf8)?;
+            let events = cast(batch.column(2), &DataType::Int64)?;
+            let began = cast(batch.column(3), &DataType::Int64)?;
             let (ids, statuses) = (ids.as_string::<i32>(), statuses.as_string::<i32>());
             for row in 0..batch.num_rows() {
                 if let Ok(id) = ids.value(row).parse() {
-                    found.push((id, statuses.value(row) == "SUCCEEDED"));
+                    found.push(Sibling {
+                        id,
+                        well: statuses.value(row) == "SUCCEEDED",
+                        events: events.as_primitive::<Int64Type>().value(row),
+                        start: began.as_primitive::<Int64Type>().value(row),
+                    });
                 }
             }
         }
@@ -114,7 +161,7 @@ impl Court {
                 .collect()
         };
         for part in unknown.chunks(AT_ONCE) {
-            let cases = self.cases(part).await?;
+            let cases = self.flat(part, false).await?;
             let made = tokio::task::spawn_blocking(move || {
                 cases
                     .iter()
@@ -238,24 +285,45 @@ fn load(function: String, ran: &[Invocation], from: UnixNanos) -> Option<Load> {
 const CHANGES_BEFORE: i64 = 48 * 3_600_000_000_000;
 /// Changes that are told with one execution.
 const MOST_CHANGES: usize = 200;
+/// Changes that are read, the latest.
+const ALL_CHANGES: usize = 20_000;
 
 impl Court {
     /// Changes before and during the execution.
     async fn changes(&self, case: &Case) -> Result<Vec<Change>> {
+        let execution = &case.execution;
+        let from = execution.start_time.0.saturating_sub(CHANGES_BEFORE);
+        let end = execution.end_time.unwrap_or(execution.start_time).0;
+        let to = end.saturating_add(60_000_000_000);
+        let all = self.all_changes().await?;
+        let near = all.iter().filter(|it| (from..=to).contains(&it.time.0));
+        let mut near: Vec<Change> = near.rev().take(MOST_CHANGES).cloned().collect();
+        near.reverse();
+        Ok(near)
+    }
+
+    /// Every change, in order of time: read once per round of judgement.
+    async fn all_changes(&self) -> Result<Arc<Vec<Change>>> {
+        let known = self
+            .news
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(all) = known {
+            return Ok(all);
+        }
+        let all = Arc::new(self.read_changes().await?);
+        *self.news.lock().unwrap_or_else(PoisonError::into_inner) = Some(all.clone());
+        Ok(all)
+    }
+
+    async fn read_changes(&self) -> Result<Vec<Change>> {
         if !store::Table::ALL.iter().any(|it| it.name() == "changes") {
             return Ok(Vec::new());
         }
-        let execution = &case.execution;
-        let from = execution.start_time.0.saturating_sub(CHANGES_BEFORE);
-        let to = execution
-            .end_time
-            .unwrap_or(execution.start_time)
-            .0
-            .saturating_add(60_000_000_000);
         let question = format!(
             "SELECT trace_id, CAST(time AS BIGINT) AS at, kind, resource, change, source, evidence FROM changes \
-             WHERE time >= to_timestamp_nanos({from}) AND time <= to_timestamp_nanos({to}) \
-             ORDER BY time DESC LIMIT {MOST_CHANGES}"
+             ORDER BY time DESC LIMIT {ALL_CHANGES}"
         );
         let mut found = Vec::new();
         for batch in self

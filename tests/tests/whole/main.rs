@@ -3,6 +3,7 @@
 //! `cargo xtask test` sets `INQUEST_BIN`; otherwise the binary beside the tests is taken.
 
 mod binary;
+mod case;
 mod crash;
 mod deliveries;
 mod ecosystem;
