@@ -11,6 +11,13 @@ struct Fixture {
     entries: Vec<Entry>,
 }
 
+impl Fixture {
+    /// Ends without closing the store, as a crash would; the folder can be opened again.
+    fn end(self) -> tempfile::TempDir {
+        self.folder
+    }
+}
+
 async fn open(folder: tempfile::TempDir) -> Fixture {
     let (store, entries) = Store::open(StoreConfig::at(folder.path())).await.unwrap();
     let (sender, batches) = mpsc::channel(4);
@@ -48,13 +55,7 @@ async fn what_was_acknowledged_is_applied_again_after_a_crash_and_only_once() {
         assert_eq!(it.door.logs(logs.clone()).await.unwrap().accepted, 3);
     }
     assert_eq!(rows(&it.store), (3, 3));
-    let Fixture {
-        folder,
-        store,
-        door,
-        ..
-    } = it;
-    drop((door, store));
+    let folder = it.end();
 
     let it = open(folder).await;
     assert!(!it.entries.is_empty());
@@ -101,13 +102,7 @@ async fn a_batch_that_cannot_be_applied_does_not_stop_a_replay() {
     sent.await.unwrap().unwrap_err();
     let spans: Bytes = decode::tests::request().encode_to_vec().into();
     it.door.traces(spans).await.unwrap();
-    let Fixture {
-        folder,
-        store,
-        door,
-        ..
-    } = it;
-    drop((door, store));
+    let folder = it.end();
 
     let mut it = open(folder).await;
     let (door, entries) = (it.door.clone(), it.entries);
