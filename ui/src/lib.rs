@@ -2,7 +2,7 @@
 //!
 //! | Module | What |
 //! |---|---|
-//! | [`format`], [`url`], [`geometry`] | pure: text, addresses, where things go; tested natively |
+//! | [`mod@format`], [`url`], [`geometry`] | pure: text, addresses, where things go; tested natively |
 //! | [`api`] | the only place that talks to the server |
 //! | [`browser`] | clock, zone, storage, sizes, keys |
 //! | [`router`] | addresses without reloading |
