@@ -6,7 +6,10 @@
 
 mod support;
 
-use inquest_analysis::workflow::build;
+use inquest_analysis::{
+    ledger::{Facts, Replay, account},
+    workflow::build,
+};
 use model::{Engine, EventSource, HistoryEvent, UnixNanos};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -541,6 +544,52 @@ proptest! {
         prop_assert!(e.complete);
         prop_assert!(trace.states.iter().all(|state| state.end_time.is_some() && state.status != model::Status::Unknown));
         support::tree(&trace);
+    }
+
+    #[test]
+    fn accounts_add_up_to_the_nanosecond(seed in any::<u64>(), holes in any::<u64>(), stretch in 1i64..1_000) {
+        let mut events = simulate(seed).events;
+        // Times that do not rise evenly, some of them equal, and histories of which a part is missing.
+        for event in &mut events {
+            let id = event.event_id as i64;
+            event.time = UnixNanos(1_700_000_000_000_000_000 + id * id * stretch / 3 + id % 7);
+        }
+        for whole in [true, false] {
+            if !whole {
+                events.retain(|event| event.event_id == 1 || (holes >> (event.event_id % 64)) & 1 == 0);
+            }
+            let trace = build(&events, &[]);
+            let facts = Facts {
+                execution: &trace.execution,
+                states: &trace.states,
+                attempts: &trace.attempts,
+                invocations: &[],
+                joins: &[],
+                spans: &trace.spans,
+                events: &events,
+            };
+            let ledger = account(&facts);
+            let mut at = 0;
+            for piece in &ledger.critical_path {
+                prop_assert_eq!(piece.offset_ns, at);
+                prop_assert!(piece.duration_ns > 0);
+                at += piece.duration_ns;
+            }
+            prop_assert_eq!(at, ledger.duration_ns);
+            prop_assert_eq!(ledger.entries.iter().map(|it| it.duration_ns).sum::<i64>(), at);
+            if whole {
+                prop_assert_eq!(Some(at), trace.execution.duration_ns);
+                let replay = Replay::of(&facts);
+                prop_assert_eq!(replay.duration_with(&Default::default()), at);
+                // What has slack can take that much longer, and no more.
+                for slack in &ledger.slack {
+                    let Some(ns) = slack.slack_ns.filter(|_| trace.states.iter().any(|it| it.span_id == slack.span_id)) else { continue };
+                    let longer = |by: i64| replay.effect(&HashMap::from([(slack.span_id, -by)]));
+                    prop_assert_eq!(longer(ns), 0, "{:?}", slack);
+                    prop_assert_eq!(longer(ns + 1), -1, "{:?}", slack);
+                }
+            }
+        }
     }
 }
 

@@ -37,11 +37,23 @@ impl Run {
         cursor: &mut Cursor,
         branches: &[Branch<C>],
     ) -> Result<Value, Failure> {
+        self.side_by_side(cursor, branches.len(), &mut |run, at, index| {
+            branches[index](context, run, at)
+        })
+    }
+
+    /// The same with one function for all branches, which is told the number of the branch.
+    pub fn side_by_side(
+        &mut self,
+        cursor: &mut Cursor,
+        count: usize,
+        each: &mut dyn FnMut(&mut Run, &mut Cursor, usize) -> Result<Value, Failure>,
+    ) -> Result<Value, Failure> {
         self.push(cursor, "ParallelStateStarted", None);
         let mut threads = Vec::new();
-        for branch in branches {
+        for index in 0..count {
             let (from, mut at) = (self.mark(), *cursor);
-            let result = branch(context, self, &mut at);
+            let result = each(self, &mut at, index);
             threads.push(Thread {
                 numbers: from..self.mark(),
                 end: at,

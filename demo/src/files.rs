@@ -47,8 +47,8 @@ pub fn write(world: &World) -> Vec<File> {
     files
 }
 
-/// As the AWS CLI prints: indented by four blanks, with a line end.
-fn pretty(value: &Value) -> Vec<u8> {
+/// A document as the AWS CLI prints it: indented by four blanks, with a line end.
+pub fn pretty(value: &Value) -> Vec<u8> {
     let mut text = Vec::new();
     let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut writer = serde_json::Serializer::with_formatter(&mut text, format);

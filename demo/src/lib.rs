@@ -29,6 +29,9 @@ pub mod world;
 
 pub use files::File;
 
+/// What the shop promises, as a file of objectives.
+pub const OBJECTIVES: &str = include_str!("objectives.yaml");
+
 /// The whole data set: about 250 executions of the 24 hours before `anchor_ns` (nanoseconds since the
 /// epoch) and the recorded ones, as (path, bytes).
 pub fn files(seed: u64, anchor_ns: i64) -> Vec<File> {

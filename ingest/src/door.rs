@@ -4,16 +4,15 @@
 use crate::{
     budget::{Budget, Held},
     decode::{self, Decoded},
+    judged::judged,
     promotion::Promotion,
+    redact::Redactor,
 };
-use arrow::{
-    array::{Array, RecordBatch},
-    compute::{filter_record_batch, is_not_null},
-};
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::StreamExt;
 use model::Batch;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use store::{Entry, EntryKind, Position, Store, Table};
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,8 +22,6 @@ const LARGE: usize = 1 << 20;
 const TRIES: u32 = 4;
 /// Entries that are applied again at the same time.
 const REPLAYED_TOGETHER: usize = 32;
-/// The attribute by which an application's span names the Lambda invocation it ran in.
-const INVOCATION: &str = "attributes.faas.invocation_id";
 
 /// What the door admits.
 #[derive(Debug, Clone)]
@@ -109,6 +106,7 @@ pub struct Door {
     budget: Budget,
     spans: Promotion,
     logs: Promotion,
+    redactor: Arc<Redactor>,
 }
 
 impl Door {
@@ -130,6 +128,15 @@ impl Door {
             limits,
             spans,
             logs,
+            redactor: Arc::default(),
+        }
+    }
+
+    /// The same door, which takes out what must not be kept before anything is written.
+    pub fn redacting(self, redactor: Redactor) -> Self {
+        Door {
+            redactor: Arc::new(redactor),
+            ..self
         }
     }
 
@@ -172,6 +179,8 @@ impl Door {
         if batch.is_empty() {
             return Ok(Outcome::default());
         }
+        let mut batch = batch;
+        self.redactor.batch(&mut batch);
         let accepted = batch.len() as u64;
         let payload = serde_json::to_vec(&batch).map_err(|e| Refusal::Malformed(e.to_string()))?;
         let _held = self.admit(payload.len())?;
@@ -220,7 +229,7 @@ impl Door {
             }
             kind => {
                 let decoded = self.decode(kind, entry.payload).await?;
-                let named = spans_of_invocations(&decoded.batch);
+                let named = judged(kind, &decoded.batch);
                 self.append(kind, decoded.batch).await?;
                 self.join(named, entry.position).await
             }
@@ -229,6 +238,13 @@ impl Door {
 
     async fn otlp(&self, kind: EntryKind, request: Bytes) -> Result<Outcome, Refusal> {
         let _held = self.admit(request.len())?;
+        let request = match self.redactor.is_empty() {
+            true => request,
+            false => {
+                let clean = self.redactor.otlp(&request, kind == EntryKind::OtlpLogs);
+                Bytes::from(clean.map_err(|error| Refusal::Malformed(error.to_string()))?)
+            }
+        };
         let decoded = self.decode(kind, request.clone()).await?;
         let mut outcome = Outcome {
             accepted: decoded.batch.num_rows() as u64,
@@ -241,7 +257,7 @@ impl Door {
             let new = self.run(async move {
                 let logged = door.store.log(kind, request).await;
                 let position = logged.map_err(|error| door.refusal(error))?;
-                let named = spans_of_invocations(&decoded.batch);
+                let named = judged(kind, &decoded.batch);
                 let new = door.append(kind, decoded.batch).await?;
                 // What was held already was joined when it came.
                 door.join(named.filter(|_| new > 0), position).await?;
@@ -300,17 +316,9 @@ impl Door {
         }
     }
 
-    /// Has spans joined that name an invocation; then the entry is applied.
-    async fn join(
-        &self,
-        named: Option<Vec<model::Span>>,
-        position: Position,
-    ) -> Result<(), Refusal> {
-        if let Some(spans) = named {
-            let batch = Batch {
-                spans,
-                ..Batch::default()
-            };
+    /// Has facts judged from which something is derived; then the entry is applied.
+    async fn join(&self, judged: Option<Batch>, position: Position) -> Result<(), Refusal> {
+        if let Some(batch) = judged {
             self.submit(batch, None).await?;
         }
         self.store.applied(position);
@@ -364,16 +372,6 @@ impl Door {
             }
         }
     }
-}
-
-/// The spans that name the Lambda invocation they ran in: joins are made for them.
-fn spans_of_invocations(rows: &RecordBatch) -> Option<Vec<model::Span>> {
-    let named = rows.column_by_name(INVOCATION)?;
-    if rows.column_by_name("span_id").is_none() || named.null_count() == named.len() {
-        return None;
-    }
-    let rows = filter_record_batch(rows, &is_not_null(named).ok()?).ok()?;
-    store::rows::read_spans(&rows).ok()
 }
 
 #[cfg(test)]

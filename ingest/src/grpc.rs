@@ -5,6 +5,7 @@
 
 use crate::{
     door::{Door, Outcome, Refusal},
+    foreign::{self, Stream},
     rpc,
 };
 use axum::{Router, body::Body, extract::State, http, response::Response, routing::post};
@@ -25,21 +26,27 @@ const CONCURRENT: usize = 64;
 /// How long open connections are waited for when closing.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves OTLP/gRPC on `listener` until `shutdown`, then lets open calls finish.
+/// Serves OTLP/gRPC on `listener` until `shutdown`, then lets open calls finish. `streams` are taken beside it.
 pub async fn serve_grpc(
     listener: TcpListener,
     door: Door,
+    streams: &[Stream],
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), tonic::transport::Error> {
     let state = Arc::new(Service {
         door,
         calls: Semaphore::new(CONCURRENT),
     });
-    let router = Router::new()
+    let mut router = Router::new()
         .route(TRACES, post(traces))
         .route(LOGS, post(logs))
         .fallback(unimplemented)
-        .with_state(state);
+        .with_state(state.clone());
+    for stream in streams {
+        let (stream, state) = (*stream, state.clone());
+        let taking = move |request: Request| take_stream(state.clone(), stream, request);
+        router = router.route(stream.path, post(taking));
+    }
     let closing = Arc::new(tokio::sync::Notify::new());
     let closed = closing.clone();
     let serving = Server::builder()
@@ -88,6 +95,32 @@ async fn logs(State(service): State<Arc<Service>>, request: Request) -> Response
     .await
 }
 
+/// A stream of messages, answered when the sender ends it.
+async fn take_stream(service: Arc<Service>, stream: Stream, request: Request) -> Response {
+    let door = service.door.clone();
+    let limit = door.limits().request_bytes;
+    let streaming = tower::service_fn(move |request: tonic::Request<tonic::Streaming<Bytes>>| {
+        let door = door.clone();
+        async move {
+            let mut incoming = request.into_inner();
+            let mut reader = (stream.open)();
+            while let Some(message) = incoming.message().await? {
+                let read = reader(&message);
+                drop(message);
+                foreign::message(door.clone(), read).await?;
+            }
+            Ok(tonic::Response::new(Bytes::new()))
+        }
+    });
+    let response = Grpc::new(AsBytes)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(limit)
+        .client_streaming(streaming, request)
+        .await;
+    final_size_error(response.map(Body::new))
+}
+
 async fn unimplemented(request: Request) -> Response {
     let path = request.uri().path();
     let message = format!("{path} is not implemented: Inquest takes OTLP traces and logs");
@@ -121,7 +154,7 @@ where
     final_size_error(response.map(Body::new))
 }
 
-fn status(refusal: &Refusal) -> Status {
+pub(crate) fn status(refusal: &Refusal) -> Status {
     let status = rpc::status(refusal);
     let details = prost::Message::encode_to_vec(&status);
     Status::with_details(Code::from_i32(status.code), status.message, details.into())

@@ -11,6 +11,7 @@ pub use cors::Origins;
 use crate::{
     budget::Held,
     door::{Door, Outcome, Refusal},
+    foreign::{self, Format},
     json, rpc,
 };
 use axum::{
@@ -21,7 +22,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use body::BodyError;
+pub(crate) use body::{BodyError, read as read_body};
 use bytes::Bytes;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -32,16 +33,27 @@ const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf")
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Serves OTLP/HTTP on `listener` until `shutdown`, then lets open requests finish. Browsers may
-/// send from `origins`.
+/// send from `origins`. `formats` are taken beside OTLP.
 pub async fn serve_http(
     listener: TcpListener,
     door: Door,
     origins: Origins,
+    formats: &[Format],
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), std::io::Error> {
+    let others = foreign::routes(door.clone(), formats);
+    let others = others.layer(middleware::from_fn_with_state(origins.clone(), cors::allow));
+    serve_router(listener, routes(door, origins).merge(others), shutdown).await
+}
+
+pub(crate) async fn serve_router(
+    listener: TcpListener,
+    router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), std::io::Error> {
     let closing = std::sync::Arc::new(tokio::sync::Notify::new());
     let closed = closing.clone();
-    let serving = axum::serve(listener, routes(door, origins)).with_graceful_shutdown(async move {
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         shutdown.await;
         closing.notify_one();
     });
@@ -191,22 +203,30 @@ fn answer(encoding: Encoding, taken: Result<Outcome, Refusal>, rejected: &str) -
         }
         Err(refusal) => refusal,
     };
-    let (code, retry_after) = match &refusal {
-        Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, None),
-        Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, None),
-        Refusal::Busy { retry_after, .. } => (StatusCode::TOO_MANY_REQUESTS, Some(retry_after)),
-        Refusal::Unavailable { retry_after, .. } => {
-            (StatusCode::SERVICE_UNAVAILABLE, Some(retry_after))
-        }
-    };
+    let (code, delay) = code(&refusal);
     let mut response = encoding.error(code, &rpc::status(&refusal));
-    if let Some(delay) = retry_after {
-        let seconds = delay.as_secs_f64().ceil() as u64;
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, seconds.into());
+    if let Some(delay) = delay {
+        retry_after(&mut response, delay);
     }
     response
+}
+
+/// HTTP's word for a refusal, and when to come back.
+pub(crate) fn code(refusal: &Refusal) -> (StatusCode, Option<Duration>) {
+    match refusal {
+        Refusal::Malformed(_) => (StatusCode::BAD_REQUEST, None),
+        Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, None),
+        Refusal::Busy { retry_after, .. } => (StatusCode::TOO_MANY_REQUESTS, Some(*retry_after)),
+        Refusal::Unavailable { retry_after, .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, Some(*retry_after))
+        }
+    }
+}
+
+pub(crate) fn retry_after(response: &mut Response, delay: Duration) {
+    let seconds = delay.as_secs_f64().ceil() as u64;
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, seconds.into());
 }
 
 #[cfg(test)]

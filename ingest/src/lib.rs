@@ -7,25 +7,31 @@
 //! | [`json`] | OTLP JSON → OTLP protobuf |
 //! | [`promotion`] | which attributes have a column of their own |
 //! | [`grpc`], [`http`] | the two servers |
+//! | [`foreign`] | formats beside OTLP, which `collectors` reads |
 //!
-//! Protobuf exists only here.
+//! Protobuf libraries exist only here.
 
 mod attributes;
 mod budget;
 mod columns;
 pub mod decode;
 pub mod door;
+pub mod foreign;
 pub mod grpc;
 pub mod http;
 pub mod json;
+mod judged;
 pub mod promotion;
+pub mod redact;
 mod resource;
 mod rpc;
 mod value;
 mod wire;
 
 pub use door::{Door, Limits, Outcome, Refusal, Submitted};
+pub use foreign::{Format, Stream, serve_datagrams, serve_formats};
 pub use grpc::serve_grpc;
 pub use http::{Origins, serve_http};
 pub use promotion::Promotion;
+pub use redact::{Redactor, Rule, RuleError};
 pub use wire::WireError;

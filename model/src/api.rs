@@ -9,14 +9,42 @@
 //! | `GET /api/v1/executions/facets?` the same filters | [`Facets`] |
 //! | `GET /api/v1/executions/{execution ARN or trace id}` | [`ExecutionDetail`] |
 //! | `GET /api/v1/executions/{…}/events?after=&limit=` | [`EventPage`] |
+//! | `GET /api/v1/executions/{…}/ledger` | [`crate::Ledger`] |
+//! | `GET /api/v1/executions/{…}/cost` | [`crate::CostReport`] |
+//! | `GET /api/v1/executions/{…}/twins?k=` | [`crate::compare::Twins`] |
+//! | `GET /api/v1/compare?a=&b=` (an ARN, a trace id, or a condition in SQL) | [`crate::compare::Comparison`] |
+//! | `GET /api/v1/changes?from=&to=&resource=` | JSON array of [`crate::Change`] |
+//! | `POST /api/v1/changes` (also `/api/changes`) | one or an array of `{time, kind, resource, change}` |
+//! | `GET /api/v1/cold-starts?function=&from=&to=&limit=` | [`cold_starts::ColdStarts`] |
+//! | `GET /api/v1/executions/{…}/verdict` | the [`crate::Verdict`] |
+//! | `GET /api/v1/executions/{…}/case.html`, `case.md` | the case file, to send on |
+//! | `GET /api/v1/mysteries?from=&to=&buckets=&limit=` | [`MysteryPage`] |
+//! | `GET /api/v1/executions/{…}/graph` | [`graph::Graph`] |
 //! | `GET /api/v1/traces?service=&name=&status=&from=&to=&min_duration=&max_duration=&q=&cursor=&limit=` | [`TracePage`] |
 //! | `GET /api/v1/traces/{trace id}/spans.bin` | a [`crate::trace_file::TraceFile`] |
 //! | `GET /api/v1/traces/{trace id}/spans/{span id}` | [`SpanDetail`] |
 //! | `GET /api/v1/traces/{trace id}/logs?span_id=&q=&after=&limit=` | [`LogPage`] |
+//! | service map, hops, clocks, joins | [`map`] |
 //! | `GET /api/v1/schema` | [`Schema`] |
+//! | `GET /api/v1/executions/{…}/coverage` | [`crate::Coverage`] |
+//! | `GET /api/v1/sources` | [`sources::SourcePage`] |
+//! | `GET /api/v1/slos`, `/alerts` and more | see [`slo`] |
+//! | receivers, deliveries, silences | [`deliveries`] |
+//! | experiments, gate, budget ledger | [`experiments`] |
 //! | `GET /api/v1/live` | server-sent events `executions` with a [`LiveUpdate`] |
 //! | `POST /api/sql` `{"query", "format", "limit"}` | JSON array of objects, NDJSON, CSV, Arrow stream; `format=grid` gives a [`Grid`] |
 //! | any error | [`Problem`] with a 4xx or 5xx status |
+
+pub mod cold_starts;
+pub mod deliveries;
+pub mod experiments;
+pub mod map;
+mod mysteries;
+pub mod slo;
+pub mod sources;
+
+pub use mysteries::{Mystery, MysteryExample, MysteryPage};
+pub mod graph;
 
 use crate::{Execution, Join};
 use serde::{Deserialize, Serialize};

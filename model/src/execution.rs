@@ -3,7 +3,7 @@
 //! These are the rows of the tables `executions`, `states`, `attempts` and `invocations`; their
 //! fields are the columns, and `docs/tables.md` explains each. Nothing here names one engine.
 
-use crate::{Span, SpanId, TraceId, UnixNanos};
+use crate::{CoverageStatus, Span, SpanId, TraceId, UnixNanos};
 use serde::{Deserialize, Serialize};
 
 /// How an execution stands.
@@ -100,6 +100,7 @@ impl Status {
 
 /// One run of a workflow: a row of `executions`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Execution {
     /// Its ARN, or the id that stands for it.
     pub execution_arn: String,
@@ -159,6 +160,14 @@ pub struct Execution {
     pub caught_failures: u32,
     /// Joined invocations that started cold.
     pub cold_starts: u32,
+    /// Nanoseconds of cold starts on the critical path.
+    pub cold_start_ns: Option<i64>,
+    /// What it cost as far as priced, pico-dollars.
+    pub cost_picodollars: Option<i64>,
+    /// The part of it spent on failed and repeated work, pico-dollars.
+    pub wasted_picodollars: Option<i64>,
+    /// `exact`, `estimated` or `partial`.
+    pub cost_confidence: Option<String>,
     /// How often it was redriven.
     pub redrive_count: u32,
     /// Number of events held.
@@ -183,10 +192,33 @@ pub struct Execution {
     pub input: Option<String>,
     /// Output, JSON text.
     pub output: Option<String>,
+    /// Whether everything that must exist of it has arrived.
+    pub coverage: CoverageStatus,
+    /// Events that must exist: up to the last one that is known of.
+    pub expected_events: u32,
+    /// Lambda invocations that must exist, those of its child executions included.
+    pub expected_invocations: u32,
+    /// Those of them whose REPORT is held.
+    pub received_invocations: u32,
+    /// Executions that it started, children of its map runs included.
+    pub expected_executions: u32,
+    /// Those of them that are held.
+    pub received_executions: u32,
+    /// ECS tasks and Batch jobs that it waited for.
+    pub expected_jobs: u32,
+    /// Those of them whose end is held.
+    pub received_jobs: u32,
+    /// Spans of applications that name a parent.
+    pub expected_spans: u32,
+    /// Those of them whose parent is held.
+    pub received_spans: u32,
+    /// What is missing: a JSON list of [`Missing`](crate::Missing); `None` when nothing is.
+    pub missing: Option<String>,
 }
 
 /// One visit of a state: a row of `states`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     /// The execution.
     pub execution_arn: String,
@@ -227,6 +259,8 @@ pub struct State {
     pub block_retries: u32,
     /// Iterations started (Map).
     pub iterations: u32,
+    /// The map run that it started (Distributed Map).
+    pub map_run_arn: Option<String>,
     /// Index of the innermost enclosing Map iteration.
     pub iteration_index: Option<u32>,
     /// Index of the innermost enclosing Parallel branch, in order of first entry.
@@ -446,6 +480,8 @@ pub struct Invocation {
     pub request_attempt: u32,
     /// Number of log lines the function printed in it.
     pub log_lines: u32,
+    /// Bytes that CloudWatch Logs charges for its lines, those of the platform included.
+    pub log_bytes: Option<i64>,
 }
 
 /// An execution with everything that its history says: what the builder makes of events.

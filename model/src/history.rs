@@ -72,6 +72,12 @@ pub enum DocumentKind {
     StateMachine,
     /// DescribeMapRun's answer.
     MapRun,
+    #[serde(rename = "ecs_task")]
+    /// An ECS task, as described or as an event says; its ARN stands in the place of the execution's.
+    Task,
+    #[serde(rename = "batch_job")]
+    /// A Batch job, likewise.
+    Job,
 }
 
 impl DocumentKind {
@@ -81,6 +87,8 @@ impl DocumentKind {
             DocumentKind::Execution => "execution",
             DocumentKind::StateMachine => "state_machine",
             DocumentKind::MapRun => "map_run",
+            DocumentKind::Task => "ecs_task",
+            DocumentKind::Job => "batch_job",
         }
     }
 }

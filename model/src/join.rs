@@ -18,6 +18,10 @@ pub enum JoinMethod {
     InvocationId,
     /// The parent names the child execution's ARN.
     ExecutionArn,
+    /// The attempt's answer names the ECS task or Batch job; or the array names its child.
+    JobId,
+    /// The child execution names the map run that a Map state started.
+    MapRun,
     /// Same function, and the invocation started inside the attempt: a guess.
     FunctionAndTime,
 }
@@ -31,6 +35,8 @@ impl JoinMethod {
             JoinMethod::TraceContext => "trace_context",
             JoinMethod::InvocationId => "invocation_id",
             JoinMethod::ExecutionArn => "execution_arn",
+            JoinMethod::JobId => "job_id",
+            JoinMethod::MapRun => "map_run",
             JoinMethod::FunctionAndTime => "function_and_time",
         }
     }

@@ -11,30 +11,52 @@
 //! | [`lambda`] | the words in which a Lambda log line is stored |
 //! | [`history`] | what a workflow engine recorded: events and documents |
 //! | [`execution`] | what those events mean: execution ⊃ state ⊃ attempt, and Lambda invocations |
+//! | [`hop`] | what a proxy did with one request |
 //! | [`join`] | "this invocation was made by that attempt", with method and confidence |
+//! | [`ledger`], [`cost`] | where the time and the money of an execution went |
+//! | [`change`] | deployments and other changes |
+//! | [`compare`] | an execution beside its twins, a group beside another |
+//! | [`container`] | ECS tasks and Batch jobs |
+//! | [`coverage`] | what must exist of an execution, against what has arrived |
+//! | [`verdict`] | who did it, what proves it, who did not |
 //! | [`api`], [`trace_file`] | what the server tells the browser |
 
 pub mod api;
+pub mod change;
+pub mod compare;
+pub mod container;
+pub mod cost;
+pub mod coverage;
 pub mod execution;
 pub mod history;
+pub mod hop;
 pub mod id;
 pub mod join;
 pub mod lambda;
+pub mod ledger;
 pub mod log;
 pub mod span;
 pub mod time;
 pub mod trace_file;
+pub mod verdict;
 
+pub use change::Change;
+pub use container::Job;
+pub use cost::{CostConfidence, CostItem, CostReport, Waste};
+pub use coverage::{Coverage, CoverageStatus, Missing, Tally};
 pub use execution::{
     Attempt, ColdStart, Execution, ExecutionStatus, Invocation, InvocationStatus, State, Status,
     WorkflowTrace,
 };
 pub use history::{Document, DocumentKind, Engine, EventSource, HistoryEvent};
+pub use hop::{Hop, HopOutcome};
 pub use id::{SpanId, TraceId};
 pub use join::{Join, JoinEnd, JoinMethod};
+pub use ledger::{Ledger, LedgerEntry, PathSegment, Slack, TimeCategory};
 pub use log::{LogOrigin, LogRecord};
 pub use span::{Attributes, Link, Span, SpanEvent, SpanKind, SpanSource, StatusCode, Value};
 pub use time::UnixNanos;
+pub use verdict::{Category, Cleared, Entity, Exhibit, Fatality, Outcome, Suspect, Verdict};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +71,9 @@ pub struct Batch {
     pub events: Vec<HistoryEvent>,
     /// Descriptions of executions, definitions of state machines, map runs.
     pub documents: Vec<Document>,
+    /// Deployments and other changes that somebody told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 impl Batch {
@@ -58,11 +83,13 @@ impl Batch {
             && self.logs.is_empty()
             && self.events.is_empty()
             && self.documents.is_empty()
+            && self.changes.is_empty()
     }
 
     /// Number of records of all kinds.
     pub fn len(&self) -> usize {
-        self.spans.len() + self.logs.len() + self.events.len() + self.documents.len()
+        let facts = self.spans.len() + self.logs.len() + self.events.len();
+        facts + self.documents.len() + self.changes.len()
     }
 
     /// Moves everything of `other` to the end of `self`.
@@ -71,5 +98,6 @@ impl Batch {
         self.logs.append(&mut other.logs);
         self.events.append(&mut other.events);
         self.documents.append(&mut other.documents);
+        self.changes.append(&mut other.changes);
     }
 }

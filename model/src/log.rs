@@ -16,6 +16,8 @@ pub enum LogOrigin {
     LambdaPlatform,
     /// Any other line of CloudWatch Logs.
     CloudWatch,
+    /// A proxy's access log.
+    AccessLog,
 }
 
 impl LogOrigin {
@@ -26,6 +28,7 @@ impl LogOrigin {
             LogOrigin::LambdaFunction => "lambda",
             LogOrigin::LambdaPlatform => "lambda_platform",
             LogOrigin::CloudWatch => "cloudwatch",
+            LogOrigin::AccessLog => "access_log",
         }
     }
 }

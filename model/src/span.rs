@@ -99,6 +99,14 @@ pub enum SpanSource {
     Workflow,
     /// Derived from Lambda's platform log lines.
     Lambda,
+    /// Derived from descriptions of ECS tasks and Batch jobs.
+    Container,
+    /// Received from a Zipkin tracer.
+    Zipkin,
+    /// Read from X-Ray segment documents, of which a later one replaces an earlier one.
+    Xray,
+    /// Derived from a proxy's access log, where its tracer sent no span.
+    AccessLog,
 }
 
 impl SpanSource {
@@ -108,7 +116,30 @@ impl SpanSource {
             SpanSource::Otlp => "otlp",
             SpanSource::Workflow => "workflow",
             SpanSource::Lambda => "lambda",
+            SpanSource::Container => "container",
+            SpanSource::Zipkin => "zipkin",
+            SpanSource::Xray => "xray",
+            SpanSource::AccessLog => "access_log",
         }
+    }
+
+    /// Sources whose spans are facts or stand for them; the others follow from a history or from Lambda's
+    /// lines and carry our own marks.
+    pub const RECEIVED: [SpanSource; 4] = [
+        SpanSource::Otlp,
+        SpanSource::Zipkin,
+        SpanSource::Xray,
+        SpanSource::AccessLog,
+    ];
+
+    /// True for spans of applications and proxies, whoever brought them.
+    pub fn is_received(self) -> bool {
+        SpanSource::RECEIVED.contains(&self)
+    }
+
+    /// True for spans that are appended once and never change.
+    pub fn is_appended(self) -> bool {
+        matches!(self, SpanSource::Otlp | SpanSource::Zipkin)
     }
 }
 

@@ -21,6 +21,35 @@ impl UnixNanos {
     }
 }
 
+/// RFC 3339 in UTC with nanoseconds: `2026-11-22T03:16:08.000000000Z`.
+pub fn rfc3339(time: UnixNanos) -> String {
+    const DAY: i64 = 86_400_000_000_000;
+    let (days, rest) = (time.0.div_euclid(DAY), time.0.rem_euclid(DAY));
+    let (year, month, day) = civil(days);
+    let (seconds, nanos) = (rest / 1_000_000_000, rest % 1_000_000_000);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
+}
+
+/// Year, month and day of a day counted from 1970-01-01, by Howard Hinnant's `civil_from_days`.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
 /// A duration as a person reads it: `412 ns`, `38 µs`, `7.25 ms`, `1.23 s`, `2 min 04 s`,
 /// `3 h 12 min`, `9 d 04 h`.
 pub fn human_duration(nanos: i64) -> String {
@@ -63,7 +92,16 @@ fn significant(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::human_duration;
+    use super::{UnixNanos, human_duration, rfc3339};
+
+    #[test]
+    fn times_are_written_by_rfc_3339() {
+        let check = |nanos: i64, expect: &str| assert_eq!(rfc3339(UnixNanos(nanos)), expect);
+        check(0, "1970-01-01T00:00:00.000000000Z");
+        check(951_868_799_000_000_007, "2000-02-29T23:59:59.000000007Z");
+        check(-1, "1969-12-31T23:59:59.999999999Z");
+        check(i64::MAX, "2262-04-11T23:47:16.854775807Z");
+    }
 
     #[test]
     fn durations_read_well() {

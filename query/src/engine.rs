@@ -1,8 +1,8 @@
 //! Runs SQL over a snapshot: read-only, with a budget of memory, disk and time.
 
 use crate::{
-    Error, attributes::AttributePlanner, expansion, guard, json, parse, place, place::Known,
-    scan::BLOCKS_URL, scan::SnapshotTable, source::TableSource, workers::Workers,
+    Error, attributes::AttributePlanner, expansion, extra::Extras, guard, json, parse, place,
+    place::Known, scan::BLOCKS_URL, scan::SnapshotTable, source::TableSource, workers::Workers,
 };
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::catalog::{
@@ -27,7 +27,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use store::{Snapshot, Table};
+use store::{Snapshot, StateTable, Table};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -71,6 +71,7 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Engine {
     base: Arc<SessionState>,
+    extras: Extras,
     limits: Arc<Limits>,
     workers: Workers,
 }
@@ -133,9 +134,25 @@ impl Engine {
         let threads = limits.partitions.unwrap_or_else(processors);
         Ok(Engine {
             base: Arc::new(state),
+            extras: Extras::default(),
             limits: Arc::new(limits),
             workers: Workers::new(threads)?,
         })
+    }
+
+    /// Shows a table of state, in this engine and all its clones. `rows` is called whenever a query
+    /// reads the table, and must be quick.
+    pub fn show(
+        &self,
+        table: StateTable,
+        rows: impl Fn() -> Result<RecordBatch, Error> + Send + Sync + 'static,
+    ) {
+        self.extras.add(table, Arc::new(rows));
+    }
+
+    /// The tables of state.
+    pub(crate) fn extras(&self) -> &Extras {
+        &self.extras
     }
 
     /// Starts a query. The answer ends with an error when the time limit or the budget is reached.
@@ -183,8 +200,10 @@ impl Engine {
             )));
         }
         let names = tables.iter().map(|source| source.table.name().to_owned());
+        let extras = self.extras.all();
+        let extra_names = extras.iter().map(|extra| extra.table.name().to_owned());
         let known = Known {
-            tables: names.collect(),
+            tables: names.chain(extra_names).collect(),
             functions: self.functions(),
         };
         let context = self.context(tables)?;
@@ -296,6 +315,9 @@ impl Engine {
         for source in tables {
             let name = source.table.name().to_owned();
             schema.register_table(name, Arc::new(SnapshotTable::new(source)))?;
+        }
+        for extra in self.extras.all() {
+            schema.register_table(extra.table.name().to_owned(), Arc::new(extra))?;
         }
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema("public", Arc::new(schema))?;

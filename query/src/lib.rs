@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`engine`] | runs SQL, read-only, with a budget of memory and time |
 //! | [`view`], [`scan`], [`source`] | a table as SQL sees it: memory and Parquet blocks, pruned, with logical types |
+//! | [`extra`] | tables of state that do not lie in the store |
 //! | [`attributes`] | `attributes['http.route']`, whether or not the attribute has a column of its own |
 //! | [`format`](mod@format) | answers as JSON, NDJSON, CSV, Arrow, Parquet, a text table or a grid |
 //! | [`questions`] | executions, traces, the tree of a trace, logs, schema: what the browser asks |
@@ -16,6 +17,7 @@ mod convert;
 pub mod engine;
 pub mod error;
 mod expansion;
+pub mod extra;
 pub mod format;
 mod guard;
 mod json;

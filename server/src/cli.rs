@@ -1,5 +1,11 @@
 //! The command line: what can be said, and help that teaches it.
 
+mod alert;
+mod experiment;
+
+pub use alert::Alert;
+pub use experiment::Experiment;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::{net::SocketAddr, path::PathBuf};
@@ -11,6 +17,7 @@ Examples:
   inquest import history.json logs/ traces.jsonl what you already have, in files
   inquest sql \"select status, count(*) from executions group by 1\"
   inquest show order-4711                        one execution as a tree
+  inquest explain order-4711                     who is to blame for it, with proof
 
 A setting is taken from, first to last: the flag, the environment (INQUEST_…), the configuration
 file, the default. `inquest config` prints what holds and where it came from.";
@@ -41,6 +48,9 @@ pub struct Global {
     /// `info,inquest_store=debug` [env: INQUEST_LOG]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Price book to bill by, JSON; see docs/cost.md [default: the built-in one; env: INQUEST_PRICE_BOOK]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub price_book: Option<PathBuf>,
 }
 
 /// What to do.
@@ -52,14 +62,32 @@ pub enum Command {
     /// Take in files and folders: Step Functions histories, CloudWatch and Lambda logs, OTLP
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(Import),
+    /// Fetch from AWS, again and again: executions, histories, logs, tasks and jobs
+    #[command(after_help = COLLECT_EXAMPLES)]
+    Collect(Collect),
     /// Ask a question in SQL
     #[command(after_help = SQL_EXAMPLES)]
     Sql(Sql),
     /// Show one execution as a tree
     #[command(after_help = SHOW_EXAMPLES)]
     Show(Show),
+    /// Say who is to blame for an execution, and what proves it
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
+    /// Say who is told about burning budgets: test receivers, look at deliveries, silence
+    #[command(subcommand, after_help = alert::EXAMPLES)]
+    Alert(Alert),
+    /// Promise how good workflows are, and see how much error budget is left
+    #[command(after_help = crate::commands::slo::EXAMPLES)]
+    Slo(crate::commands::slo::SloCommand),
+    /// Experiments that spend error budget: declare, gate, charge, report
+    #[command(subcommand, after_help = experiment::EXAMPLES)]
+    Experiment(Experiment),
     /// Serve a bundled data set that shows every page
     Demo(Demo),
+    /// Make mysteries with known answers, and see how many Inquest solves
+    #[command(after_help = crate::commands::sim::EXAMPLES)]
+    Sim(crate::commands::sim::Sim),
     /// Print the configuration that holds, and where each value came from
     Config(Settings),
     /// Print the completion script of a shell
@@ -94,6 +122,19 @@ Examples:
 A file is recognised by what is in it. Importing the same file twice changes nothing. When a server
 has the folder open, the files are sent to it.";
 
+const COLLECT_EXAMPLES: &str = "\
+Examples:
+  inquest collect --region eu-west-1 --check     what is allowed, and the statement for what is not
+  inquest collect --region eu-west-1 --once      everything new, then end: for cron
+  inquest collect --profile prod --state-machine 'orders-*'
+  inquest collect --url http://inquest.internal:4319
+  inquest collect --endpoint-url http://127.0.0.1:4566 --region us-east-1
+
+Credentials are found as the AWS command line finds them: environment, profiles, SSO, the role of a
+task or machine. Where it is, is kept in the data folder, after the facts are durable: end it and start
+it whenever you like. `inquest serve` collects by itself from the [[collect]] tables of its configuration
+file, whose keys are these flags with `_` for `-` (docs/collect-aws.md).";
+
 const SQL_EXAMPLES: &str = "\
 Examples:
   inquest sql \"select status, count(*) from executions group by 1\"
@@ -109,6 +150,17 @@ Examples:
   inquest show 0af7651916cd43dd8448eb211c80319c  its trace id
   inquest show --format json order-4711 | jq .execution.status";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  inquest explain order-4711                     its name, or the end of it if only one fits
+  inquest explain --format json $ARN | jq .culprit
+  inquest explain --format markdown order-4711   for an incident channel
+  inquest explain --format html order-4711 > case.html
+  inquest explain --symptom 2026-11-22T14:00:00Z..2026-11-22T14:10:00Z \\
+                  --baseline 2026-11-22T13:00:00Z..2026-11-22T13:50:00Z
+  inquest explain --symptom \"status_code = 'error'\" --baseline \"status_code <> 'error'\"
+  inquest sql \"select culprit_name, category, count(*) from verdicts group by 1, 2\"";
+
 /// Settings of the server. Each is also a key of the configuration file (with `_` for `-`) and an
 /// environment variable (`INQUEST_` and the key in capitals).
 #[derive(Debug, Clone, Default, Args, Serialize)]
@@ -121,6 +173,14 @@ pub struct Settings {
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_listen: Option<SocketAddr>,
+    /// Address for Zipkin tracers, such as 127.0.0.1:9411; they may as well use that of OTLP over HTTP
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zipkin_listen: Option<SocketAddr>,
+    /// Address for X-Ray, such as 127.0.0.1:2000: segments over UDP, the daemon's calls over HTTP
+    #[arg(long, value_name = "ADDR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xray_listen: Option<SocketAddr>,
     /// Address of the pages and the API [default: 127.0.0.1:4319]
     #[arg(long, value_name = "ADDR")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,6 +222,10 @@ pub struct Settings {
     #[arg(long, value_name = "DAYS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u64>,
+    /// A file or folder of objectives besides the folder `slo` of the data folder (may be repeated)
+    #[arg(long = "slo-file", value_name = "PATH")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slo_files: Vec<PathBuf>,
     /// Send Inquest's own traces to this OTLP endpoint (gRPC), such as http://127.0.0.1:4317
     #[arg(long, value_name = "URL")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +234,10 @@ pub struct Settings {
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ui_dir: Option<PathBuf>,
+    /// Who is told about alerts, TOML [default: receivers.toml in the data folder]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receivers: Option<PathBuf>,
 }
 
 /// `inquest import`.
@@ -185,6 +253,72 @@ pub struct Import {
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// No progress on stderr
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `inquest collect`.
+#[derive(Debug, Args)]
+pub struct Collect {
+    /// Collect everything new and end
+    #[arg(long)]
+    pub once: bool,
+    /// Try every permission, say what is missing, take nothing
+    #[arg(long, conflicts_with = "once")]
+    pub check: bool,
+    /// Send to a running server instead of opening the folder
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// A [[collect]] table of the configuration file, by name (may be repeated) [default: all]
+    #[arg(long = "source", value_name = "NAME")]
+    pub sources: Vec<String>,
+    /// AWS Region (may be repeated) [default: that of the profile or environment]
+    #[arg(long = "region", value_name = "REGION")]
+    pub regions: Vec<String>,
+    /// Profile of ~/.aws/config
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Role to assume
+    #[arg(long, value_name = "ARN")]
+    pub assume_role: Option<String>,
+    /// External id that the role asks for
+    #[arg(long, value_name = "ID")]
+    pub external_id: Option<String>,
+    /// Another address for every AWS service
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// State machines, by name or ARN, with `*` (may be repeated) [default: all]
+    #[arg(long = "state-machine", value_name = "PATTERN")]
+    pub state_machines: Vec<String>,
+    /// A tag that state machines must have, KEY=VALUE (may be repeated)
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    pub tags: Vec<String>,
+    /// What to collect (may be repeated): step_functions, step_functions_logs, lambda_logs, containers,
+    /// xray, sqs [default: all]
+    #[arg(long = "part", value_name = "PART")]
+    pub parts: Vec<String>,
+    /// Log groups besides those that executions lead to, with `*` at the end (may be repeated)
+    #[arg(long = "log-group", value_name = "PATTERN")]
+    pub log_groups: Vec<String>,
+    /// SQS queue that an EventBridge rule fills (may be repeated)
+    #[arg(long = "queue", value_name = "URL")]
+    pub queues: Vec<String>,
+    /// How far to look back at the first start, hours [default: 24]
+    #[arg(long, value_name = "HOURS")]
+    pub lookback_hours: Option<u64>,
+    /// Seconds between two rounds [default: 15]
+    #[arg(long, value_name = "SECONDS")]
+    pub interval_s: Option<u64>,
+    /// Seconds after which an unanswered call is given up [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout_s: Option<u64>,
+    /// Share of the account's API quotas that may be used, above 0 and up to 1 [default: 0.25]
+    #[arg(long, value_name = "SHARE")]
+    pub quota_share: Option<f64>,
+    /// How to report: text, or json
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub format: ReportFormat,
+    /// Nothing on stderr but errors
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -230,6 +364,49 @@ pub struct Show {
     /// Ask a running server instead of reading the folder
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+}
+
+/// `inquest explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// ARN, trace id, name, or the end of a name that only one execution has
+    #[arg(
+        value_name = "EXECUTION",
+        required_unless_present = "symptom",
+        conflicts_with_all = ["symptom", "baseline"]
+    )]
+    pub execution: Option<String>,
+    /// Without a workflow: the traces of the trouble. A SELECT that yields trace_id, a condition on
+    /// spans, or a time range FROM..TO (RFC 3339)
+    #[arg(
+        long,
+        value_name = "QUERY",
+        requires = "baseline",
+        conflicts_with = "url"
+    )]
+    pub symptom: Option<String>,
+    /// The healthy traces to compare with, in the same forms
+    #[arg(long, value_name = "QUERY", requires = "symptom")]
+    pub baseline: Option<String>,
+    /// text, json, markdown or html
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+    /// Ask a running server instead of reading the folder
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// How a case file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people.
+    Text,
+    /// The verdict as one JSON object.
+    Json,
+    /// For an incident channel.
+    Markdown,
+    /// One file that needs nothing else.
+    Html,
 }
 
 /// `inquest demo`.

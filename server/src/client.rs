@@ -59,6 +59,19 @@ impl Client {
         }
     }
 
+    /// What the API answers at a path, as JSON.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let request = self.http.get(self.url(path)?);
+        let answer = request.send().await.with_context(|| self.unreachable())?;
+        match answer.status().is_success() {
+            true => Ok(serde_json::from_slice(&answer.bytes().await?)?),
+            false => bail!("{}", problem(answer).await),
+        }
+    }
+
     /// Hands over a chunk of an import, waiting while the server is busy; says what was new.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 use crate::cli::{Global, Settings};
 use anyhow::{Context, Result, bail};
+use collectors::aws::config::AwsSource;
 use figment::{
     Figment, Source,
     providers::{Env, Format, Serialized, Toml},
@@ -28,6 +29,10 @@ pub struct Config {
     pub grpc_listen: SocketAddr,
     /// OTLP over HTTP.
     pub http_listen: SocketAddr,
+    /// Zipkin alone.
+    pub zipkin_listen: Option<SocketAddr>,
+    /// X-Ray's daemon, UDP and HTTP.
+    pub xray_listen: Option<SocketAddr>,
     /// Pages and API.
     pub ui_listen: SocketAddr,
     /// Whether addresses beyond this machine are allowed.
@@ -46,12 +51,24 @@ pub struct Config {
     pub max_import_mb: u64,
     /// Age at which data is forgotten, days; kept for ever if not set.
     pub retention_days: Option<u64>,
+    /// Price book to bill by; the built-in one if not set.
+    pub price_book: Option<PathBuf>,
     /// OTLP endpoint for our own traces.
     pub self_telemetry: Option<String>,
     /// Log filter.
     pub log: String,
     /// Folder to serve pages from.
     pub ui_dir: Option<PathBuf>,
+    /// Files and folders of objectives, besides those of the data folder.
+    pub slo_files: Vec<PathBuf>,
+    /// Who is told about alerts; `receivers.toml` in the data folder if not set.
+    pub receivers: Option<PathBuf>,
+    /// Keys of which a sender to `/api/v1/push/…` must give one.
+    pub push_access_keys: Vec<String>,
+    /// What is taken out before anything is written: `[[redact]]` tables.
+    pub redact: Vec<ingest::Rule>,
+    /// AWS accounts to collect from: `[[collect]]` tables.
+    pub collect: Vec<AwsSource>,
 }
 
 impl Default for Config {
@@ -62,6 +79,8 @@ impl Default for Config {
             blocks: None,
             grpc_listen: loopback(4317),
             http_listen: loopback(4318),
+            zipkin_listen: None,
+            xray_listen: None,
             ui_listen: loopback(4319),
             allow_remote: false,
             allowed_hosts: Vec::new(),
@@ -71,19 +90,27 @@ impl Default for Config {
             max_request_mb: 64,
             max_import_mb: 256,
             retention_days: None,
+            price_book: None,
             self_telemetry: None,
             log: "info".into(),
             ui_dir: None,
+            slo_files: Vec::new(),
+            receivers: None,
+            push_access_keys: Vec::new(),
+            redact: Vec::new(),
+            collect: Vec::new(),
         }
     }
 }
 
 /// The keys, in the order in which `inquest config` prints them.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 24] = [
     "data",
     "blocks",
     "grpc_listen",
     "http_listen",
+    "zipkin_listen",
+    "xray_listen",
     "ui_listen",
     "allow_remote",
     "allowed_hosts",
@@ -93,9 +120,15 @@ const KEYS: [&str; 16] = [
     "max_request_mb",
     "max_import_mb",
     "retention_days",
+    "price_book",
     "self_telemetry",
     "log",
     "ui_dir",
+    "slo_files",
+    "receivers",
+    "push_access_keys",
+    "redact",
+    "collect",
 ];
 
 /// A configuration and where its values came from.
@@ -153,16 +186,28 @@ impl Config {
                 "retention_days is 0, which would forget everything: give 1 or more, or leave it out"
             );
         }
+        crate::collect::checked(self)?;
+        ingest::Redactor::new(&self.redact)?;
         Ok(())
     }
 
     /// The addresses with their keys.
-    pub fn listeners(&self) -> [(&'static str, SocketAddr); 3] {
-        [
-            ("grpc_listen", self.grpc_listen),
-            ("http_listen", self.http_listen),
-            ("ui_listen", self.ui_listen),
-        ]
+    pub fn listeners(&self) -> Vec<(&'static str, SocketAddr)> {
+        let all = [
+            ("grpc_listen", Some(self.grpc_listen)),
+            ("http_listen", Some(self.http_listen)),
+            ("zipkin_listen", self.zipkin_listen),
+            ("xray_listen", self.xray_listen),
+            ("ui_listen", Some(self.ui_listen)),
+        ];
+        let set = |(key, address): (&'static str, Option<SocketAddr>)| Some((key, address?));
+        all.into_iter().filter_map(set).collect()
+    }
+
+    /// The file that says who is told about alerts.
+    pub fn receivers_path(&self) -> PathBuf {
+        let usual = || self.data.join("receivers.toml");
+        self.receivers.clone().unwrap_or_else(usual)
     }
 
     /// Time limit of a query.
@@ -184,6 +229,9 @@ impl Loaded {
         );
         for key in KEYS {
             let line = match values.get(key) {
+                Some(toml::Value::Array(keys)) if key == "push_access_keys" => {
+                    format!("{key} = [] # {} keys, not shown", keys.len())
+                }
                 Some(value) => format!("{key} = {}", without_secret(value)),
                 None => format!("# {key} is not set"),
             };
@@ -221,6 +269,8 @@ struct GlobalLayer<'a> {
     data: Option<&'a Path>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price_book: Option<&'a Path>,
 }
 
 impl<'a> GlobalLayer<'a> {
@@ -228,6 +278,7 @@ impl<'a> GlobalLayer<'a> {
         GlobalLayer {
             data: global.data.as_deref(),
             log: global.log.as_deref(),
+            price_book: global.price_book.as_deref(),
         }
     }
 }

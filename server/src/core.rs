@@ -1,10 +1,22 @@
 //! The parts that every command which touches the data needs, put together: store, door, assembler, queries.
 
-use crate::{assembler::Assembler, config::Config, importer::Entrance, live::Live};
+use crate::{
+    accounts,
+    alerts::{self, Alerts},
+    assembler::Assembler,
+    case::Court,
+    config::Config,
+    experiments::{self, Experiments},
+    importer::{Entrance, Way},
+    live::Live,
+    slo::{self, Slos},
+};
+use analysis::cost::PriceBook;
 use anyhow::{Context, Result};
 use ingest::Door;
 use query::{Engine, Limits};
-use std::{path::PathBuf, time::Duration};
+use state::State;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use store::{Entry, Store, StoreConfig};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -21,8 +33,20 @@ pub struct Core {
     pub door: Door,
     /// Says what they mean.
     pub assembler: Assembler,
+    /// Judges what has settled.
+    pub court: Court,
     /// Says what changed.
     pub live: Live,
+    /// What is billed by.
+    pub prices: Arc<PriceBook>,
+    /// What Inquest did or has to do next.
+    pub state: State,
+    /// Who is told.
+    pub alerts: Alerts,
+    /// What is promised, and how it stands.
+    pub slos: Slos,
+    /// What spends budgets on purpose.
+    pub experiments: Experiments,
     assembling: JoinHandle<()>,
     read_only: bool,
 }
@@ -74,18 +98,38 @@ impl Core {
 
     async fn over(config: &Config, opened: (Store, Vec<Entry>), read_only: bool) -> Result<Core> {
         let (store, entries) = opened;
+        let state = match read_only {
+            true => State::open_read_only(&config.data)?,
+            false => State::open(&config.data)?,
+        };
         let engine = Engine::new(Limits {
             memory_bytes: megabytes(config.query_memory_mb),
             time: config.query_timeout(),
             ..Limits::default()
         })?;
+        let alerts = Alerts::open(config, state.clone())?;
+        alerts::show(&engine, state.clone());
+        let prices = Arc::new(accounts::price_book(config.price_book.as_deref())?);
         // What the assembler looks up must not fail because somebody's query used the budget.
         let lookups = Engine::new(Limits {
             time: Duration::from_secs(3_600),
             ..Limits::default()
         })?;
+        let slos = Slos::new(config, store.clone(), lookups.clone(), alerts.clone());
+        slo::show(&slos, &engine, read_only);
+        experiments::show(&engine, state.clone());
+        let experiments = Experiments::new(
+            state.clone(),
+            store.clone(),
+            lookups.clone(),
+            alerts.clone(),
+        );
+        let (known, held) = (slos.clone(), state.clone());
+        experiments.ask(Arc::new(move || experiments::objectives(&known, &held)));
+        slos.leave_out(experiments.clone());
         let live = Live::default();
-        let assembler = Assembler::new(store.clone(), lookups, live.clone());
+        let assembler = Assembler::new(store.clone(), lookups, prices.clone(), live.clone());
+        let court = Court::new(assembler.held().clone());
         let (sender, inbox) = mpsc::channel(WAITING_BATCHES);
         let assembling = tokio::spawn(assembler.clone().run(inbox));
         let request_bytes = megabytes(config.max_request_mb);
@@ -94,7 +138,8 @@ impl Core {
             in_flight_bytes: request_bytes.saturating_mul(4),
             ..ingest::Limits::default()
         };
-        let door = Door::with_limits(store.clone(), sender, limits);
+        let redactor = ingest::Redactor::new(&config.redact)?;
+        let door = Door::with_limits(store.clone(), sender, limits).redacting(redactor);
         if !entries.is_empty() {
             tracing::debug!(
                 entries = entries.len(),
@@ -110,6 +155,12 @@ impl Core {
             door,
             assembler,
             live,
+            prices,
+            state,
+            court,
+            alerts,
+            slos,
+            experiments,
             assembling,
             read_only,
         })
@@ -120,6 +171,14 @@ impl Core {
         Entrance {
             door: self.door.clone(),
             assembler: self.assembler.clone(),
+        }
+    }
+
+    /// The way in for a collector.
+    pub fn way(&self) -> Way {
+        Way::Here {
+            entrance: self.entrance(),
+            before: self.assembler.counts(),
         }
     }
 

@@ -46,12 +46,10 @@ impl Target {
         Ok((report, counts))
     }
 
-    fn way(&self) -> Way {
+    /// The way into it, for one import or one collector.
+    pub fn way(&self) -> Way {
         match self {
-            Target::Here(core) => Way::Here {
-                entrance: core.entrance(),
-                before: core.assembler.counts(),
-            },
+            Target::Here(core) => core.way(),
             Target::There(client) => Way::There {
                 client: client.clone(),
                 counts: Arc::default(),
@@ -60,20 +58,30 @@ impl Target {
     }
 }
 
-/// A target as one import sees it.
-enum Way {
+/// A target as one import or one collector sees it.
+pub enum Way {
+    /// A folder that this process has opened.
     Here {
+        /// Takes chunks.
         entrance: Entrance,
+        /// Counts when it began.
         before: Counts,
     },
+    /// A running server.
     There {
+        /// Where it is.
         client: Client,
+        /// What it said was new.
         counts: Arc<Mutex<Counts>>,
     },
 }
 
 impl Way {
-    async fn send(&self, chunk: Chunk) -> Result<(), Refused> {
+    /// Hands a chunk over, and waits until it is durable.
+    ///
+    /// # Errors
+    /// When it is refused, or nothing can be taken.
+    pub async fn send(&self, chunk: Chunk) -> Result<(), Refused> {
         match self {
             Way::Here { entrance, .. } => entrance.take(chunk).await,
             Way::There { client, counts } => {
@@ -89,7 +97,8 @@ impl Way {
         }
     }
 
-    fn counts(&self) -> Counts {
+    /// What was new.
+    pub fn counts(&self) -> Counts {
         match self {
             Way::Here { entrance, before } => entrance.assembler.counts().since(*before),
             Way::There { counts, .. } => *counts

@@ -3,10 +3,10 @@
 
 use crate::{Error, Table, memory::UnitId};
 use arrow::{
-    array::{AsArray, BinaryArray, RecordBatch},
+    array::{Array, AsArray, BinaryArray, RecordBatch},
     datatypes::Int64Type,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A row's identity, hashed to 128 bits where it is longer. Two rows that differ are taken for one
@@ -64,6 +64,44 @@ pub(crate) fn check_unit(table: Table, batch: &RecordBatch, unit: &UnitId) -> Re
         table: table.name(),
         why: "a row has another trace_id than its unit".to_owned(),
     })
+}
+
+/// Where the rows of each of these units lie in a batch that holds them side by side; (0, 0) for a unit
+/// without rows.
+///
+/// # Errors
+/// When a row is of none of them, or the rows of one do not lie together.
+pub(crate) fn places(
+    table: Table,
+    batch: &RecordBatch,
+    units: &[UnitId],
+) -> Result<HashMap<UnitId, (usize, usize)>, Error> {
+    let refuse = |why: &str| Error::Refused {
+        table: table.name(),
+        why: why.to_owned(),
+    };
+    if table == Table::Logs {
+        return Err(refuse("log records are appended, not replaced by unit"));
+    }
+    let mut places: HashMap<UnitId, (usize, usize)> =
+        units.iter().map(|id| (*id, (0, 0))).collect();
+    let traces = binary(table, batch, "trace_id")?;
+    let mut before: Option<UnitId> = None;
+    for row in 0..batch.num_rows() {
+        let unit: Option<UnitId> = traces.value(row).try_into().ok();
+        let unit = unit.filter(|_| traces.is_valid(row));
+        let place = unit.as_ref().and_then(|unit| places.get_mut(unit));
+        let place = place.ok_or_else(|| refuse("a row has the trace_id of no unit"))?;
+        if before != unit {
+            if place.1 > 0 {
+                return Err(refuse("the rows of a unit do not lie together"));
+            }
+            *place = (row, 0);
+            before = unit;
+        }
+        place.1 += 1;
+    }
+    Ok(places)
 }
 
 fn check_lengths(

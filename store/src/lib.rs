@@ -4,6 +4,7 @@
 //! | Module | What |
 //! |---|---|
 //! | [`tables`] | the tables and their columns |
+//! | [`state_tables`] | tables of small operational state, which do not lie in blocks |
 //! | [`rows`] | `model` ↔ `RecordBatch` |
 //! | `store` | [`Store`]: log, append, replace, snapshot |
 //! | `wal` | what is acknowledged is here until blocks hold it |
@@ -15,6 +16,7 @@
 
 mod block;
 mod catalog;
+mod changes;
 mod compact;
 mod config;
 mod encode;
@@ -29,18 +31,21 @@ mod read;
 pub mod rows;
 mod snapshot;
 mod state;
+pub mod state_tables;
 mod store;
 pub mod tables;
 mod tend;
 mod wal;
 
 pub use block::{Block, PromotedType};
+pub use changes::Changed;
 pub use config::StoreConfig;
 pub use error::Error;
 pub use lock::{Holder, holder};
 pub use promote::{MOST_PROMOTED, is_promotable};
 pub use snapshot::Snapshot;
-pub use store::{Appended, Store, Unit};
+pub use state_tables::StateTable;
+pub use store::{Appended, Store, Unit, Units};
 pub use tables::Table;
 pub use wal::{Entry, EntryKind, Position};
 

@@ -14,7 +14,7 @@ use arrow::{
     compute::filter_record_batch,
 };
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -82,6 +82,19 @@ impl State {
         self.touched();
         let derived = self.active.derived.entry(table).or_default();
         derived.replace(table, unit, batch)
+    }
+
+    /// Puts the new rows of many units in the place of what is held of them.
+    pub(crate) fn replace_all(
+        &mut self,
+        table: Table,
+        places: HashMap<UnitId, (usize, usize)>,
+        batch: RecordBatch,
+    ) -> Result<(), Error> {
+        let batch = self.promoted.conform(table, &batch)?;
+        self.touched();
+        let derived = self.active.derived.entry(table).or_default();
+        derived.replace_all(table, places, batch)
     }
 
     /// Makes the memory of now the one to be written.

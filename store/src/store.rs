@@ -3,6 +3,7 @@
 use crate::{
     Error, StoreConfig, Table,
     catalog::Catalog,
+    changes::Changed,
     flush::Work,
     identity,
     lock::Lock,
@@ -45,12 +46,17 @@ pub(crate) struct Inner {
     /// Rung when memory should become blocks.
     pub(crate) wake: Arc<Notify>,
     state: Mutex<State>,
+    changed: Mutex<Changed>,
     lock: Mutex<Option<Lock>>,
 }
 
 impl Inner {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Lock>> {
@@ -72,6 +78,15 @@ pub struct Unit {
     /// Its trace, which all its rows carry.
     pub id: TraceId,
     /// Its rows: they take the place of all earlier ones in these tables. An empty batch removes.
+    pub tables: Vec<(Table, RecordBatch)>,
+}
+
+/// All derived rows of many units, in one batch a table: much cheaper than one by one.
+pub struct Units {
+    /// Their traces.
+    pub ids: Vec<TraceId>,
+    /// Their rows, those of one unit side by side. In each of these tables they take the place of all
+    /// earlier rows of every unit named, also of one that has no rows here.
     pub tables: Vec<(Table, RecordBatch)>,
 }
 
@@ -133,6 +148,7 @@ impl Store {
             compacting: tokio::sync::Mutex::default(),
             wake: Arc::default(),
             state: Mutex::new(state),
+            changed: Mutex::default(),
             lock: Mutex::new(lock),
         };
         Ok(Store {
@@ -215,6 +231,9 @@ impl Store {
             self.wake_if_due(&state);
             break rows;
         };
+        if rows > 0 && table == Table::Spans {
+            self.inner.changed().note_rows(table, &batch);
+        }
         Ok(Appended {
             rows,
             duplicates: identities.len() - rows,
@@ -227,12 +246,60 @@ impl Store {
         for (table, batch) in &unit.tables {
             identity::check_unit(*table, batch, &id)?;
         }
-        let mut state = self.inner.state();
-        for (table, batch) in unit.tables {
-            state.replace(table, id, batch)?;
+        let counted: Vec<(Table, RecordBatch)> = unit
+            .tables
+            .iter()
+            .filter(|(table, _)| table.is_counted())
+            .cloned()
+            .collect();
+        {
+            let mut state = self.inner.state();
+            for (table, batch) in unit.tables {
+                state.replace(table, id, batch)?;
+            }
+            self.wake_if_due(&state);
         }
-        self.wake_if_due(&state);
+        let mut changed = self.inner.changed();
+        for (table, batch) in &counted {
+            changed.note_rows(*table, batch);
+        }
         Ok(())
+    }
+
+    /// Puts the rows of many units in the place of those that are held of them, all at once.
+    pub async fn replace_all(&self, units: Units) -> Result<(), Error> {
+        let ids: Vec<UnitId> = units.ids.iter().map(|id| id.0).collect();
+        let mut checked = Vec::with_capacity(units.tables.len());
+        for (table, batch) in units.tables {
+            checked.push((table, identity::places(table, &batch, &ids)?, batch));
+        }
+        let counted: Vec<(Table, RecordBatch)> = checked
+            .iter()
+            .filter(|(table, ..)| table.is_counted())
+            .map(|(table, _, batch)| (*table, batch.clone()))
+            .collect();
+        {
+            let mut state = self.inner.state();
+            for (table, places, batch) in checked {
+                state.replace_all(table, places, batch)?;
+            }
+            self.wake_if_due(&state);
+        }
+        let mut changed = self.inner.changed();
+        for (table, batch) in &counted {
+            changed.note_rows(*table, batch);
+        }
+        Ok(())
+    }
+
+    /// Notes that a row which ended then is no more, or ends at another time.
+    pub fn outdated(&self, table: Table, end: UnixNanos) {
+        self.inner.changed().note(table, end.0);
+    }
+
+    /// Which minutes have other rows since the last call. A snapshot that is taken afterwards has them.
+    pub fn take_changes(&self) -> Changed {
+        std::mem::take(&mut self.inner.changed())
     }
 
     fn wake_if_due(&self, state: &State) {

@@ -5,6 +5,10 @@
 //! nanoseconds as timestamps. The comment, under [`COMMENT`], is what `docs/tables.md` and
 //! `/api/v1/schema` print.
 
+mod accounts;
+mod hops;
+mod workflow;
+
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::{collections::HashMap, sync::Arc};
 
@@ -38,13 +42,27 @@ pub enum Table {
     Logs,
     /// One row per "this happened inside that".
     Joins,
+    /// One row per request at a proxy.
+    Hops,
     /// Descriptions of executions and definitions of state machines, as they came.
     Documents,
+    /// One row per execution that was judged.
+    Verdicts,
+    /// One row per execution, category and state: where the time went.
+    Ledger,
+    /// One row per piece of an execution's critical path.
+    CriticalPath,
+    /// One row per position of an execution's bill.
+    Costs,
+    /// One row per deployment or other change.
+    Changes,
+    /// One row per ECS task or Batch job.
+    Jobs,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 16] = [
         Table::Executions,
         Table::States,
         Table::Attempts,
@@ -53,7 +71,14 @@ impl Table {
         Table::Spans,
         Table::Logs,
         Table::Joins,
+        Table::Hops,
         Table::Documents,
+        Table::Verdicts,
+        Table::Ledger,
+        Table::CriticalPath,
+        Table::Costs,
+        Table::Changes,
+        Table::Jobs,
     ];
 
     /// Name in SQL and of the folder.
@@ -67,8 +92,23 @@ impl Table {
             Table::Spans => "spans",
             Table::Logs => "logs",
             Table::Joins => "joins",
+            Table::Hops => "hops",
             Table::Documents => "documents",
+            Table::Verdicts => "verdicts",
+            Table::Ledger => "ledger",
+            Table::CriticalPath => "critical_path",
+            Table::Costs => "costs",
+            Table::Changes => "changes",
+            Table::Jobs => "jobs",
         }
+    }
+
+    /// True for tables whose rows are events that end at some time, and so can be counted.
+    pub fn is_counted(self) -> bool {
+        matches!(
+            self,
+            Table::Executions | Table::States | Table::Attempts | Table::Invocations | Table::Spans
+        )
     }
 
     /// What a row is.
@@ -86,7 +126,22 @@ impl Table {
                 "one row per log record: received over OTLP, or read from CloudWatch Logs"
             }
             Table::Joins => "one row per \"this happened inside that\", with method and confidence",
+            Table::Hops => {
+                "one row per request at a proxy: what it did with it and how that ended, in words"
+            }
             Table::Documents => "descriptions of executions and state machines, as they came",
+            Table::Jobs => "one row per ECS task or Batch job, with its waits and phases",
+            Table::Verdicts => {
+                "one row per judged execution: who did it, what proves it, who did not"
+            }
+            Table::Ledger => {
+                "where the wall clock of an execution went: its rows add up to the duration"
+            }
+            Table::CriticalPath => {
+                "what the end of an execution waited for, piece by piece, without gap or overlap"
+            }
+            Table::Costs => "one row per position of an execution's bill",
+            Table::Changes => "deployments and other changes, told or derived",
         }
     }
 
@@ -105,8 +160,14 @@ impl Table {
             | Table::States
             | Table::Attempts
             | Table::Invocations
-            | Table::Spans => Some("start_time"),
-            Table::Events | Table::Logs => Some("time"),
+            | Table::Spans
+            | Table::Hops
+            | Table::Jobs
+            | Table::Verdicts
+            | Table::Ledger
+            | Table::CriticalPath
+            | Table::Costs => Some("start_time"),
+            Table::Events | Table::Logs | Table::Changes => Some("time"),
             Table::Joins | Table::Documents => None,
         }
     }
@@ -114,15 +175,22 @@ impl Table {
     /// The columns every file has; attribute columns follow them.
     pub fn schema(self) -> SchemaRef {
         Arc::new(Schema::new(match self {
-            Table::Executions => executions(),
-            Table::States => states(),
-            Table::Attempts => attempts(),
-            Table::Invocations => invocations(),
+            Table::Executions => workflow::executions(),
+            Table::States => workflow::states(),
+            Table::Attempts => workflow::attempts(),
+            Table::Invocations => workflow::invocations(),
             Table::Events => events(),
             Table::Spans => spans(),
             Table::Logs => logs(),
             Table::Joins => joins(),
+            Table::Hops => hops::columns(),
             Table::Documents => documents(),
+            Table::Verdicts => verdicts(),
+            Table::Ledger => accounts::ledger(),
+            Table::CriticalPath => accounts::critical_path(),
+            Table::Costs => accounts::costs(),
+            Table::Changes => accounts::changes(),
+            Table::Jobs => jobs(),
         }))
     }
 }
@@ -165,254 +233,8 @@ fn truth(name: &str, comment: &str) -> Field {
     field(name, DataType::Boolean, false, comment)
 }
 
-fn executions() -> Vec<Field> {
-    vec![
-        text(
-            "execution_arn",
-            "ARN of the execution, or the id made for a history that names none",
-        ),
-        id(
-            "trace_id",
-            "its trace: SHA-256 of the ARN, see docs/decisions",
-        ),
-        id("span_id", "its root span"),
-        text(
-            "engine",
-            "the engine that ran it, such as aws.step_functions",
-        ),
-        text(
-            "state_machine",
-            "name of the state machine, empty if nothing says it",
-        ),
-        maybe_text("state_machine_arn", "ARN of the state machine"),
-        maybe_text(
-            "state_machine_version",
-            "version number it was started with",
-        ),
-        maybe_text("state_machine_alias", "alias it was started through"),
-        text("name", "name of the execution"),
-        text(
-            "status",
-            "RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or PENDING_REDRIVE",
-        ),
-        time("start_time", "when it started"),
-        maybe_time(
-            "end_time",
-            "when it ended; null while it runs or when the end is unknown",
-        ),
-        maybe_int("duration_ns", "end minus start, nanoseconds"),
-        maybe_text(
-            "error",
-            "error name of the terminal event; null if it says nothing",
-        ),
-        maybe_text("cause", "cause of the terminal event"),
-        maybe_text("failing_state", "the state that failed"),
-        maybe_text(
-            "root_error",
-            "error of the failure that explains the end; behind a Catch it is earlier than the terminal one",
-        ),
-        maybe_text("root_cause", "cause text of that failure"),
-        maybe_text("root_state", "state of that failure"),
-        maybe_int("root_event_id", "event id of that failure"),
-        int("states_entered", "number of StateEntered events"),
-        int(
-            "attempts",
-            "number of TaskScheduled, LambdaFunctionScheduled and ActivityScheduled events",
-        ),
-        int(
-            "retries",
-            "those attempts that follow a failure of the same state visit",
-        ),
-        int("block_retries", "repeated starts of a Map or Parallel"),
-        int("iterations", "number of MapIterationStarted events"),
-        int("iterations_failed", "number of MapIterationFailed events"),
-        int("map_runs", "number of MapRunStarted events"),
-        int(
-            "caught_failures",
-            "state visits that failed and were left through a Catch",
-        ),
-        int("cold_starts", "joined invocations that started cold"),
-        int("redrive_count", "how often it was redriven"),
-        int("events", "number of events held"),
-        truth(
-            "complete",
-            "true when every event from the first to the terminal one is held",
-        ),
-        maybe_text("incomplete_reason", "what is missing, in words"),
-        text("source", "history, logs or history+logs"),
-        maybe_text("region", "AWS Region of the ARN"),
-        maybe_text("account", "AWS account of the ARN"),
-        maybe_text(
-            "parent_execution_arn",
-            "the execution that started this one, if known",
-        ),
-        maybe_text("map_run_arn", "the map run this execution is a child of"),
-        maybe_text("definition", "state machine definition as it ran, JSON"),
-        maybe_text("input", "input, JSON"),
-        maybe_text("output", "output, JSON"),
-    ]
-}
-
-fn states() -> Vec<Field> {
-    vec![
-        text("execution_arn", "the execution"),
-        id("trace_id", "its trace"),
-        id("span_id", "the span of this visit"),
-        id(
-            "parent_span_id",
-            "the span of the execution, iteration or branch around it",
-        ),
-        text("state_machine", "name of the state machine"),
-        text("state", "name of the state"),
-        text(
-            "state_type",
-            "Task, Map, Parallel, Choice, Wait, Pass, Succeed or Fail",
-        ),
-        text(
-            "path",
-            "place in the tree: Fan[3]/Charge is state Charge in iteration 3 of Map Fan, Split{1}/Audit in the second branch of Parallel Split",
-        ),
-        text(
-            "status",
-            "RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or UNKNOWN",
-        ),
-        truth("caught", "it failed and a Catch took over"),
-        maybe_text("error", "its error name"),
-        maybe_text("cause", "its cause text"),
-        time("start_time", "when it was entered"),
-        maybe_time("end_time", "when it was left or cut off"),
-        maybe_int("duration_ns", "end minus start, nanoseconds"),
-        int("attempts", "attempts directly in this visit"),
-        int("retries", "those of them that are retries"),
-        int("block_retries", "repeated starts of this Map or Parallel"),
-        int("iterations", "iterations started (Map)"),
-        maybe_int(
-            "iteration_index",
-            "index of the innermost enclosing Map iteration",
-        ),
-        maybe_int(
-            "branch_index",
-            "index of the innermost enclosing Parallel branch",
-        ),
-        int("entered_event_id", "event that entered it"),
-        maybe_int("exited_event_id", "event that left it"),
-        int(
-            "redrive_count",
-            "redrive count of the execution when it was entered",
-        ),
-        maybe_text("input", "input, JSON"),
-        maybe_text("output", "output, JSON"),
-    ]
-}
-
-fn attempts() -> Vec<Field> {
-    vec![
-        text("execution_arn", "the execution"),
-        id("trace_id", "its trace"),
-        id("span_id", "the span of this attempt"),
-        id("parent_span_id", "the span of the state visit"),
-        text("state_machine", "name of the state machine"),
-        text("state", "name of the state"),
-        text("path", "place of the state visit in the tree"),
-        int(
-            "attempt",
-            "1 for the first try of the visit, 2 for its first retry",
-        ),
-        truth("retry", "it follows a failure of the same visit"),
-        maybe_int(
-            "backoff_ns",
-            "wait between that failure and this try, nanoseconds",
-        ),
-        text("resource_type", "lambda, sqs, aws-sdk:s3, activity…"),
-        text("resource", "invoke, sendMessage.waitForTaskToken, an ARN…"),
-        maybe_text("function_name", "Lambda function it calls"),
-        maybe_text("function_qualifier", "version or alias it asks for"),
-        maybe_text(
-            "request_id",
-            "Lambda request id that its answer or cause carries",
-        ),
-        truth(
-            "request_id_in_cause",
-            "the request id was read from a failure's cause",
-        ),
-        maybe_text("xray_trace_id", "X-Ray trace of its answer"),
-        maybe_text("child_execution_arn", "execution that it started"),
-        maybe_text(
-            "job_id",
-            "id of the job it started (Batch job, ECS task ARN…)",
-        ),
-        text(
-            "status",
-            "RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or UNKNOWN",
-        ),
-        maybe_text("error", "its error name"),
-        maybe_text("cause", "its cause text"),
-        time("start_time", "when it was scheduled"),
-        maybe_time("started_time", "when a worker or service started it"),
-        maybe_time(
-            "submitted_time",
-            "when it was submitted; from then on it waits for a job or a token",
-        ),
-        maybe_time("end_time", "when it ended"),
-        maybe_int("duration_ns", "end minus start, nanoseconds"),
-        maybe_int("timeout_seconds", "its time limit, seconds"),
-        maybe_int("heartbeat_seconds", "its heartbeat limit, seconds"),
-        int("scheduled_event_id", "event that scheduled it"),
-        maybe_int("end_event_id", "event that ended it"),
-        int(
-            "redrive_count",
-            "redrive count of the execution at that time",
-        ),
-        maybe_text("worker", "worker of an activity"),
-        maybe_text("input", "what was sent, JSON"),
-        maybe_text("output", "what came back, JSON"),
-    ]
-}
-
-fn invocations() -> Vec<Field> {
-    vec![
-        id("trace_id", "a trace of its own; joins say whose it is"),
-        id("span_id", "its span"),
-        text("request_id", "Lambda request id; async retries repeat it"),
-        text("function_name", "function"),
-        maybe_text("function_version", "version that ran"),
-        text("log_group", "CloudWatch log group"),
-        text("log_stream", "CloudWatch log stream: one sandbox"),
-        time("start_time", "START line, or the end minus the duration"),
-        maybe_time("end_time", "END, REPORT or timeout line"),
-        maybe_int("duration_ns", "reported duration, nanoseconds"),
-        maybe_double("billed_duration_ms", "billed duration, milliseconds"),
-        maybe_int("memory_size_mb", "memory size, MB"),
-        maybe_int("max_memory_used_mb", "most memory used, MB"),
-        maybe_double("init_duration_ms", "init, milliseconds"),
-        maybe_double("restore_duration_ms", "SnapStart restore, milliseconds"),
-        maybe_double(
-            "billed_restore_duration_ms",
-            "billed SnapStart restore, milliseconds",
-        ),
-        field(
-            "cold_start",
-            DataType::Boolean,
-            true,
-            "the caller waited for a sandbox; null when nobody knows",
-        ),
-        text(
-            "cold_start_kind",
-            "warm, init, suppressed_init, failed_init, snapstart_restore, provisioned or unknown",
-        ),
-        text("cold_start_reason", "why it was judged so"),
-        text("status", "success, error, timeout or unknown"),
-        maybe_text("error_type", "error type"),
-        maybe_text("error_message", "error message"),
-        maybe_text("runtime_version", "runtime version"),
-        maybe_text("xray_trace_id", "X-Ray trace"),
-        maybe_text("xray_segment_id", "X-Ray segment"),
-        int(
-            "request_attempt",
-            "1 for the first run of this request id, more for async retries",
-        ),
-        int("log_lines", "lines the function printed"),
-    ]
+fn double(name: &str, comment: &str) -> Field {
+    field(name, DataType::Float64, false, comment)
 }
 
 fn events() -> Vec<Field> {
@@ -456,7 +278,10 @@ fn spans() -> Vec<Field> {
         maybe_text("scope_version", "version of the scope"),
         maybe_text("trace_state", "W3C tracestate"),
         field("flags", DataType::Int64, true, "OTLP span flags"),
-        text("source", "otlp, workflow or lambda"),
+        text(
+            "source",
+            "otlp, zipkin, xray, access_log, workflow or lambda",
+        ),
         maybe_text("resource", "other attributes of the resource, JSON object"),
         maybe_text("events", "events, JSON array of {time, name, attributes}"),
         maybe_text(
@@ -486,7 +311,10 @@ fn logs() -> Vec<Field> {
         maybe_text("event_name", "OTLP event name"),
         text("service_name", "service, or the function"),
         maybe_text("scope_name", "instrumentation scope"),
-        text("source", "otlp, lambda, lambda_platform or cloudwatch"),
+        text(
+            "source",
+            "otlp, lambda, lambda_platform, cloudwatch or access_log",
+        ),
         maybe_text("log_group", "CloudWatch log group"),
         maybe_text("log_stream", "CloudWatch log stream"),
         maybe_text("request_id", "Lambda request id it belongs to"),
@@ -537,5 +365,106 @@ fn documents() -> Vec<Field> {
         text("engine", "the engine"),
         text("kind", "execution, state_machine or map_run"),
         text("body", "the document, JSON"),
+    ]
+}
+
+fn jobs() -> Vec<Field> {
+    vec![
+        text(
+            "job_id",
+            "ARN of the ECS task, or id of the Batch job; <parent>:<n> for the child of an array",
+        ),
+        id("trace_id", "a trace of its own; joins say whose it is"),
+        id("span_id", "its span"),
+        text("service", "ecs or batch"),
+        text("name", "name of the job, or family of the task"),
+        maybe_text("queue", "job queue, or cluster"),
+        maybe_text("definition", "job definition, or task definition"),
+        maybe_text("image", "image of its first container"),
+        text(
+            "status",
+            "the service's own word, such as STOPPED or FAILED",
+        ),
+        truth(
+            "failed",
+            "it failed, by its status or by the exit code of a container",
+        ),
+        maybe_text("reason", "why it stopped, in the service's words"),
+        maybe_text("stop_code", "stopCode of ECS"),
+        maybe_int(
+            "exit_code",
+            "exit code of its container; none if it was never reported, as when its host went away",
+        ),
+        truth("spot_reclaimed", "its Spot capacity was taken back"),
+        int("attempts", "tries (Batch); 1 for a task"),
+        maybe_int("array_size", "children of an array job"),
+        maybe_int("array_index", "its place in the array"),
+        maybe_text("parent_job_id", "the array that it is a child of"),
+        maybe_text("depends_on", "jobs that it waited for, JSON list of ids"),
+        maybe_text("log_stream", "CloudWatch log stream"),
+        time("start_time", "when it was created"),
+        maybe_time("run_time", "when its container began to run"),
+        maybe_time("end_time", "when it stopped"),
+        maybe_int("duration_ns", "end minus start, nanoseconds"),
+        maybe_int(
+            "queue_ns",
+            "in the queue until a host was found (Batch), nanoseconds",
+        ),
+        maybe_int(
+            "provision_ns",
+            "from its creation until the image pull began (ECS), nanoseconds",
+        ),
+        maybe_int("pull_ns", "pulling the image (ECS), nanoseconds"),
+        maybe_int(
+            "boot_ns",
+            "from the pull, or from the host, until its container ran, nanoseconds",
+        ),
+        maybe_int("run_ns", "running, nanoseconds"),
+    ]
+}
+
+fn verdicts() -> Vec<Field> {
+    vec![
+        id("trace_id", "the execution's trace"),
+        text("execution", "ARN of the execution"),
+        text("state_machine", "name of the state machine"),
+        text("name", "name of the execution"),
+        time("start_time", "when the execution started"),
+        int(
+            "version",
+            "counts from 1; late facts that change the verdict give it the next number",
+        ),
+        text("outcome", "verdict, no_crime or cold_case"),
+        maybe_text(
+            "culprit_kind",
+            "function, state, service, state_machine, host, job, item…",
+        ),
+        maybe_text("culprit_name", "the culprit's own name"),
+        maybe_text("culprit", "kind, name and path of the culprit, JSON object"),
+        maybe_text(
+            "category",
+            "latency, error, cold_start, capacity, timeout_config, memory, bad_deploy, data_size, bad_input, permission, infrastructure, network_config, lost_message or silent_data",
+        ),
+        text("mechanism", "how it came about, in words"),
+        text("fatality", "fatal, survived, masked or none"),
+        double("confidence", "0 to 1, calibrated"),
+        maybe_text("changed", "what changed shortly before"),
+        maybe_text("but_for", "what would have happened without it"),
+        text(
+            "exhibits",
+            "what proves it, in causal order: JSON array of {source, ref, at, text}",
+        ),
+        text(
+            "cleared",
+            "who did not do it: JSON array of {kind, name, reason, ref}",
+        ),
+        text(
+            "suspects",
+            "who may have done it, best first: JSON array of {kind, name, category, score}",
+        ),
+        text(
+            "missing",
+            "the evidence that would decide: JSON array of texts",
+        ),
     ]
 }

@@ -12,6 +12,10 @@ async function pages(demo) {
     ['/', ROW],
     [`/x/${trace_id}`, TREE_ROW],
     [`/x/${trace_id}?tab=events`, '[aria-label=Events] [role=row]:not(.head)'],
+    [`/x/${trace_id}?tab=case`, '.exhibits > li'],
+    [`/x/${trace_id}?tab=graph`, '.sheet g.node'],
+    ['/mysteries', '.mystery'],
+    ['/compare', '.presets button'],
     ['/traces', 'main a[href^="/t/"]'],
     ['/sql', '.cm-content, textarea'],
   ];

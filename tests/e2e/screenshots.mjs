@@ -25,6 +25,21 @@ const pictures = {
     await page.keyboard.press('e');
     await page.keyboard.press('Enter');
   },
+  async case({ page, demo }) {
+    const { trace_id } = await execution(demo, "root_error = 'CardDeclined'");
+    await open(page, `/x/${trace_id}?tab=case`, '.exhibits > li');
+  },
+  async graph({ page, demo }) {
+    const { trace_id } = await execution(demo, "root_error = 'CardDeclined'");
+    await open(page, `/x/${trace_id}?tab=graph`, '.sheet g.node');
+  },
+  async mysteries({ page }) {
+    await open(page, '/mysteries?range=7d', '.mystery');
+  },
+  async compare({ page }) {
+    const of = (status) => encodeURIComponent(`state_machine = 'order-pipeline' and status = '${status}'`);
+    await open(page, `/compare?a=${of('FAILED')}&b=${of('SUCCEEDED')}`, '.compare-page .card');
+  },
   async events({ page, demo }) {
     const { trace_id } = await execution(demo, "root_error = 'CardDeclined'");
     await open(page, `/x/${trace_id}?tab=events`, '[aria-label=Events] [role=row]:not(.head)');

@@ -1,5 +1,7 @@
 //! `docs/tables.md`, written from the tables themselves.
 
+use arrow::datatypes::Schema;
+use store::StateTable;
 use store::tables::{COMMENT, HEX, LOGICAL, TIMESTAMP, Table};
 
 const HEAD: &str = "\
@@ -20,6 +22,8 @@ together in the JSON column `attributes`. `spans.end_time` is computed.
 **Joins are facts.** `joins` says which invocation happened inside which attempt, by which method and how
 sure that is. `confidence` is 1 only for a key that identifies; where `ambiguous` is true, something else
 would have fitted as well.
+
+**Tables of state** (from `slos` on) do not lie in Parquet files: they show how things stand now.
 ";
 
 /// The page.
@@ -29,20 +33,22 @@ pub fn page() -> String {
     for table in Table::ALL {
         page += &format!("| [{0}](#{0}) | {1} |\n", table.name(), table.comment());
     }
+    for table in StateTable::ALL {
+        page += &format!("| [{0}](#{0}) | {1} |\n", table.name(), table.comment());
+    }
     for table in Table::ALL {
-        page += &section(table);
+        page += &section(table.name(), table.comment(), &table.schema());
+    }
+    for table in StateTable::ALL {
+        page += &section(table.name(), table.comment(), &table.schema());
     }
     page
 }
 
-fn section(table: Table) -> String {
-    let mut text = format!(
-        "\n## {}\n\n{}.\n\n",
-        table.name(),
-        sentence(table.comment())
-    );
+fn section(name: &str, comment: &str, schema: &Schema) -> String {
+    let mut text = format!("\n## {name}\n\n{}.\n\n", sentence(comment));
     text += "| Column | Type | Null | Meaning |\n|---|---|---|---|\n";
-    for field in table.schema().fields() {
+    for field in schema.fields() {
         let comment = field.metadata().get(COMMENT).map_or("", String::as_str);
         let kind = match field.metadata().get(LOGICAL).map(String::as_str) {
             Some(HEX) => "text (hex)".to_owned(),

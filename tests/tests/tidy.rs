@@ -34,6 +34,10 @@ fn crates_depend_on_each_other_as_drawn() {
         "ingest",
         "collectors",
         "query",
+        "state",
+        "notify",
+        "experiments",
+        "slo",
     ];
     let check = |folder: &str, expect: &[&str]| {
         let held: BTreeSet<String> = dependencies(folder)
@@ -52,8 +56,13 @@ fn crates_depend_on_each_other_as_drawn() {
     check("ingest", &["model", "store"]);
     check("collectors", &["model", "ingest"]);
     check("query", &["model", "store"]);
+    check("state", &[]);
+    check("notify", &["model", "state"]);
+    check("experiments", &["model"]);
     check("ui", &["model"]);
     check("demo", &[]);
+    check("slo", &["model"]);
+    check("sim", &["model", "demo"]);
 }
 
 #[test]
@@ -66,6 +75,9 @@ fn heavy_libraries_stay_where_they_belong() {
             "ingest",
             "collectors",
             "query",
+            "state",
+            "notify",
+            "experiments",
             "server",
             "ui",
             "demo",
@@ -77,6 +89,7 @@ fn heavy_libraries_stay_where_they_belong() {
     };
     check("datafusion", &["query"]);
     check("parquet", &["store", "query"]);
+    check("rusqlite", &["state"]);
     check("prost", &["ingest"]);
     check("tonic", &["ingest"]);
     check("leptos", &["ui"]);

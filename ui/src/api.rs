@@ -29,6 +29,12 @@ impl Failure {
         Failure { status, problem }
     }
 
+    /// The code of a page could not be fetched.
+    pub fn page_missing() -> Self {
+        let text = "This page cannot be fetched. Is `inquest serve` still running? If it was updated, reload.";
+        Failure::new(0, text.to_owned())
+    }
+
     fn unreachable() -> Self {
         let text = "The server cannot be reached. Is `inquest serve` still running?";
         Failure::new(0, text.to_owned())
@@ -69,11 +75,16 @@ impl Default for Abort {
 }
 
 /// Bytes of an answer.
-async fn fetch(url: &str, body: Option<String>, abort: &Abort) -> Result<Vec<u8>, Failure> {
+async fn fetch(
+    url: &str,
+    method: &'static str,
+    body: Option<String>,
+    abort: &Abort,
+) -> Result<Vec<u8>, Failure> {
     let options = web_sys::RequestInit::new();
     options.set_signal(abort.signal().as_ref());
+    options.set_method(method);
     if let Some(body) = body {
-        options.set_method("POST");
         options.set_body(&JsValue::from_str(&body));
         if let Ok(headers) = web_sys::Headers::new() {
             let _ = headers.set("content-type", "application/json");
@@ -109,16 +120,34 @@ fn refusal(status: u16, bytes: &[u8]) -> Failure {
 /// compiled anew.
 fn ask(
     url: String,
+    method: &'static str,
     body: Option<String>,
     abort: Abort,
     done: Box<dyn FnOnce(Result<Vec<u8>, Failure>)>,
 ) {
     spawn_local(async move {
-        let answer = fetch(&url, body, &abort).await;
+        let answer = fetch(&url, method, body, &abort).await;
         if !abort.aborted() {
             done(answer);
         }
     });
+}
+
+fn method_of(body: Option<&String>) -> &'static str {
+    match body {
+        Some(_) => "POST",
+        None => "GET",
+    }
+}
+
+/// Changes something: `PUT`, `POST` or `DELETE`. The answer is read only for its outcome.
+pub fn change(
+    url: String,
+    method: &'static str,
+    body: Option<String>,
+    done: impl FnOnce(Result<Vec<u8>, Failure>) + 'static,
+) {
+    ask(url, method, body, Abort::new(), Box::new(done));
 }
 
 /// Asks for a JSON answer; `done` is not called when the request was stopped.
@@ -129,7 +158,7 @@ pub fn ask_json<T: DeserializeOwned + 'static>(
     done: impl FnOnce(Result<T, Failure>) + 'static,
 ) {
     let done = move |answer: Result<Vec<u8>, Failure>| done(answer.and_then(|bytes| read(&bytes)));
-    ask(url, body, abort, Box::new(done));
+    ask(url, method_of(body.as_ref()), body, abort, Box::new(done));
 }
 
 /// Asks for bytes.
@@ -138,7 +167,8 @@ pub fn ask_bytes(
     body: Option<String>,
     done: impl FnOnce(Result<Vec<u8>, Failure>) + 'static,
 ) {
-    ask(url, body, Abort::new(), Box::new(done));
+    let method = method_of(body.as_ref());
+    ask(url, method, body, Abort::new(), Box::new(done));
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
@@ -259,6 +289,7 @@ fn follow(
             let take = Arc::clone(&take);
             ask(
                 url,
+                "GET",
                 None,
                 abort.clone(),
                 Box::new(move |answer| take(answer)),

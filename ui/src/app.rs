@@ -3,19 +3,40 @@
 use crate::api::Live;
 use crate::browser::{Preferences, on_keys};
 use crate::components::icon;
+use crate::components::palette::{Deed, Entry, Palette};
 use crate::format;
-use crate::pages::{
-    execution::ExecutionPage, executions::Executions, sql::Sql, trace::TracePage, traces::Traces,
-};
+use crate::lazy::Later;
+use crate::pages::executions::Executions;
 use crate::router::{Page, Router};
 use leptos::html::Dialog;
 use leptos::prelude::*;
 
+/// The pages in the navigation: address, word, and which pages count as it.
+const NAV: [(&str, &str, fn(&Page) -> bool); 8] = [
+    ("/", "Executions", |page| {
+        matches!(page, Page::Executions | Page::Execution(_))
+    }),
+    ("/mysteries?range=7d", "Mysteries", |page| {
+        *page == Page::Mysteries
+    }),
+    ("/traces", "Traces", |page| {
+        matches!(page, Page::Traces | Page::Trace(_))
+    }),
+    ("/compare", "Compare", |page| *page == Page::Compare),
+    ("/map", "Map", |page| *page == Page::Map),
+    ("/slos", "SLOs", |page| {
+        matches!(page, Page::Slos | Page::Slo(_) | Page::Alerts)
+    }),
+    ("/sources", "Sources", |page| *page == Page::Sources),
+    ("/sql", "SQL", |page| *page == Page::Sql),
+];
+
 /// Keys, for the help and nothing else to keep in step by hand.
-const KEYS: [(&str, &[(&str, &str)]); 4] = [
+const KEYS: [(&str, &[(&str, &str)]); 5] = [
     (
         "Everywhere",
         &[
+            ("Ctrl+K", "Commands, and executions by name"),
             ("/", "Search"),
             ("?", "This help"),
             ("U", "UTC or local time"),
@@ -47,6 +68,15 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("Esc", "Close the details"),
         ],
     ),
+    (
+        "Graph",
+        &[
+            ("↑ ↓ ← →", "From state to state"),
+            ("Enter", "Details of the state"),
+            ("E  Shift+E", "Next, previous failure"),
+            ("+ − 0", "Zoom in, out, everything"),
+        ],
+    ),
     ("SQL", &[("Ctrl+Enter", "Run"), ("Ctrl+Space", "Complete")]),
 ];
 
@@ -68,11 +98,8 @@ pub fn App() -> impl IntoView {
 fn content(page: Page) -> AnyView {
     match page {
         Page::Executions => view! { <Executions /> }.into_any(),
-        Page::Execution(id) => view! { <ExecutionPage id=id /> }.into_any(),
-        Page::Traces => view! { <Traces /> }.into_any(),
-        Page::Trace(id) => view! { <TracePage id=id /> }.into_any(),
-        Page::Sql => view! { <Sql /> }.into_any(),
         Page::Unknown => view! { <NotFound /> }.into_any(),
+        later => view! { <Later page=later /> }.into_any(),
     }
 }
 
@@ -117,7 +144,38 @@ fn Frame() -> impl IntoView {
     });
     let router = Router::get();
     let page = Memo::new(move |_| Page::of(&router.path()));
-    let on = move |here: fn(&Page) -> bool| move || page.with(here).then_some("page");
+    let command = |words: &str, hint: &str, deed: Deed| Entry {
+        words: words.to_owned(),
+        hint: hint.to_owned(),
+        status: String::new(),
+        deed,
+    };
+    let mut commands: Vec<Entry> = NAV
+        .iter()
+        .map(|(href, word, _)| command(word, "page", Deed::Go((*href).to_owned())))
+        .collect();
+    commands.extend([
+        command(
+            "Failed executions",
+            "page",
+            Deed::Go("/?status=FAILED".to_owned()),
+        ),
+        command(
+            "Light or dark",
+            "view",
+            Deed::Call(Callback::new(move |()| preferences.switch_theme())),
+        ),
+        command(
+            "UTC or local time",
+            "U",
+            Deed::Call(Callback::new(move |()| preferences.switch_zone())),
+        ),
+        command(
+            "Keys",
+            "?",
+            Deed::Call(Callback::new(move |()| open_help())),
+        ),
+    ]);
     let held = move || {
         live.update.with(|update| {
             update.as_ref().map(|update| {
@@ -142,19 +200,18 @@ fn Frame() -> impl IntoView {
                 <span>"Inquest"</span>
             </a>
             <nav aria-label="Pages">
-                <a
-                    href="/"
-                    aria-current=on(|page| matches!(page, Page::Executions | Page::Execution(_)))
-                >
-                    "Executions"
-                </a>
-                <a
-                    href="/traces"
-                    aria-current=on(|page| matches!(page, Page::Traces | Page::Trace(_)))
-                >
-                    "Traces"
-                </a>
-                <a href="/sql" aria-current=on(|page| *page == Page::Sql)>"SQL"</a>
+                {NAV
+                    .map(|(href, word, here)| {
+                        view! {
+                            <a
+                                href=href
+                                aria-current=move || page.with(here).then_some("page")
+                            >
+                                {word}
+                            </a>
+                        }
+                    })
+                    .collect_view()}
             </nav>
             <span
                 class="live"
@@ -193,6 +250,7 @@ fn Frame() -> impl IntoView {
                 {icon("help")}
             </button>
         </header>
+        <Palette commands=commands />
         <dialog class="help" node_ref=help aria-labelledby="help-title">
             <form method="dialog">
                 <h2 id="help-title">"Keys"</h2>

@@ -90,6 +90,28 @@ pub fn exact(nanos: i64) -> String {
     )
 }
 
+/// Nanoseconds since the epoch of `2026-11-22T09:03:11.25Z`; only UTC, with or without a fraction.
+pub fn parse_time(text: &str) -> Option<i64> {
+    let text = text.strip_suffix('Z')?;
+    let (date, time) = text.split_once('T')?;
+    let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let mut time = time.splitn(3, ':').map(|part| part.parse::<i64>().ok());
+    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+    let nanos: i64 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    // Days from date by Howard Hinnant's `days_from_civil`.
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y.div_euclid(400);
+    let year_of_era = y - era * 400;
+    let shifted = (month + 9) % 12;
+    let day_of_year = (153 * shifted + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
 /// `just now`, `4 min ago`, `3 h ago`, `2 d ago`.
 pub fn ago(nanos: i64, now: i64) -> String {
     let seconds = now.saturating_sub(nanos) / 1_000_000_000;
@@ -164,6 +186,27 @@ mod tests {
         assert_eq!(day(951_782_400_000_000_000, at, 0), "29 Feb 2000");
         assert!(exact(i64::MIN).starts_with("1677-09-21"));
         assert!(exact(i64::MAX).starts_with("2262-04-11"));
+    }
+
+    #[test]
+    fn times_are_read_as_written() {
+        for at in [0, 1_795_306_991_250_000_007, 951_782_400_000_000_000, -1] {
+            assert_eq!(parse_time(&exact(at)), Some(at));
+        }
+        assert_eq!(
+            parse_time("2026-11-22T00:23:11Z"),
+            Some(1_795_306_991_000_000_000)
+        );
+        for text in [
+            "",
+            "Z",
+            "2026-11-22",
+            "2026-11-22T00:23Z",
+            "x-11-22T00:23:11Z",
+            "2026-11-22T00:23:11.é0000000Z",
+        ] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
     }
 
     #[test]

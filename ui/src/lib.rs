@@ -8,6 +8,7 @@
 //! | [`router`] | addresses without reloading |
 //! | [`components`] | parts of pages: values in, callbacks out |
 //! | [`pages`] | one file per page |
+//! | [`lazy`] | pages that are fetched when they are first opened |
 //! | [`app`] | the frame around them |
 
 // A component's type is as deep as its view.
@@ -19,6 +20,7 @@ pub mod browser;
 pub mod components;
 pub mod format;
 pub mod geometry;
+pub mod lazy;
 pub mod pages;
 pub mod router;
 pub mod url;

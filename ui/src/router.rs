@@ -1,6 +1,6 @@
 //! Addresses without reloading: links, Back and Forward, and what page an address means.
 //!
-//! Five pages need no router crate: this one is a tenth of the size of the download that
+//! A handful of pages needs no router crate: this one is a tenth of the size of the download that
 //! `leptos_router` is.
 
 use crate::url::Address;
@@ -18,8 +18,22 @@ pub enum Page {
     Traces,
     /// `/t/…`: trace id.
     Trace(String),
+    /// `/mysteries`.
+    Mysteries,
+    /// `/compare`.
+    Compare,
     /// `/sql`.
     Sql,
+    /// `/slos`.
+    Slos,
+    /// `/slo/…`: name of an objective; empty for a new one.
+    Slo(String),
+    /// `/alerts`.
+    Alerts,
+    /// `/sources`.
+    Sources,
+    /// `/map`.
+    Map,
     /// Anything else.
     Unknown,
 }
@@ -34,7 +48,15 @@ impl Page {
             (Some("x"), Some(part), None) => Page::Execution(id(part)),
             (Some("traces"), None, None) => Page::Traces,
             (Some("t"), Some(part), None) => Page::Trace(id(part)),
+            (Some("mysteries"), None, None) => Page::Mysteries,
+            (Some("compare"), None, None) => Page::Compare,
             (Some("sql"), None, None) => Page::Sql,
+            (Some("slos"), None, None) => Page::Slos,
+            (Some("slos"), Some("new"), None) => Page::Slo(String::new()),
+            (Some("slo"), Some(part), None) => Page::Slo(id(part)),
+            (Some("alerts"), None, None) => Page::Alerts,
+            (Some("sources"), None, None) => Page::Sources,
+            (Some("map"), None, None) => Page::Map,
             _ => Page::Unknown,
         }
     }
@@ -137,6 +159,11 @@ mod tests {
         check("/x", Page::Unknown);
         check("/t/00ff/", Page::Trace("00ff".into()));
         check("/traces", Page::Traces);
+        check("/mysteries", Page::Mysteries);
+        check("/compare/", Page::Compare);
         check("/sql/more", Page::Unknown);
+        check("/slos/new", Page::Slo(String::new()));
+        check("/slo/orders%3Aeu", Page::Slo("orders:eu".into()));
+        check("/map", Page::Map);
     }
 }

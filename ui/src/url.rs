@@ -155,6 +155,32 @@ impl Filters {
         usize::from(time) + others.iter().filter(|text| !text.is_empty()).count()
     }
 
+    /// What of the address is not understood, each with what to write instead. It is left out.
+    pub fn wrong(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        let durations = [
+            ("min", &self.min),
+            ("max", &self.max),
+            ("range", &self.range),
+        ];
+        for (key, text) in durations.into_iter().filter(|(_, text)| !text.is_empty()) {
+            if format::parse_duration(text).is_none() {
+                out.push(format!(
+                    "{key}={text} is no duration and is left out: write it like 250ms, 1.5s, 2min or 3h."
+                ));
+            }
+        }
+        let times = [("from", &self.from), ("to", &self.to)];
+        for (key, text) in times.into_iter().filter(|(_, text)| !text.is_empty()) {
+            if text.parse::<i64>().is_err() {
+                out.push(format!(
+                    "{key}={text} is no time and is left out: write nanoseconds since 1970."
+                ));
+            }
+        }
+        out
+    }
+
     /// The bounds in time, nanoseconds, given the time now.
     pub fn bounds(&self, now: i64) -> (Option<i64>, Option<i64>) {
         match format::parse_duration(&self.range) {
@@ -263,6 +289,20 @@ mod tests {
             "?state_machine=orders%20%26%20more&status=FAILED&from=3600000000000\
              &min_duration=1500000000&q=%C3%A9%3D1&limit=5"
         );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told() {
+        let check = |key: &str, text: &str, expect: usize| {
+            let filters = Filters::read(|held| (held == key).then(|| text.to_owned()));
+            assert_eq!(filters.wrong().len(), expect, "{key}={text}");
+        };
+        check("min", "fast", 1);
+        check("min", "1.5s", 0);
+        check("range", "yesterday", 1);
+        check("from", "2026-11-22", 1);
+        check("to", "17", 0);
+        check("status", "anything", 0);
     }
 
     #[test]

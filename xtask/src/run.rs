@@ -37,6 +37,14 @@ pub fn cargo_command(arguments: &[&str]) -> Command {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = command(&cargo, arguments);
     command.env("CARGO_TARGET_DIR", target());
+    // What cargo says about xtask when it runs it would be taken for a change by build scripts that look at it
+    // (ring's does, and with it everything down to DataFusion is compiled again).
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
     command
 }
 

@@ -144,6 +144,9 @@ fn doc() -> Result<()> {
 fn rust() -> Result<()> {
     build()?;
     let binary = run::target().join("debug/inquest");
+    let why = "the tests let it scrape and route what Inquest says";
+    setup::program("prometheus", "prometheus", why)?;
+    setup::program("prometheus-alertmanager", "prometheus-alertmanager", why)?;
     let venv = setup::venv(&run::root().join("tests/requirements.txt"))?;
     let modules = setup::node_modules(&run::root().join("tests/e2e"))?;
     for mut arguments in [server("test"), others("test")] {

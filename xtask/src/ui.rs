@@ -2,7 +2,7 @@
 //!
 //! Nothing is downloaded but what cargo (and, where rustup has no WebAssembly target, apt) needs.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub fn build() -> Result<()> {
         return Ok(());
     }
     let wasm = compile(root)?;
-    let assets = bind(&wasm)?;
+    let assets = bind(&wasm, &dist.with_extension("parts"))?;
     let report = write(root, &dist, assets)?;
     fs::write(&stamp, inputs)?;
     println!("{report}");
@@ -179,22 +179,41 @@ fn compile(root: &Path) -> Result<PathBuf> {
         cargo.arg("-Zbuild-std=std,panic_abort");
     }
     // Stripping would drop the section that names the WebAssembly features in use.
-    cargo.args(["--", "-Cstrip=none"]);
+    // The relocations tell the splitter what needs what.
+    cargo.args(["--", "-Cstrip=none", "-Clink-args=--emit-relocs"]);
     run(&mut cargo)?;
     Ok(target.join(TARGET).join("wasm-release/inquest-ui.wasm"))
 }
 
-/// Makes the JavaScript around the module.
-fn bind(wasm: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+/// Splits the module and makes the JavaScript around its first part. The other parts share the first
+/// one's memory and functions, so that a page opened later brings only what it needs itself.
+fn bind(wasm: &Path, parts: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let _ = fs::remove_dir_all(parts);
+    let whole = fs::read(wasm)?;
+    let first = parts.join("first.wasm");
+    let mut options = wasm_split_cli_support::Options::new(&whole);
+    options.output_dir = parts;
+    options.main_out_path = &first;
+    options.link_name = "./parts.js";
+    options.main_module = "./inquest.js";
+    let split = wasm_split_cli_support::transform(options)
+        .map_err(|error| anyhow!("cannot split {}: {error:#}", wasm.display()))?;
     let mut output = wasm_bindgen_cli_support::Bindgen::new()
-        .input_path(wasm)
+        .input_path(&first)
         .web(true)?
         .typescript(false)
         .omit_default_module_path(true)
         .remove_name_section(true)
         .remove_producers_section(true)
+        .keep_lld_exports(true)
         .generate_output()?;
     let mut assets = BTreeMap::from([("inquest.js".to_owned(), squeeze(output.js()).into_bytes())]);
+    let link = fs::read_to_string(parts.join("parts.js"))?;
+    assets.insert("parts.js".to_owned(), squeeze(&link).into_bytes());
+    for path in split.split_modules {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        assets.insert(name.into_owned(), without_names(&fs::read(&path)?)?);
+    }
     // Scripts of dependencies: their folders carry a hash already.
     for (folder, scripts) in output.snippets() {
         for (at, script) in scripts.iter().enumerate() {
@@ -208,7 +227,17 @@ fn bind(wasm: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let module = output.wasm_mut();
     drop_streams(module);
     assets.insert("inquest.wasm".to_owned(), module.emit_wasm());
+    fs::remove_dir_all(parts)?;
     Ok(assets)
+}
+
+/// A later part without the names of its functions.
+fn without_names(wasm: &[u8]) -> Result<Vec<u8>> {
+    let mut module = walrus::ModuleConfig::new()
+        .generate_name_section(false)
+        .generate_producers_section(false)
+        .parse(wasm)?;
+    Ok(module.emit_wasm())
 }
 
 /// Leptos always brings `wasm-streams`, whose exported classes keep code alive that these pages never
@@ -232,10 +261,8 @@ fn write(root: &Path, dist: &Path, mut assets: BTreeMap<String, Vec<u8>>) -> Res
     }
     let editor = fs::read(root.join("ui/vendor/codemirror.js"))?;
     assets.insert("codemirror.js".into(), editor);
-    let mut names: BTreeMap<String, String> = assets
-        .iter()
-        .map(|(name, bytes)| (name.clone(), hashed(name, bytes)))
-        .collect();
+    let mut names = names(&assets);
+    link(&mut assets, &names)?;
     let boot = fill(fs::read_to_string(root.join("ui/assets/boot.js"))?, &names);
     names.insert("boot.js".into(), hashed("boot.js", boot.as_bytes()));
     assets.insert("boot.js".into(), boot.into_bytes());
@@ -247,20 +274,66 @@ fn write(root: &Path, dist: &Path, mut assets: BTreeMap<String, Vec<u8>>) -> Res
     let fresh = dist.with_extension("new");
     let _ = fs::remove_dir_all(&fresh);
     let mut first_load = compress(&fresh.join("index.html"), index.as_bytes())?;
+    let mut later = Vec::new();
     for (name, bytes) in &assets {
         let size = compress(&fresh.join(names[name].trim_start_matches('/')), bytes)?;
-        if name != "codemirror.js" {
-            first_load += size;
+        match name == "codemirror.js" || is_later(name) {
+            true => later.push(format!("{name} {} kB", size.div_ceil(1_000))),
+            false => first_load += size,
         }
     }
     let _ = fs::remove_dir_all(dist);
     fs::rename(&fresh, dist)?;
     Ok(format!(
-        "ui: {} files in {}, first load {} kB compressed",
+        "ui: {} files in {}, first load {} kB compressed; later {}",
         assets.len() + 1,
         dist.display(),
-        first_load.div_ceil(1_000)
+        first_load.div_ceil(1_000),
+        later.join(", ")
     ))
+}
+
+/// A part of the module that is fetched when a page of it is opened.
+fn is_later(name: &str) -> bool {
+    name.ends_with(".wasm") && name != "inquest.wasm"
+}
+
+/// What each file is called. The module and its parts only fit each other and name each other, so they
+/// all carry the hash of all of them.
+fn names(assets: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
+    let together =
+        |name: &str| name.ends_with(".wasm") || ["inquest.js", "parts.js"].contains(&name);
+    let module: Vec<u8> = assets
+        .iter()
+        .filter(|(name, _)| together(name))
+        .flat_map(|(_, bytes)| bytes.iter().copied())
+        .collect();
+    assets
+        .iter()
+        .map(|(name, bytes)| {
+            (
+                name.clone(),
+                hashed(name, if together(name) { &module } else { bytes }),
+            )
+        })
+        .collect()
+}
+
+/// Writes the names into the scripts that ask for each other and for the parts.
+fn link(assets: &mut BTreeMap<String, Vec<u8>>, names: &BTreeMap<String, String>) -> Result<()> {
+    for script in ["inquest.js", "parts.js"] {
+        let mut text = String::from_utf8(assets[script].clone())?;
+        for (name, path) in names {
+            for before in ["from ", "new URL("] {
+                text = text.replace(
+                    &format!("{before}\"./{name}\""),
+                    &format!("{before}\"{path}\""),
+                );
+            }
+        }
+        assets.insert(script.to_owned(), text.into_bytes());
+    }
+    Ok(())
 }
 
 /// Leaves out indentation and the lines that are comments as a whole: generated scripts are half

@@ -6,14 +6,16 @@
 //! it was found, how sure it is, and how many others would have fitted.
 
 mod application;
+mod explain;
 mod keys;
 mod window;
 
 pub use application::join_spans;
+pub use explain::explain;
 
 use crate::workflow::execution_span_id;
-use model::{Attempt, Execution, Invocation, Join, JoinEnd, JoinMethod, Span, TraceId};
-use std::collections::HashSet;
+use model::{Attempt, Execution, Invocation, Job, Join, JoinEnd, JoinMethod, Span, State, TraceId};
+use std::collections::{HashMap, HashSet};
 
 /// Clocks of Step Functions and of Lambda's hosts agree this well, nanoseconds.
 pub(crate) const CLOCK_SLACK_NS: i64 = 250_000_000;
@@ -49,6 +51,71 @@ pub fn join(
     joins.extend(join_spans(arn, &own, spans));
     joins.sort_by_key(key);
     joins
+}
+
+/// The tasks and jobs that attempts waited for, and the children of arrays among them.
+pub fn jobs(execution: &Execution, attempts: &[Attempt], jobs: &[Job]) -> Vec<Join> {
+    let by_id: HashMap<&str, &Job> = jobs.iter().map(|job| (job.job_id.as_str(), job)).collect();
+    let end = |job: &Job| JoinEnd {
+        kind: "job".to_owned(),
+        trace_id: job.trace_id,
+        span_id: job.span_id,
+    };
+    let join = |parent: JoinEnd, child: &Job| Join {
+        execution_arn: execution.execution_arn.clone(),
+        parent,
+        child: end(child),
+        method: JoinMethod::JobId,
+        confidence: 1.0,
+        candidates: 1,
+        evidence: child.job_id.clone(),
+    };
+    let mut joins = Vec::new();
+    for attempt in attempts {
+        let Some(job) = attempt.job_id.as_deref().and_then(|id| by_id.get(id)) else {
+            continue;
+        };
+        joins.push(join(attempt_end(attempt), job));
+        let children = jobs
+            .iter()
+            .filter(|it| it.parent_job_id.as_ref() == Some(&job.job_id));
+        joins.extend(children.map(|child| join(end(job), child)));
+    }
+    joins
+}
+
+/// The children of map runs, each below the Map state that started its run.
+pub fn map_children<'a>(
+    execution: &Execution,
+    states: &[State],
+    children: impl Iterator<Item = &'a Execution>,
+) -> Vec<Join> {
+    let by_run: HashMap<&str, &State> = states
+        .iter()
+        .filter_map(|state| Some((state.map_run_arn.as_deref()?, state)))
+        .collect();
+    let join = |child: &Execution| {
+        let run = child.map_run_arn.as_deref()?;
+        let state = by_run.get(run)?;
+        Some(Join {
+            execution_arn: execution.execution_arn.clone(),
+            parent: JoinEnd {
+                kind: "state".to_owned(),
+                trace_id: state.trace_id,
+                span_id: state.span_id,
+            },
+            child: JoinEnd {
+                kind: "execution".to_owned(),
+                trace_id: child.trace_id,
+                span_id: child.span_id,
+            },
+            method: JoinMethod::MapRun,
+            confidence: 1.0,
+            candidates: 1,
+            evidence: run.to_owned(),
+        })
+    };
+    children.filter_map(join).collect()
 }
 
 /// The joined invocations that certainly belong to the execution and started cold.

@@ -33,7 +33,12 @@ pub(super) struct Evidence<'a> {
     pub(super) init: Init<'a>,
     pub(super) runtime_version: Option<&'a str>,
     pub(super) log_lines: u32,
+    /// What CloudWatch Logs charges for its lines, as far as they are held.
+    pub(super) log_bytes: i64,
 }
+
+/// CloudWatch Logs counts so many bytes for each event besides its message (quotas of PutLogEvents).
+const BYTES_PER_LINE: i64 = 26;
 
 impl<'a> Evidence<'a> {
     /// An attribute of REPORT, else of runtimeDone, else of START.
@@ -115,11 +120,23 @@ pub(super) struct Walk<'a> {
     /// The newest invocation of each request id, and how many there were.
     by_id: HashMap<&'a str, (usize, u32)>,
     pending: Init<'a>,
+    pending_bytes: i64,
     runtime_version: Option<&'a str>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn take(&mut self, line: &'a LogRecord) {
+        self.read(line);
+        self.pending_bytes += BYTES_PER_LINE.saturating_add(line.body.len() as i64);
+        let known = self.by_id.get(line.request_id.as_str()).map(|(at, _)| *at);
+        // What stands before a START is about the invocation that begins with it.
+        let open = || self.found.iter().rposition(Evidence::is_open);
+        if let Some(at) = known.or_else(open) {
+            self.found[at].log_bytes += std::mem::take(&mut self.pending_bytes);
+        }
+    }
+
+    fn read(&mut self, line: &'a LogRecord) {
         match line.event_name.as_str() {
             word::INIT_START => {
                 self.runtime(line);

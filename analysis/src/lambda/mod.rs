@@ -10,7 +10,7 @@ mod outcome;
 mod spans;
 
 pub use spans::spans;
-pub(crate) use spans::xray_trace;
+pub use spans::xray_trace;
 
 use evidence::{Evidence, Walk};
 use model::{Invocation, LogRecord, SpanId, TraceId, UnixNanos, lambda as word};
@@ -112,6 +112,7 @@ fn invocation(evidence: &Evidence<'_>, place: &Place<'_>, cold: cold::Verdict) -
         xray_segment_id: evidence.text(word::XRAY_SEGMENT_ID).map(str::to_owned),
         request_attempt: evidence.ordinal,
         log_lines: evidence.log_lines,
+        log_bytes: Some(evidence.log_bytes),
     }
 }
 

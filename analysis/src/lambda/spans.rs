@@ -157,7 +157,7 @@ fn xray(of: &Invocation) -> Option<Link> {
 }
 
 /// `1-5759e988-bd862e3fe1be46a994272793` as a W3C trace id.
-pub(crate) fn xray_trace(root: &str) -> Option<TraceId> {
+pub fn xray_trace(root: &str) -> Option<TraceId> {
     root.strip_prefix("1-")?.replace('-', "").parse().ok()
 }
 

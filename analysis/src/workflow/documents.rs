@@ -26,6 +26,8 @@ impl Described {
                 DocumentKind::Execution => executions.push(members),
                 DocumentKind::StateMachine => described.state_machine(&members, &document.body),
                 DocumentKind::MapRun => described.map_run(members),
+                // Of tasks and jobs, which are units of their own.
+                DocumentKind::Task | DocumentKind::Job => {}
             }
         }
         // The last word comes last: a later redrive, then an end, then the later end, then more said.

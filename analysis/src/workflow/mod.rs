@@ -27,6 +27,7 @@ mod verdict;
 pub use merge::{Merged, merge_events};
 pub use names::execution_span_id;
 
+use crate::coverage;
 use documents::Described;
 use event::Step;
 use model::{Document, Engine, HistoryEvent, WorkflowTrace};
@@ -77,7 +78,14 @@ fn trace(
         failing: &failing,
         root: &root,
     };
-    let (execution, states, attempts) = (built.execution(events), built.states(), built.attempts());
+    let (mut execution, states, attempts) =
+        (built.execution(events), built.states(), built.attempts());
+    let ended = execution.status.is_terminal();
+    let (expected, missing) = coverage::events(events, ended, execution.complete);
+    execution.expected_events = u32::try_from(expected).unwrap_or(u32::MAX);
+    if !missing.is_empty() {
+        execution.missing = serde_json::to_string(&missing).ok();
+    }
     let spans = spans::spans(&built, &execution, &states, &attempts);
     let event_states = (nest.about.iter().zip(steps))
         .filter_map(|(visit, step)| Some((step.id(), nest.visits[(*visit)?].name.clone())))

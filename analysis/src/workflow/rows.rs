@@ -113,6 +113,10 @@ impl Built<'_> {
                 .count() as u32,
             block_retries: runs.saturating_sub(1),
             iterations,
+            map_run_arn: visit
+                .map_runs
+                .last()
+                .and_then(|at| self.details(*at).map_run_arn.clone()),
             iteration_index,
             branch_index,
             entered_event_id: visit.entered.map_or(0, |at| self.nest.steps[at].id()),
@@ -343,6 +347,10 @@ impl Built<'_> {
                 .count() as u32,
             caught_failures: nest.visits.iter().filter(|visit| visit.caught).count() as u32,
             cold_starts: 0,
+            cold_start_ns: None,
+            cost_picodollars: None,
+            wasted_picodollars: None,
+            cost_confidence: None,
             redrive_count: redriven
                 .max(
                     events
@@ -363,6 +371,7 @@ impl Built<'_> {
             definition: self.described.definition.clone(),
             input,
             output: ended_well.or_else(|| self.described.text("output").map(str::to_owned)),
+            ..Execution::default()
         }
     }
 

@@ -6,10 +6,12 @@ use super::{
     otlp::{self, Signal},
 };
 use crate::{
+    changes,
     cloudwatch::Event,
+    containers, envoy,
     lambda::{is_platform_text, severity_number},
     step_functions::{self, Piece},
-    timestamp,
+    timestamp, xray, zipkin,
 };
 use base64::Engine as _;
 use bytes::Bytes;
@@ -31,7 +33,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    fn inside(&self, member: &str) -> Place {
+    pub(super) fn inside(&self, member: &str) -> Place {
         let dot = if member.starts_with('[') || self.position.contains('.') {
             ""
         } else {
@@ -68,7 +70,15 @@ impl Importer<'_> {
             return self.log_list(&items, &Context::default(), place);
         }
         let one_by_one = |item: &Value| {
-            is_frame(item) || is_logged(item) || is_insights_row(item) || is_envelope(item)
+            is_frame(item)
+                || is_logged(item)
+                || is_insights_row(item)
+                || is_envelope(item)
+                || changes::is_change(item)
+                || zipkin::is_span(item)
+                || item.as_object().is_some_and(envoy::is_entry)
+                || xray::is_segment(item)
+                || xray::is_trace(item)
         };
         if items
             .iter()
@@ -95,6 +105,9 @@ impl Importer<'_> {
             return Ok(true);
         }
         let value = Value::Array(items);
+        if self.containers(&value)? {
+            return Ok(true);
+        }
         if self.step_functions(&value, place)? {
             return Ok(true);
         }
@@ -116,6 +129,9 @@ impl Importer<'_> {
             return Ok(taken);
         }
         let value = Value::Object(members);
+        if let Some(taken) = self.foreign(&value, place)? {
+            return Ok(taken);
+        }
         if is_frame(&value) {
             self.file.is("Lambda events (JSON)");
             self.origin.lambda = true;
@@ -129,21 +145,15 @@ impl Importer<'_> {
             self.file.is("CloudWatch log events");
             return self.log_list(events, &Context::of(&value), place);
         }
+        if self.containers(&value)? {
+            return Ok(true);
+        }
         if self.step_functions(&value, place)? {
             return Ok(true);
         }
         if is_logged(&value) {
             self.file.is("log lines (JSON)");
             return self.line(&value, place);
-        }
-        if let Some(what) = value
-            .get("Traces")
-            .and_then(Value::as_array)
-            .and_then(|list| unsupported(list))
-        {
-            self.file
-                .skip(place.position.clone(), format!("{what}: not supported yet"));
-            return Ok(true);
         }
         self.members(value, place)
     }
@@ -160,6 +170,17 @@ impl Importer<'_> {
             }
         }
         Ok(taken)
+    }
+
+    /// ECS tasks and Batch jobs: each stands for itself, nothing has to be paired.
+    fn containers(&mut self, value: &Value) -> Result<bool, Refused> {
+        let Some(documents) = containers::documents(value) else {
+            return Ok(false);
+        };
+        self.file.is("ECS tasks and Batch jobs");
+        self.file.taken.documents += documents.len() as u64;
+        self.documents(documents)?;
+        Ok(true)
     }
 
     fn step_functions(&mut self, value: &Value, place: &Place) -> Result<bool, Refused> {
@@ -493,12 +514,6 @@ fn insights_row(cells: &[Value]) -> Option<Value> {
 fn unsupported(items: &[Value]) -> Option<&'static str> {
     let first = items.first()?;
     let has = |key: &str| first.get(key).is_some();
-    if has("Segments") && (has("Duration") || has("Id")) {
-        return Some("X-Ray traces");
-    }
-    if has("traceId") && has("id") && (has("localEndpoint") || has("timestamp")) {
-        return Some("Zipkin spans");
-    }
     (has("traceID") && has("processes")).then_some("Jaeger traces")
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cloudwatch::{Event, Origin, Recorder},
-    lambda, step_functions,
+    envoy, lambda, step_functions,
 };
 use bytes::Bytes;
 use std::{
@@ -26,7 +26,7 @@ const MAX_HELD: u64 = 512 << 20;
 
 /// An import under way.
 pub(super) struct Importer<'a> {
-    sink: Sink<'a>,
+    pub(super) sink: Sink<'a>,
     pub(super) report: Report,
     recorder: Recorder,
     pub(super) pieces: Vec<(PathBuf, step_functions::Piece)>,
@@ -106,6 +106,14 @@ impl<'a> Importer<'a> {
         Ok(self.report)
     }
 
+    /// Documents that belong to nothing else.
+    pub(super) fn documents(&mut self, documents: Vec<model::Document>) -> Result<(), Refused> {
+        self.sink.whole(model::Batch {
+            documents,
+            ..model::Batch::default()
+        })
+    }
+
     fn next_folder(&mut self, path: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(Path::new(""));
         if self.held > MAX_HELD && folder != self.folder {
@@ -168,6 +176,14 @@ impl<'a> Importer<'a> {
     }
 
     fn text(&mut self, head: &[u8], reader: impl BufRead) -> Result<(), Refused> {
+        let text = String::from_utf8_lossy(head);
+        if text
+            .lines()
+            .take(20)
+            .any(|line| envoy::read_line(line).is_some())
+        {
+            return self.access_log_text(reader);
+        }
         let Some(style) = text::recognise(head) else {
             self.file.skip("", text::stranger(head));
             return Ok(());
@@ -367,6 +383,16 @@ impl<'a> Importer<'a> {
             .try_for_each(|record| self.sink.log(record))
     }
 
+    /// Hands on a log record that is complete.
+    pub(super) fn log(&mut self, record: model::LogRecord) -> Result<(), Refused> {
+        self.sink.log(record)
+    }
+
+    /// Hands on a span of another tracer.
+    pub(super) fn span(&mut self, span: model::Span) -> Result<(), Refused> {
+        self.sink.span(span)
+    }
+
     /// Hands on an event that names its execution.
     pub(super) fn workflow_event(&mut self, event: model::HistoryEvent) -> Result<(), Refused> {
         self.file.is("Step Functions log events");
@@ -420,7 +446,8 @@ impl<'a> Importer<'a> {
 
 /// Said of a file in which nothing known was found.
 pub(super) const NOTHING: &str = "nothing in it was recognised; expected are Step Functions histories, descriptions or \
-     definitions (JSON), CloudWatch Logs exports (JSON or text), Lambda logs, or OTLP traces and logs (JSON or protobuf)";
+     definitions (JSON), CloudWatch Logs exports (JSON or text), Lambda logs, OTLP traces and logs (JSON or protobuf), \
+     Zipkin spans, X-Ray traces, or Envoy access logs";
 const EXPECTED: &str =
     "expected is ExportTraceServiceRequest or ExportLogsServiceRequest, one or length-delimited";
 
@@ -471,10 +498,19 @@ impl Form {
             (None, _) => Form::Empty,
             (Some(b'{'), _) => Form::Json,
             // `[ERROR] …` is text, `[{…}]` is not.
+            (Some(b'['), Some(b'0'..=b'9')) if is_access_log(head) => Form::Text,
             (Some(b'['), Some(b'{' | b'[' | b'"' | b']' | b'0'..=b'9' | b'-') | None) => Form::Json,
             _ => Form::Text,
         }
     }
+}
+
+/// `[2016-04-15T20:17:00.310Z] "GET …` begins like a list of numbers.
+fn is_access_log(head: &[u8]) -> bool {
+    let line = head
+        .split(|byte| *byte == b'\n')
+        .find(|line| !line.trim_ascii().is_empty());
+    line.is_some_and(|line| envoy::read_line(&String::from_utf8_lossy(line)).is_some())
 }
 
 /// Mostly not text: some bytes of another encoding, or a character cut at the end, are no reason to refuse.

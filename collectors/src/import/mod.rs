@@ -7,6 +7,7 @@
 mod csv;
 mod dispatch;
 mod file;
+mod foreign;
 mod name;
 mod otlp;
 mod prefix;

@@ -18,6 +18,10 @@ pub struct Taken {
     pub documents: u64,
     /// Log records.
     pub logs: u64,
+    /// Deployments and other changes.
+    pub changes: u64,
+    /// Spans of Zipkin and X-Ray.
+    pub spans: u64,
     /// OTLP export requests with spans.
     pub trace_requests: u64,
     /// OTLP export requests with log records.
@@ -35,6 +39,8 @@ impl Taken {
         self.events += other.events;
         self.documents += other.documents;
         self.logs += other.logs;
+        self.changes += other.changes;
+        self.spans += other.spans;
         self.trace_requests += other.trace_requests;
         self.log_requests += other.log_requests;
     }
@@ -47,6 +53,8 @@ impl fmt::Display for Taken {
             (self.events, "event", "events"),
             (self.documents, "document", "documents"),
             (self.logs, "log record", "log records"),
+            (self.changes, "change", "changes"),
+            (self.spans, "span", "spans"),
             (
                 self.trace_requests,
                 "OTLP trace request",

@@ -1,7 +1,7 @@
 //! Gathers small facts into batches that are worth a write.
 
 use super::{Accepted, Chunk};
-use model::{Batch, HistoryEvent, LogRecord};
+use model::{Batch, Change, HistoryEvent, LogRecord, Span};
 
 /// A batch is handed on when it holds so many records…
 const MAX_RECORDS: usize = 50_000;
@@ -26,6 +26,18 @@ impl<'a> Sink<'a> {
     pub(super) fn log(&mut self, record: LogRecord) -> Accepted {
         self.bytes += record.body.len() + 200;
         self.batch.logs.push(record);
+        self.flush_full()
+    }
+
+    pub(super) fn span(&mut self, span: Span) -> Accepted {
+        self.bytes += 400 + span.attributes.len() * 60 + span.events.len() * 100;
+        self.batch.spans.push(span);
+        self.flush_full()
+    }
+
+    pub(super) fn change(&mut self, change: Change) -> Accepted {
+        self.bytes += change.change.len() + 400;
+        self.batch.changes.push(change);
         self.flush_full()
     }
 

@@ -573,13 +573,13 @@ fn what_is_no_log_is_refused_in_words() {
     check("a.json", b"{\"a\":1}", "nothing in it");
     check(
         "x.json",
-        br#"{"Traces":[{"Id":"1-2-3","Duration":1,"Segments":[]}]}"#,
-        "X-Ray",
+        br#"{"Traces":[{"Id":"1-2-3","Duration":1,"Segments":[{"Id":"7","Document":"{}"}]}]}"#,
+        "segment 7: it has no trace_id",
     );
     check(
         "z.json",
         br#"[{"traceId":"1","id":"2","localEndpoint":{}}]"#,
-        "Zipkin",
+        "neither a timestamp",
     );
     check("cut.gz", &gzip(b"{\"a\":1}")[..12], "cannot be");
 }

@@ -150,7 +150,7 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
 
 /// `PreviousEventId` and `previous_event_id` become `previousEventId`: SDKs write the API's names
 /// in their own case.
-pub(super) fn camel(key: &str) -> String {
+pub(crate) fn camel(key: &str) -> String {
     let mut name = String::with_capacity(key.len());
     let mut upper = false;
     for c in key.chars() {

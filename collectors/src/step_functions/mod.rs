@@ -18,9 +18,11 @@ mod time;
 
 pub use assemble::{Skip, assemble};
 pub use event::Event;
+pub(crate) use event::camel;
 pub use log::parse_log_message;
 pub use recognise::recognise;
 pub use time::parse_time;
+pub(crate) use time::to_epoch_seconds;
 
 use model::HistoryEvent;
 use serde_json::{Map, Value};

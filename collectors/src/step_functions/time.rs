@@ -94,7 +94,7 @@ fn joined(text: &str) -> Option<String> {
 }
 
 /// The API's own form: epoch seconds as a number.
-pub(super) fn to_epoch_seconds(time: UnixNanos) -> Value {
+pub(crate) fn to_epoch_seconds(time: UnixNanos) -> Value {
     Value::from((time.0 / 1_000) as f64 / 1e6)
 }
 

@@ -9,6 +9,10 @@ use inquest_ingest::{Door, Promotion, decode};
 use std::time::Instant;
 use store::{Store, StoreConfig};
 
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -34,7 +34,7 @@ async fn run(limits: Limits) -> Running {
         address,
         store,
         stop,
-        served: tokio::spawn(serve_grpc(listener, door, shutdown)),
+        served: tokio::spawn(serve_grpc(listener, door, &[], shutdown)),
         _folder: folder,
         _batches: batches,
     }

@@ -19,7 +19,7 @@ const TIME_TO_SEND: Duration = Duration::from_secs(60);
 const LARGE: usize = 256 << 10;
 
 /// Why there is no body.
-pub(super) enum BodyError {
+pub(crate) enum BodyError {
     /// The door does not take it.
     Refused(Refusal),
     /// The sender has to change something, with the HTTP status.
@@ -33,7 +33,7 @@ impl From<Refusal> for BodyError {
 }
 
 /// The body as it was before the sender compressed it, and the room held for it as it was sent.
-pub(super) async fn read(door: &Door, request: Request) -> Result<(Bytes, Vec<Held>), BodyError> {
+pub(crate) async fn read(door: &Door, request: Request) -> Result<(Bytes, Vec<Held>), BodyError> {
     let compression = Compression::of(request.headers())?;
     let body = request.into_body();
     let reading = tokio::time::timeout(TIME_TO_SEND, collect(door, body));

@@ -7,17 +7,24 @@
 //! | [`traces`] | a page of OTLP traces |
 //! | [`trace`] | the tree of a trace, and one span of it |
 //! | [`logs`] | the logs of a trace or of one of its spans |
+//! | [`map`] | who calls whom |
+//! | [`mesh`] | hops, spans and joins of a whole trace |
 //! | [`schema`] | the tables and their columns |
 
+mod detail;
 pub mod execution;
 pub mod executions;
 pub mod logs;
+pub mod map;
+pub mod mesh;
 mod parameter;
 pub mod schema;
+mod span_cells;
 pub mod trace;
 pub mod traces;
 mod tree;
 
 pub use executions::ExecutionFilter;
 pub use logs::LogFilter;
+pub use map::MapFilter;
 pub use traces::TraceFilter;

@@ -11,8 +11,10 @@ impl Engine {
             let stored = snapshot.schema(table);
             table_info(table, &stored, Some(snapshot.rows(table)))
         });
+        let extras = self.extras().all();
+        let extras = extras.iter().map(|extra| extra.info());
         Schema {
-            tables: tables.into(),
+            tables: tables.into_iter().chain(extras).collect(),
         }
     }
 }

@@ -1,37 +1,41 @@
 //! The tree of a trace, and everything about one of its spans.
 
-use super::execution::{child, find_execution, with_statuses};
+use super::detail::{add_hop, describe_attempt, received, set_failure};
+use super::execution::find_execution;
+use super::span_cells::{SPAN_COLUMNS, SpanCells, row_kind};
 use super::tree::{Adoption, Key, Node, assemble};
 use crate::{Engine, Error, cells::Cells, scan::align};
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::logical_expr::lit;
+use datafusion::logical_expr::{Expr, lit};
 use model::api::SpanDetail;
 use model::trace_file::{
     FLAG_ABORTED, FLAG_CAUGHT, FLAG_COLD, FLAG_ERROR, FLAG_RETRY, FLAG_RUNNING, RowKind, TraceFile,
 };
 use model::{
-    Attempt, ColdStart, Execution, Invocation, Join, Span, SpanId, SpanSource, State, Status,
-    StatusCode, TraceId, Value,
+    Attempt, ColdStart, Execution, Invocation, Join, JoinMethod, Span, SpanId, State, Status,
+    TraceId, Value,
 };
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, LazyLock},
-};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use store::{Snapshot, Table, rows};
 
 /// Below this a join is a guess.
 const CERTAIN: f64 = 0.9;
+/// Children of map runs that are shown in the tree of their parent; the others open by themselves.
+const SHOWN_CHILDREN: usize = 5_000;
 
 /// Everything held about a trace.
 pub(super) struct Held {
     trace_id: TraceId,
     execution: Option<Execution>,
+    /// Executions of its map runs.
+    children: Vec<Execution>,
     states: Vec<State>,
     attempts: Vec<Attempt>,
     pub invocations: Vec<Invocation>,
     joins: Vec<Join>,
     spans: Vec<RecordBatch>,
+    /// Spans of proxies at which a request failed: their own status often does not say so.
+    failed_hops: HashSet<Key>,
 }
 
 impl Engine {
@@ -65,6 +69,7 @@ impl Engine {
         let mut detail = received(&span);
         self.add_workflow(snapshot, &span, &mut detail).await?;
         detail.joins = self.joins_of(snapshot, span_id).await?;
+        add_hop(snapshot, &span, &mut detail).await?;
         Ok(detail)
     }
 
@@ -72,17 +77,37 @@ impl Engine {
     async fn joins_of(&self, snapshot: &Snapshot, span_id: SpanId) -> Result<Vec<Join>, Error> {
         let id = || lit(span_id.to_string());
         let column = super::parameter::name;
+        let of_span = column("parent_span_id")
+            .eq(id())
+            .or(column("child_span_id").eq(id()));
+        let traces: Vec<TraceId> = self.joined(snapshot, of_span).await?.into_iter().collect();
+        let mut joins = Vec::new();
+        for batch in snapshot.find(Table::Joins, &traces).await? {
+            joins.extend(rows::read_joins(&batch)?);
+        }
+        joins.retain(|join| join.parent.span_id == span_id || join.child.span_id == span_id);
+        Ok(joins)
+    }
+
+    /// The traces of the executions to which a trace is joined.
+    pub(super) async fn owners(
+        &self,
+        snapshot: &Snapshot,
+        trace: TraceId,
+    ) -> Result<BTreeSet<TraceId>, Error> {
+        let child = super::parameter::name("child_trace_id").eq(lit(trace.to_string()));
+        self.joined(snapshot, child).await
+    }
+
+    /// The traces in whose joins something is true.
+    async fn joined(&self, snapshot: &Snapshot, what: Expr) -> Result<BTreeSet<TraceId>, Error> {
         let frame = self
             .table(snapshot, Table::Joins)
             .await?
-            .filter(
-                column("parent_span_id")
-                    .eq(id())
-                    .or(column("child_span_id").eq(id())),
-            )?
-            .select(vec![column("trace_id")])?
+            .filter(what)?
+            .select(vec![super::parameter::name("trace_id")])?
             .distinct()?;
-        let mut traces = Vec::new();
+        let mut traces = BTreeSet::new();
         for batch in self.collect(frame).await? {
             let cells = Cells(&batch);
             traces.extend(
@@ -90,15 +115,7 @@ impl Engine {
                     .filter_map(|row| cells.text("trace_id", row)?.parse::<TraceId>().ok()),
             );
         }
-        let mut joins = Vec::new();
-        if traces.is_empty() {
-            return Ok(joins);
-        }
-        for batch in snapshot.find(Table::Joins, &traces).await? {
-            joins.extend(rows::read_joins(&batch)?);
-        }
-        joins.retain(|join| join.parent.span_id == span_id || join.child.span_id == span_id);
-        Ok(joins)
+        Ok(traces)
     }
 
     /// What the tables of executions, states, attempts and invocations know beyond the span.
@@ -154,29 +171,6 @@ impl Engine {
     }
 }
 
-async fn describe_attempt(
-    snapshot: &Snapshot,
-    detail: &mut SpanDetail,
-    attempt: Attempt,
-) -> Result<(), Error> {
-    detail.status = attempt.status.as_str().to_owned();
-    detail.duration_ns = attempt.duration_ns;
-    detail.service = service_of(&attempt);
-    set_failure(detail, attempt.error, attempt.cause);
-    detail.input = attempt.input;
-    detail.output = attempt.output;
-    if let Some(arn) = attempt.child_execution_arn {
-        let started = vec![child(&detail.span_id, arn)];
-        detail.child_execution = with_statuses(snapshot, started).await?.pop();
-    }
-    Ok(())
-}
-
-fn set_failure(detail: &mut SpanDetail, error: Option<String>, cause: Option<String>) {
-    detail.error = error.or(detail.error.take());
-    detail.cause = cause.or(detail.cause.take());
-}
-
 impl Held {
     /// Fetches it all, without inputs and outputs.
     pub async fn find(snapshot: &Snapshot, trace_id: TraceId) -> Result<Self, Error> {
@@ -184,24 +178,33 @@ impl Held {
         let mut held = Held {
             trace_id,
             execution: find_execution(snapshot, trace_id).await?,
+            children: Vec::new(),
             states: Vec::new(),
             attempts: Vec::new(),
             invocations: Vec::new(),
             joins: Vec::new(),
             spans: snapshot.find(Table::Spans, &ids).await?,
+            failed_hops: HashSet::new(),
         };
-        for batch in snapshot.find(Table::States, &ids).await? {
-            held.states
-                .extend(rows::read_states(&without_payloads(&batch)?)?);
+        held.add_steps(snapshot, &ids).await?;
+        // Children of map runs lie below their Map, with all that is below them.
+        let children: Vec<TraceId> = held
+            .joins
+            .iter()
+            .filter(|join| join.method == JoinMethod::MapRun)
+            .map(|join| join.child.trace_id)
+            .take(SHOWN_CHILDREN)
+            .collect();
+        if !children.is_empty() {
+            held.add_steps(snapshot, &children).await?;
+            for batch in snapshot.find(Table::Executions, &children).await? {
+                let batch = without_payloads(&batch)?;
+                held.children.extend(rows::read_executions(&batch)?);
+            }
         }
-        for batch in snapshot.find(Table::Attempts, &ids).await? {
-            held.attempts
-                .extend(rows::read_attempts(&without_payloads(&batch)?)?);
-        }
-        for batch in snapshot.find(Table::Joins, &ids).await? {
-            held.joins.extend(rows::read_joins(&batch)?);
-        }
-        held.joins.retain(|join| join.child.kind != "execution");
+        let shown =
+            |join: &Join| join.child.kind != "execution" || join.method == JoinMethod::MapRun;
+        held.joins.retain(shown);
         let joined: BTreeSet<TraceId> = held.joins.iter().map(|join| join.child.trace_id).collect();
         let joined: Vec<TraceId> = joined.into_iter().filter(|id| *id != trace_id).collect();
         if !joined.is_empty() {
@@ -212,7 +215,40 @@ impl Held {
         for batch in snapshot.find(Table::Invocations, &all).await? {
             held.invocations.extend(rows::read_invocations(&batch)?);
         }
+        for batch in snapshot.find(Table::Hops, &all).await? {
+            let hops = rows::read_hops(&batch)?;
+            let failed = hops.iter().filter(|hop| hop.outcome.is_failure());
+            held.failed_hops
+                .extend(failed.map(|hop| (hop.trace_id, hop.span_id)));
+        }
         Ok(held)
+    }
+
+    /// Adds states, attempts and joins of these executions.
+    async fn add_steps(&mut self, snapshot: &Snapshot, ids: &[TraceId]) -> Result<(), Error> {
+        for batch in snapshot.find(Table::States, ids).await? {
+            self.states
+                .extend(rows::read_states(&without_payloads(&batch)?)?);
+        }
+        for batch in snapshot.find(Table::Attempts, ids).await? {
+            self.attempts
+                .extend(rows::read_attempts(&without_payloads(&batch)?)?);
+        }
+        for batch in snapshot.find(Table::Joins, ids).await? {
+            self.joins.extend(rows::read_joins(&batch)?);
+        }
+        Ok(())
+    }
+
+    /// The trace and those that are joined to it.
+    pub async fn traces(snapshot: &Snapshot, trace_id: TraceId) -> Result<Vec<TraceId>, Error> {
+        let mut traces = BTreeSet::from([trace_id]);
+        for batch in snapshot.find(Table::Joins, &[trace_id]).await? {
+            let joins = rows::read_joins(&batch)?;
+            let inside = joins.iter().filter(|join| join.child.kind != "execution");
+            traces.extend(inside.map(|join| join.child.trace_id));
+        }
+        Ok(traces.into_iter().collect())
     }
 
     /// As one tree; without rows if nothing is held.
@@ -232,6 +268,9 @@ impl Held {
             for row in 0..batch.num_rows() {
                 if let Some(mut node) = spans.node(row) {
                     workflow.describe(&mut node);
+                    if self.failed_hops.contains(&node.key) {
+                        node.flags |= FLAG_ERROR;
+                    }
                     nodes.push(node);
                 }
             }
@@ -288,7 +327,7 @@ fn backoff(attempt: &Attempt) -> Option<Node> {
 }
 
 /// Function or service that an attempt calls.
-fn service_of(attempt: &Attempt) -> String {
+pub(super) fn service_of(attempt: &Attempt) -> String {
     attempt
         .function_name
         .clone()
@@ -297,7 +336,7 @@ fn service_of(attempt: &Attempt) -> String {
 
 /// What the tables know about spans, by span.
 struct Workflow<'a> {
-    execution: Option<&'a Execution>,
+    executions: HashMap<SpanId, &'a Execution>,
     states: HashMap<SpanId, &'a State>,
     attempts: HashMap<SpanId, &'a Attempt>,
     invocations: HashMap<Key, &'a Invocation>,
@@ -306,7 +345,12 @@ struct Workflow<'a> {
 impl<'a> Workflow<'a> {
     fn new(held: &'a Held) -> Self {
         Workflow {
-            execution: held.execution.as_ref(),
+            executions: held
+                .execution
+                .iter()
+                .chain(&held.children)
+                .map(|e| (e.span_id, e))
+                .collect(),
             states: held.states.iter().map(|s| (s.span_id, s)).collect(),
             attempts: held.attempts.iter().map(|a| (a.span_id, a)).collect(),
             invocations: held
@@ -346,7 +390,7 @@ impl<'a> Workflow<'a> {
                 node.flags |= FLAG_RETRY;
             }
             node.service = service_of(attempt);
-        } else if let Some(execution) = self.execution.filter(|e| e.span_id == node.key.1) {
+        } else if let Some(execution) = self.executions.get(&node.key.1) {
             use model::ExecutionStatus::{Aborted, Failed, PendingRedrive, Running, TimedOut};
             node.flags = match execution.status {
                 Failed | TimedOut => FLAG_ERROR,
@@ -374,116 +418,14 @@ fn cold_flag(cold_start: ColdStart) -> u8 {
     }
 }
 
-/// The columns of a span that its row in the tree needs.
-pub(super) static SPAN_COLUMNS: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let column = |name: &str, data_type| Field::new(name, data_type, true);
-    Arc::new(Schema::new(vec![
-        column("trace_id", DataType::Binary),
-        column("span_id", DataType::Binary),
-        column("parent_span_id", DataType::Binary),
-        column("service_name", DataType::Utf8),
-        column("name", DataType::Utf8),
-        column("start_time", DataType::Int64),
-        column("duration_ns", DataType::Int64),
-        column("status_code", DataType::Utf8),
-        column("source", DataType::Utf8),
-        column("attributes.inquest.kind", DataType::Utf8),
-        column("attributes.inquest.running", DataType::Boolean),
-        column("attributes", DataType::Utf8),
-    ]))
-});
-
-/// The columns of [`SPAN_COLUMNS`], looked up once.
-pub(super) struct SpanCells<'a> {
-    ids: [&'a arrow::array::BinaryArray; 3],
-    texts: [&'a arrow::array::StringArray; 6],
-    times: [&'a arrow::array::Int64Array; 2],
-    running: &'a arrow::array::BooleanArray,
-}
-
-impl<'a> SpanCells<'a> {
-    pub fn new(batch: &'a RecordBatch) -> Self {
-        use arrow::array::AsArray;
-        use arrow::datatypes::Int64Type;
-        let id = |at: usize| batch.column(at).as_binary::<i32>();
-        let text = |at: usize| batch.column(at).as_string::<i32>();
-        let time = |at: usize| batch.column(at).as_primitive::<Int64Type>();
-        SpanCells {
-            ids: [id(0), id(1), id(2)],
-            texts: [text(3), text(4), text(7), text(8), text(9), text(11)],
-            times: [time(5), time(6)],
-            running: batch.column(10).as_boolean(),
-        }
-    }
-
-    /// The span of this row; `None` if its ids have the wrong length.
-    pub fn node(&self, row: usize) -> Option<Node> {
-        use arrow::array::Array;
-        let [trace_id, span_id, parent] = self.ids;
-        let [service, name, status, source, kind, rest] = self.texts;
-        let [start, duration] = self.times;
-        let trace_id = TraceId(trace_id.value(row).try_into().ok()?);
-        let span_id = SpanId(span_id.value(row).try_into().ok()?);
-        let parent = match parent.is_valid(row) {
-            true => SpanId(parent.value(row).try_into().unwrap_or_default()),
-            false => SpanId::default(),
-        };
-        let derived = source.value(row) != SpanSource::Otlp.as_str();
-        let mut marks = Marks::default();
-        if derived {
-            marks.kind = kind.is_valid(row).then(|| kind.value(row).to_owned());
-            marks.running = self.running.is_valid(row) && self.running.value(row);
-            if marks.kind.is_none() && rest.is_valid(row) {
-                marks = serde_json::from_str(rest.value(row)).unwrap_or_default();
-            }
-        }
-        let start = start.value(row);
-        let error = status.value(row) == "error";
-        Some(Node {
-            key: (trace_id, span_id),
-            parent,
-            name: name.value(row).to_owned(),
-            service: service.value(row).to_owned(),
-            start,
-            end: Some(start.saturating_add(duration.value(row))),
-            kind: marks.kind.as_deref().map_or(RowKind::Span, row_kind),
-            flags: if error { FLAG_ERROR } else { 0 }
-                | if marks.running { FLAG_RUNNING } else { 0 },
-        })
-    }
-}
-
-/// Our own marks on derived spans, where they have no column.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Marks {
-    #[serde(rename = "inquest.kind")]
-    kind: Option<String>,
-    #[serde(rename = "inquest.running")]
-    running: bool,
-}
-
-fn row_kind(word: &str) -> RowKind {
-    match word {
-        "execution" => RowKind::Execution,
-        "state" => RowKind::State,
-        "attempt" => RowKind::Attempt,
-        "iteration" => RowKind::Iteration,
-        "branch" => RowKind::Branch,
-        "invocation" => RowKind::Invocation,
-        "init" => RowKind::Init,
-        _ => RowKind::Span,
-    }
-}
-
-fn kind(span: &Span) -> RowKind {
+pub(super) fn kind(span: &Span) -> RowKind {
     match span.attributes.get("inquest.kind") {
-        Some(Value::String(word)) if span.source != SpanSource::Otlp => row_kind(word),
+        Some(Value::String(word)) if !span.source.is_received() => row_kind(word),
         _ => RowKind::Span,
     }
 }
 
-fn kind_word(kind: RowKind) -> &'static str {
+pub(super) fn kind_word(kind: RowKind) -> &'static str {
     match kind {
         RowKind::Execution => "execution",
         RowKind::State => "state",
@@ -497,66 +439,12 @@ fn kind_word(kind: RowKind) -> &'static str {
     }
 }
 
-/// What the span itself says.
-fn received(span: &Span) -> SpanDetail {
-    let pairs = |attributes: &model::Attributes| {
-        let pair = |(key, value): (&String, &Value)| (key.clone(), json(value));
-        attributes.iter().map(pair).collect()
-    };
-    let running = span.attributes.get("inquest.running") == Some(&Value::Bool(true));
-    let text = |name: &str| match span.attributes.get(name) {
-        Some(Value::String(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let message = Some(span.status_message.clone()).filter(|text| !text.is_empty());
-    SpanDetail {
-        trace_id: span.trace_id.to_string(),
-        span_id: span.span_id.to_string(),
-        name: span.name.clone(),
-        kind: kind_word(kind(span)).to_owned(),
-        service: span.service_name.clone(),
-        status: match span.status_code {
-            StatusCode::Unset => "unset",
-            StatusCode::Ok => "ok",
-            StatusCode::Error => "error",
-        }
-        .to_owned(),
-        start_time: span.start_time.0.to_string(),
-        duration_ns: (!running).then(|| span.end_time.since(span.start_time)),
-        error: text("error.type").or_else(|| text("exception.type")),
-        cause: message.or_else(|| text("exception.message")),
-        attributes: pairs(&span.attributes),
-        resource: pairs(&span.resource),
-        events: span
-            .events
-            .iter()
-            .map(|event| {
-                let attributes = json(&Value::Map(event.attributes.clone()));
-                (event.time.0.to_string(), event.name.clone(), attributes)
-            })
-            .collect(),
-        links: span
-            .links
-            .iter()
-            .map(|link| {
-                let attributes = json(&Value::Map(link.attributes.clone()));
-                (
-                    link.trace_id.to_string(),
-                    link.span_id.to_string(),
-                    attributes,
-                )
-            })
-            .collect(),
-        ..SpanDetail::default()
-    }
-}
-
 pub(super) fn json(value: &Value) -> serde_json::Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
 /// The rows of one span.
-fn only_span(batch: &RecordBatch, span_id: SpanId) -> Result<RecordBatch, Error> {
+pub(super) fn only_span(batch: &RecordBatch, span_id: SpanId) -> Result<RecordBatch, Error> {
     use arrow::array::{Array, BinaryArray, BooleanArray};
     let ids = batch.column_by_name("span_id");
     let ids = ids.and_then(|ids| ids.as_any().downcast_ref::<BinaryArray>());

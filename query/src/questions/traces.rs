@@ -140,7 +140,8 @@ impl Engine {
 
 async fn received(context: &SessionContext) -> Result<DataFrame, Error> {
     let spans = context.table(Table::Spans.name()).await?;
-    Ok(spans.filter(name("source").eq(lit("otlp")))?)
+    let sources = model::SpanSource::RECEIVED.map(|source| lit(source.as_str()));
+    Ok(spans.filter(name("source").in_list(sources.to_vec(), false))?)
 }
 
 /// Ids and starts of the traces that began in the range and match, newest first.
@@ -264,8 +265,8 @@ async fn trace_rows(snapshot: &Snapshot, page: &[(TraceId, i64)]) -> Result<Vec<
     let ids: Vec<TraceId> = page.iter().map(|(id, _)| *id).collect();
     let mut summaries: HashMap<TraceId, Summary> = HashMap::new();
     for batch in snapshot.find(Table::Spans, &ids).await? {
-        let batch = crate::scan::align(&batch, &super::trace::SPAN_COLUMNS)?;
-        let spans = super::trace::SpanCells::new(&batch);
+        let batch = crate::scan::align(&batch, &super::span_cells::SPAN_COLUMNS)?;
+        let spans = super::span_cells::SpanCells::new(&batch);
         for row in 0..batch.num_rows() {
             if let Some(node) = spans.node(row) {
                 summaries.entry(node.key.0).or_default().add(node);

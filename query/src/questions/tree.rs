@@ -133,8 +133,28 @@ impl<'a> Family<'a> {
                 children[*parent].push(at);
             }
         }
+        for siblings in &mut children {
+            self.in_order_of_items(siblings);
+        }
         children
     }
+
+    /// Iterations that stand together are told by index, not by who happened to start first.
+    fn in_order_of_items(&self, siblings: &mut [usize]) {
+        let is_iteration = |at: &usize| self.nodes[*at].kind == RowKind::Iteration;
+        let mut index = HashMap::new();
+        for run in siblings.chunk_by_mut(|a, b| is_iteration(a) && is_iteration(b)) {
+            index.clear();
+            index.extend(run.iter().map(|at| (*at, item(&self.nodes[*at].name))));
+            run.sort_by_key(|at| index[at]);
+        }
+    }
+}
+
+/// The index at the end of an iteration's name, `Fan[3]`; those without one come first, as they started.
+fn item(name: &str) -> Option<u64> {
+    let inner = name.strip_suffix(']')?;
+    inner.rsplit_once('[')?.1.parse().ok()
 }
 
 /// The parent that the span itself names. Of two spans with the same id (the two sides of a call, in

@@ -1,23 +1,37 @@
 //! The HTTP API and the pages, on one address. The whole API on one page: see [`router`], and
 //! `model::api` for the shapes.
 
+mod accounts;
+mod case;
+mod compare;
+mod coverage;
+mod deliveries;
 mod executions;
+mod experiments;
+mod graph;
 mod guard;
 mod health;
 mod import;
 mod live;
+mod map;
 mod problem;
+pub mod push;
+mod slos;
+mod sources;
 mod sql;
 mod traces;
 
-use crate::{assets::Assets, config::Config, importer::Entrance, live::Live};
+use crate::{
+    alerts::Alerts, assets::Assets, case::Court, collect::Sources, config::Config,
+    experiments::Experiments, importer::Entrance, live::Live, slo::Slos,
+};
 use axum::{
     Router,
     body::Body,
     extract::{DefaultBodyLimit, Request, State},
     http::{Method, Response, StatusCode},
     middleware::{self, Next},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use query::Engine;
 use std::{sync::Arc, time::Duration};
@@ -42,6 +56,22 @@ pub struct App {
     pub entrance: Entrance,
     /// Says what changed.
     pub live: Live,
+    /// Judges executions.
+    pub court: Court,
+    /// What Inquest did or has to do next.
+    pub state: state::State,
+    /// Who is told.
+    pub alerts: Alerts,
+    /// Who may push.
+    pub push_keys: push::Keys,
+    /// How every source stands.
+    pub sources: Sources,
+    /// What is promised.
+    pub slos: Slos,
+    /// What is billed by.
+    pub prices: Arc<analysis::cost::PriceBook>,
+    /// What spends budgets on purpose.
+    pub experiments: Experiments,
     /// The pages.
     pub assets: Arc<Assets>,
     /// Cancelled when the server ends: open streams end, too.
@@ -53,6 +83,8 @@ pub fn router(app: App, config: &Config) -> Router {
     let import_bytes = usize::try_from(config.max_import_mb << 20).unwrap_or(usize::MAX);
     let imports = Router::new()
         .route("/api/import", post(import::import))
+        .route("/api/v1/push/firehose", post(push::firehose))
+        .route("/api/v1/push/eventbridge", post(push::eventbridge))
         .layer(DefaultBodyLimit::max(import_bytes));
     Router::new()
         .route("/api/v1/executions", get(executions::page))
@@ -60,10 +92,56 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/executions/facets", get(executions::facets))
         .route("/api/v1/executions/{id}", get(executions::detail))
         .route("/api/v1/executions/{id}/events", get(executions::events))
+        .route("/api/v1/executions/{id}/verdict", get(case::verdict))
+        .route("/api/v1/executions/{id}/case.html", get(case::html))
+        .route("/api/v1/executions/{id}/case.md", get(case::markdown))
+        .route("/api/v1/mysteries", get(case::mysteries))
+        .route("/api/v1/executions/{id}/graph", get(graph::graph))
+        .route("/api/v1/executions/{id}/ledger", get(accounts::ledger))
+        .route("/api/v1/executions/{id}/cost", get(accounts::cost))
+        .route("/api/v1/executions/{id}/twins", get(compare::twins))
+        .route("/api/v1/compare", get(compare::compare))
+        .route("/api/v1/cold-starts", get(compare::cold_starts))
+        .route("/api/v1/changes", get(compare::changes).post(compare::tell))
+        .route("/api/changes", get(compare::changes).post(compare::tell))
         .route("/api/v1/traces", get(traces::page))
         .route("/api/v1/traces/{id}/spans.bin", get(traces::tree))
         .route("/api/v1/traces/{id}/spans/{span}", get(traces::span))
         .route("/api/v1/traces/{id}/logs", get(traces::logs))
+        .route("/api/v1/slos", get(slos::page))
+        .route("/api/v1/slos/preview", post(slos::preview))
+        .route(
+            "/api/v1/slos/{name}",
+            get(slos::detail).put(slos::save).delete(slos::remove),
+        )
+        .route("/api/v1/slos/{name}/definition", get(slos::definition))
+        .route("/api/v1/alerts", get(slos::alerts))
+        .route("/metrics", get(slos::metrics))
+        .route("/api/v1/traces/{id}/hops", get(map::hops))
+        .route("/api/v1/traces/{id}/clocks", get(map::clocks))
+        .route("/api/v1/traces/{id}/joins", get(map::joins))
+        .route("/api/v1/map", get(map::map))
+        .route("/api/v1/receivers", get(deliveries::receivers))
+        .route("/api/v1/receivers/{name}/test", post(deliveries::test))
+        .route("/api/v1/deliveries", get(deliveries::page))
+        .route("/api/v1/deliveries/{id}/replay", post(deliveries::replay))
+        .route(
+            "/api/v1/silences",
+            get(deliveries::silences).post(deliveries::add_silence),
+        )
+        .route("/api/v1/silences/{id}", delete(deliveries::end_silence))
+        .route("/api/v1/executions/{id}/coverage", get(coverage::coverage))
+        .route("/api/v1/sources", get(sources::page))
+        .route(
+            "/api/v1/experiments",
+            get(experiments::page).post(experiments::take),
+        )
+        .route("/v1/experiments", post(experiments::take))
+        .route("/api/v1/experiments/{id}", get(experiments::report))
+        .route("/api/v1/experiments/{id}/end", post(experiments::end))
+        .route("/api/v1/slos/{name}/gate", get(experiments::gate))
+        .route("/v1/slo/{name}/gate", get(experiments::gate))
+        .route("/api/v1/budget-ledger", get(experiments::ledger))
         .route("/api/v1/schema", get(sql::schema))
         .route("/api/v1/live", get(live::live))
         .route("/api/sql", post(sql::sql))

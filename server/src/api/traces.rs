@@ -79,7 +79,7 @@ pub async fn logs(
 }
 
 /// A trace id, or the ARN of an execution, whose trace is meant.
-fn trace_id(id: &str) -> Result<TraceId, Failure> {
+pub(super) fn trace_id(id: &str) -> Result<TraceId, Failure> {
     match id.starts_with("arn:") {
         true => Ok(TraceId::of_execution(id)),
         false => id

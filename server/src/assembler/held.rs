@@ -7,8 +7,8 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
 };
 use model::{
-    Attempt, Document, Execution, HistoryEvent, Invocation, Join, LogRecord, Span, TraceId,
-    UnixNanos,
+    Attempt, Document, Execution, HistoryEvent, Hop, Invocation, Job, Join, LogRecord, Span, State,
+    TraceId, UnixNanos,
 };
 use query::{Engine, Options};
 use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
@@ -19,15 +19,15 @@ const VALUES_PER_QUESTION: usize = 1_000;
 
 /// Reads what is held.
 #[derive(Clone)]
-pub(super) struct Held {
-    pub(super) store: Store,
+pub(crate) struct Held {
+    pub(crate) store: Store,
     engine: Engine,
 }
 
 macro_rules! of_traces {
     ($name:ident, $table:expr, $read:path, $row:ty) => {
         /// Every row of these traces.
-        pub(super) async fn $name(&self, traces: &[TraceId]) -> Result<Vec<$row>> {
+        pub(crate) async fn $name(&self, traces: &[TraceId]) -> Result<Vec<$row>> {
             let batches = self.store.snapshot().find($table, traces).await?;
             let mut all = Vec::new();
             for batch in &batches {
@@ -39,7 +39,7 @@ macro_rules! of_traces {
 }
 
 impl Held {
-    pub(super) fn new(store: Store, engine: Engine) -> Self {
+    pub(crate) fn new(store: Store, engine: Engine) -> Self {
         Held { store, engine }
     }
 
@@ -49,14 +49,36 @@ impl Held {
         rows::read_executions,
         Execution
     );
+    of_traces!(states, Table::States, rows::read_states, State);
+    of_traces!(
+        invocations,
+        Table::Invocations,
+        rows::read_invocations,
+        Invocation
+    );
+    of_traces!(spans, Table::Spans, rows::read_spans, Span);
+    of_traces!(logs, Table::Logs, rows::read_logs, LogRecord);
+    of_traces!(verdicts, Table::Verdicts, rows::read_verdicts, rows::Judged);
     of_traces!(attempts, Table::Attempts, rows::read_attempts, Attempt);
     of_traces!(events, Table::Events, rows::read_events, HistoryEvent);
     of_traces!(documents, Table::Documents, rows::read_documents, Document);
     of_traces!(joins, Table::Joins, rows::read_joins, Join);
+    of_traces!(hops, Table::Hops, rows::read_hops, Hop);
+
+    /// Hops that meet a condition.
+    pub(super) async fn hops_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+        window: Option<RangeInclusive<UnixNanos>>,
+    ) -> Result<Vec<Hop>> {
+        self.rows_where(Table::Hops, column, values, window, rows::read_hops)
+            .await
+    }
 
     /// Invocations that meet a condition: a text column has one of the values, in a window of start
     /// times.
-    pub(super) async fn invocations_where(
+    pub(crate) async fn invocations_where(
         &self,
         column: &str,
         values: &BTreeSet<String>,
@@ -72,8 +94,44 @@ impl Held {
         .await
     }
 
+    /// Tasks and jobs of which a text column has one of the values.
+    pub(super) async fn jobs_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+    ) -> Result<Vec<Job>> {
+        self.rows_where(Table::Jobs, column, values, None, rows::read_jobs)
+            .await
+    }
+
+    /// Executions of which a text column has one of the values.
+    pub(super) async fn executions_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+    ) -> Result<Vec<Execution>> {
+        self.rows_where(
+            Table::Executions,
+            column,
+            values,
+            None,
+            rows::read_executions,
+        )
+        .await
+    }
+
+    /// State visits of which a text column has one of the values.
+    pub(super) async fn states_where(
+        &self,
+        column: &str,
+        values: &BTreeSet<String>,
+    ) -> Result<Vec<State>> {
+        self.rows_where(Table::States, column, values, None, rows::read_states)
+            .await
+    }
+
     /// Attempts that meet a condition.
-    pub(super) async fn attempts_where(
+    pub(crate) async fn attempts_where(
         &self,
         column: &str,
         values: &BTreeSet<String>,
@@ -84,7 +142,7 @@ impl Held {
     }
 
     /// Log lines that meet a condition.
-    pub(super) async fn logs_where(
+    pub(crate) async fn logs_where(
         &self,
         column: &str,
         values: &BTreeSet<String>,
@@ -95,7 +153,7 @@ impl Held {
     }
 
     /// Spans that meet a condition.
-    pub(super) async fn spans_where(
+    pub(crate) async fn spans_where(
         &self,
         column: &str,
         values: &BTreeSet<String>,
@@ -105,8 +163,15 @@ impl Held {
             .await
     }
 
+    /// True when any span is held that shares a unit with others.
+    pub(super) async fn any_guests(&self) -> Result<bool> {
+        let question = "SELECT 1 FROM spans WHERE source IN ('xray', 'access_log') LIMIT 1";
+        let batches = self.ask(&self.store.snapshot(), question).await?;
+        Ok(batches.iter().any(|batch| batch.num_rows() > 0))
+    }
+
     /// True when spans have this attribute in a column of its own.
-    pub(super) fn has_span_attribute(&self, name: &str) -> bool {
+    pub(crate) fn has_span_attribute(&self, name: &str) -> bool {
         let schema = self.store.snapshot().schema(Table::Spans);
         schema
             .index_of(&format!("{}{name}", tables::ATTRIBUTE_PREFIX))
@@ -133,7 +198,12 @@ impl Held {
         Ok(found)
     }
 
-    async fn ask(&self, snapshot: &Snapshot, question: &str) -> Result<Vec<RecordBatch>> {
+    /// The answer to a question in SQL.
+    pub(crate) async fn ask(
+        &self,
+        snapshot: &Snapshot,
+        question: &str,
+    ) -> Result<Vec<RecordBatch>> {
         let answer = self
             .engine
             .sql(snapshot, question, &Options::default())
@@ -171,7 +241,7 @@ fn question(
 }
 
 /// Rows as SQL shows them, back to how they lie: ids in binary, times as integers.
-fn physical(table: Table, batch: &RecordBatch) -> Result<RecordBatch> {
+pub(crate) fn physical(table: Table, batch: &RecordBatch) -> Result<RecordBatch> {
     let base = table.schema();
     let mut fields = Vec::new();
     let mut columns = Vec::new();

@@ -111,11 +111,14 @@ impl Assembler {
             changed.extend(self.invocations_near(&attempts).await?);
         }
         concerned.extend(self.executions_near(changed).await?);
-        let concerned: Vec<TraceId> = concerned.into_iter().collect();
-        for part in concerned.chunks(EXECUTIONS_AT_ONCE) {
+        concerned.extend(self.parents_of(&touched.executions).await?);
+        concerned.append(&mut touched.rejoined);
+        let list: Vec<TraceId> = concerned.iter().copied().collect();
+        touched.concerned.clone_from(&concerned);
+        for part in list.chunks(EXECUTIONS_AT_ONCE) {
             self.join_executions(part, touched).await?;
         }
-        Ok(())
+        self.cover(concerned, touched).await
     }
 
     async fn invocations_of_spans(&self, touched: &mut Touched) -> Result<()> {
@@ -196,6 +199,15 @@ impl Assembler {
         let near = Index::new(self.invocations_near(&attempts).await?);
         let spans = self.spans_of(&near).await?;
         let claims = self.claims(&near).await?;
+        let with_runs: Vec<TraceId> = executions
+            .iter()
+            .filter(|it| it.map_runs > 0)
+            .map(|it| it.trace_id)
+            .collect();
+        let states = self.held.states(&with_runs).await?;
+        let children = self.children_of(&states, &[]).await?;
+        let jobs = self.jobs_of(&attempts).await?;
+        let mut states = group_by(states, |it| it.trace_id);
         let mut attempts = group_by(attempts, |it| it.trace_id);
         let mut held = group_by(self.held.joins(ids).await?, |it| it.execution_arn.clone());
         for execution in executions {
@@ -207,7 +219,17 @@ impl Assembler {
                 .flatten()
                 .cloned()
                 .collect();
-            let joins = joins::join(&execution, &attempts, &invocations, &spans);
+            let mut joins = joins::join(&execution, &attempts, &invocations, &spans);
+            let found = joins::jobs(&execution, &attempts, &jobs);
+            if !found.is_empty() {
+                joins.extend(found);
+                joins.sort_by_key(identity);
+            }
+            if let Some(states) = states.remove(&execution.trace_id) {
+                let children = children.iter().map(|child| &child.execution);
+                joins.extend(joins::map_children(&execution, &states, children));
+                joins.sort_by_key(identity);
+            }
             let before = held.remove(&execution.execution_arn).unwrap_or_default();
             self.replace_joins(execution, joins, before, &invocations, touched)
                 .await?;
@@ -233,10 +255,7 @@ impl Assembler {
                 .held
                 .spans_where(&column, &requests, Some(window.clone()))
                 .await?;
-            for span in found
-                .into_iter()
-                .filter(|span| span.source == model::SpanSource::Otlp)
-            {
+            for span in found.into_iter().filter(|span| span.source.is_received()) {
                 if let Some(id) = request_id(&span).map(str::to_owned) {
                     spans.entry(id).or_default().push(span);
                 }

@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
 };
-use store::{Table, Unit, rows};
+use store::{Table, Units, rows};
 
 const HOUR: i64 = 3_600 * 1_000_000_000;
 /// How far around the new lines of a stream its invocations are judged again. A stream is one sandbox,
@@ -16,6 +16,8 @@ const HOUR: i64 = 3_600 * 1_000_000_000;
 const JUDGED: i64 = 24 * HOUR;
 /// How far lines are read, so that judgement at the edge of what is judged sees what was before.
 const READ: i64 = 48 * HOUR;
+/// Invocations that are replaced together: one by one is fifty times slower.
+const REPLACED_AT_ONCE: usize = 50_000;
 
 /// Name of a log stream. It is random, and most exports do not tell the group: the same stream from two of
 /// them must meet.
@@ -54,6 +56,31 @@ struct Difference {
     gone: Vec<Invocation>,
 }
 
+impl Difference {
+    fn len(&self) -> usize {
+        self.changed.len() + self.gone.len()
+    }
+
+    fn append(&mut self, mut other: Difference) {
+        self.changed.append(&mut other.changed);
+        self.gone.append(&mut other.gone);
+    }
+
+    /// Their rows, and the invocations concerned.
+    fn units(self) -> Result<(Units, Vec<Invocation>)> {
+        let (mut invocations, spans): (Vec<_>, Vec<_>) = self.changed.into_iter().unzip();
+        let spans: Vec<Span> = spans.into_iter().flatten().collect();
+        let tables = vec![
+            (Table::Invocations, rows::invocations(&invocations)?),
+            (Table::Spans, rows::spans(&spans)?),
+        ];
+        invocations.extend(self.gone);
+        let ids: BTreeSet<TraceId> = invocations.iter().map(|it| it.trace_id).collect();
+        let ids = ids.into_iter().collect();
+        Ok((Units { ids, tables }, invocations))
+    }
+}
+
 impl Assembler {
     pub(super) async fn rebuild_invocations(
         &self,
@@ -74,14 +101,18 @@ impl Assembler {
             .invocations_where("log_stream", &names, Some(widened(&window, JUDGED)))
             .await?;
         let mut held = group_by(held, |it| it.log_stream.clone());
+        let mut together = Difference::default();
         for (stream, times) in streams {
             let lines = lines.remove(&stream).unwrap_or_default();
             let held = held.remove(&stream).unwrap_or_default();
             let compare = move || difference(&lines, &held, &widened(&times, JUDGED));
-            let difference = tokio::task::spawn_blocking(compare).await?;
-            self.replace_invocations(difference, touched).await?;
+            together.append(tokio::task::spawn_blocking(compare).await?);
+            if together.len() >= REPLACED_AT_ONCE {
+                self.replace_invocations(std::mem::take(&mut together), touched)
+                    .await?;
+            }
         }
-        Ok(())
+        self.replace_invocations(together, touched).await
     }
 
     async fn replace_invocations(
@@ -89,33 +120,19 @@ impl Assembler {
         difference: Difference,
         touched: &mut Touched,
     ) -> Result<()> {
+        if difference.len() == 0 {
+            return Ok(());
+        }
         self.count(Counts {
             invocations: difference.changed.len() as u64,
             ..Counts::default()
         });
-        for invocation in difference.gone {
-            let unit = unit(invocation.trace_id, &[], &[])?;
-            self.held.store.replace(unit).await?;
-            touched.invocations.push(invocation);
-        }
-        for (invocation, spans) in difference.changed {
-            let rows = std::slice::from_ref(&invocation);
-            let unit = unit(invocation.trace_id, rows, &spans)?;
-            self.held.store.replace(unit).await?;
-            touched.invocations.push(invocation);
-        }
+        let (units, invocations) =
+            tokio::task::spawn_blocking(move || difference.units()).await??;
+        self.held.store.replace_all(units).await?;
+        touched.invocations.extend(invocations);
         Ok(())
     }
-}
-
-fn unit(id: TraceId, invocations: &[Invocation], spans: &[Span]) -> Result<Unit> {
-    Ok(Unit {
-        id,
-        tables: vec![
-            (Table::Invocations, rows::invocations(invocations)?),
-            (Table::Spans, rows::spans(spans)?),
-        ],
-    })
 }
 
 fn difference(

@@ -8,15 +8,26 @@
 //! |---|---|
 //! | [`workflows`] | executions, from events and documents |
 //! | [`lambdas`] | invocations, from the lines of the log streams that got new ones |
+//! | [`hops`] | what proxies did, from their spans and access logs; spans of X-Ray |
 //! | [`joins`] | joins and cold starts of the executions that may be concerned |
+//! | [`containers`] | ECS tasks and Batch jobs, from their descriptions |
+//! | [`coverage`] | what must exist of an execution and has not arrived |
+//! | [`accounts`] | where time and money of these executions went |
+//! | [`changes`] | deployments that were told, and versions that were not there before |
 //! | [`held`] | what is held already |
 
-mod held;
+mod accounts;
+mod changes;
+mod containers;
+mod coverage;
+pub(crate) mod held;
+mod hops;
 mod joins;
 mod lambdas;
 mod workflows;
 
 use crate::live::Live;
+use analysis::cost::PriceBook;
 use anyhow::{Result, anyhow};
 use held::Held;
 use ingest::Submitted;
@@ -47,6 +58,9 @@ pub struct Counts {
     pub spans: u64,
     /// Descriptions that were not held before.
     pub documents: u64,
+    /// Deployments and other changes that were not held before.
+    #[serde(default)]
+    pub changes: u64,
 }
 
 impl Counts {
@@ -63,6 +77,7 @@ impl Counts {
             logs: of(self.logs, other.logs),
             spans: of(self.spans, other.spans),
             documents: of(self.documents, other.documents),
+            changes: of(self.changes, other.changes),
         }
     }
 
@@ -82,6 +97,10 @@ impl Counts {
 struct Touched {
     /// Executions whose rows changed.
     executions: BTreeSet<TraceId>,
+    /// Executions whose accounts may have changed: these, and those whose invocations did.
+    concerned: BTreeSet<TraceId>,
+    /// Executions whose joins may have changed for another reason.
+    rejoined: BTreeSet<TraceId>,
     /// Invocations that changed, as they were and as they are.
     invocations: Vec<model::Invocation>,
     /// Request ids that application spans name.
@@ -92,23 +111,44 @@ struct Touched {
 #[derive(Clone)]
 pub struct Assembler {
     held: Held,
+    prices: Arc<PriceBook>,
     live: Live,
     counts: Arc<Mutex<Counts>>,
+    changed: Arc<Mutex<BTreeSet<TraceId>>>,
+    /// Whether spans are held that share a unit with those of an execution or an invocation; `None` before anybody looked.
+    guests: Arc<Mutex<Option<bool>>>,
 }
 
 impl Assembler {
-    /// An assembler of what `store` holds. It tells `live` which executions changed.
-    pub fn new(store: Store, engine: query::Engine, live: Live) -> Self {
+    /// An assembler of what `store` holds, which bills by `prices`. It tells `live` which executions changed.
+    pub fn new(store: Store, engine: query::Engine, prices: Arc<PriceBook>, live: Live) -> Self {
         Assembler {
             held: Held::new(store, engine),
+            prices,
             live,
             counts: Arc::default(),
+            changed: Arc::default(),
+            guests: Arc::default(),
         }
     }
 
     /// What was new since the start.
     pub fn counts(&self) -> Counts {
         *self.lock()
+    }
+
+    /// The executions that changed since it was last asked.
+    pub fn take_changed(&self) -> BTreeSet<TraceId> {
+        let mut changed = self
+            .changed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        std::mem::take(&mut changed)
+    }
+
+    /// What is held, for those who judge it.
+    pub fn held(&self) -> &Held {
+        &self.held
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -174,6 +214,7 @@ impl Assembler {
     async fn apply(&self, batch: Batch) -> Result<()> {
         let mut touched = Touched::default();
         self.append_spans(&batch, &mut touched).await?;
+        self.rebuild_segments(&batch.spans).await?;
         if !batch.logs.is_empty() {
             let appended = self
                 .held
@@ -185,30 +226,51 @@ impl Assembler {
                 ..Counts::default()
             });
         }
+        self.rebuild_hops(&batch).await?;
         let streams = lambdas::streams(&batch.logs);
-        self.rebuild_executions(batch.events, batch.documents, &mut touched)
+        let (containers, documents): (Vec<_>, Vec<_>) = batch
+            .documents
+            .into_iter()
+            .partition(containers::is_of_container);
+        self.rebuild_jobs(containers, &mut touched).await?;
+        self.rebuild_executions(batch.events, documents, &mut touched)
             .await?;
         self.rebuild_invocations(streams, &mut touched).await?;
         self.rejoin(&mut touched).await?;
+        self.append_changes(&batch.changes).await?;
+        // A hint must not hold up facts.
+        if let Err(error) = self.derive_changes(&touched).await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "versions could not be compared"
+            );
+        }
+        self.account(&mut touched).await?;
+        self.changed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .extend(touched.executions.iter().copied());
         self.live.changed(touched.executions);
         Ok(())
     }
 
     async fn append_spans(&self, batch: &Batch, touched: &mut Touched) -> Result<()> {
-        if batch.spans.is_empty() {
+        let ids = batch.spans.iter().filter_map(joins::request_id);
+        touched.request_ids.extend(ids.map(str::to_owned));
+        let appended = |span: &&model::Span| span.source.is_appended();
+        let spans: Vec<_> = batch.spans.iter().filter(appended).cloned().collect();
+        if spans.is_empty() {
             return Ok(());
         }
         let appended = self
             .held
             .store
-            .append(Table::Spans, rows::spans(&batch.spans)?)
+            .append(Table::Spans, rows::spans(&spans)?)
             .await?;
         self.count(Counts {
             spans: appended.rows as u64,
             ..Counts::default()
         });
-        let ids = batch.spans.iter().filter_map(joins::request_id);
-        touched.request_ids.extend(ids.map(str::to_owned));
         Ok(())
     }
 }

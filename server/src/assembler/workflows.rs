@@ -3,7 +3,7 @@
 use super::{Assembler, Counts, Touched, group_by};
 use analysis::workflow::{self, Merged};
 use anyhow::Result;
-use model::{Document, HistoryEvent, TraceId, WorkflowTrace};
+use model::{Document, HistoryEvent, TraceId, UnixNanos, WorkflowTrace};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Table, Unit, rows};
 
@@ -74,18 +74,44 @@ impl Assembler {
             .iter()
             .map(|it| (it.trace_id, it.cold_starts))
             .collect();
+        let ends: BTreeMap<TraceId, (UnixNanos, UnixNanos)> = held
+            .iter()
+            .filter_map(|it| Some((it.trace_id, (it.start_time, it.end_time?))))
+            .collect();
         for (arn, news) in news {
             let held_events = events.remove(&arn).unwrap_or_default();
             let held_documents = documents.remove(&arn).unwrap_or_default();
             let known = cold_starts.get(&TraceId::of_execution(&arn)).copied();
             let build = move || build(&arn, held_events, held_documents, news, known);
-            if let Some(built) = tokio::task::spawn_blocking(build).await? {
+            if let Some(mut built) = tokio::task::spawn_blocking(build).await? {
+                built.trace.spans.extend(self.guests_of(built.id).await?);
                 touched.executions.insert(built.id);
                 self.count(built.new);
+                let id = built.id;
                 self.held.store.replace(unit(built)?).await?;
+                if let Some((start, end)) = ends.get(&id) {
+                    self.outdate(*start, *end);
+                }
             }
         }
         Ok(())
+    }
+}
+
+impl Assembler {
+    /// An execution that had ended was built anew: a redrive may have moved its end and those of its
+    /// states.
+    fn outdate(&self, start: UnixNanos, end: UnixNanos) {
+        const MINUTE: i64 = 60_000_000_000;
+        const MOST_MINUTES: i64 = 1_440;
+        self.held.store.outdated(Table::Executions, end);
+        let first = start.0.max(end.0.saturating_sub(MOST_MINUTES * MINUTE));
+        let mut at = first;
+        while at < end.0.saturating_add(MINUTE) {
+            self.held.store.outdated(Table::States, UnixNanos(at));
+            self.held.store.outdated(Table::Attempts, UnixNanos(at));
+            at = at.saturating_add(MINUTE);
+        }
     }
 }
 
@@ -126,7 +152,7 @@ fn build(
 }
 
 /// Both without doubles, in an order that does not depend on arrival; and how many are new.
-fn merge_documents(held: Vec<Document>, new: Vec<Document>) -> (Vec<Document>, u64) {
+pub(super) fn merge_documents(held: Vec<Document>, new: Vec<Document>) -> (Vec<Document>, u64) {
     let before = held.len();
     let mut seen = BTreeSet::new();
     let mut all: Vec<Document> = held

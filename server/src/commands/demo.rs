@@ -37,6 +37,7 @@ pub async fn demo(mut config: Config, command: Demo, data_was_named: bool) -> Re
         config.data = temporary.0.clone();
     }
     let bound = Bound::bind(&config).await?;
+    promise(&config)?;
     let core = Core::open(&config).await?;
     let running = Running::start(&config, core, bound).await?;
     import_files(running.core(), files).await?;
@@ -51,6 +52,19 @@ pub async fn demo(mut config: Config, command: Demo, data_was_named: bool) -> Re
     running.until_told().await
 }
 
+/// The shop's objectives, unless the folder has some already.
+fn promise(config: &Config) -> Result<()> {
+    let folder = config.data.join("slo");
+    if folder.exists() {
+        return Ok(());
+    }
+    let put = || {
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("shop.yaml"), ::demo::OBJECTIVES)
+    };
+    put().with_context(|| format!("cannot write objectives to {}", folder.display()))
+}
+
 async fn import_files(core: &Core, files: Vec<::demo::File>) -> Result<()> {
     let entrance = core.entrance();
     let runtime = Handle::current();
@@ -63,6 +77,7 @@ async fn import_files(core: &Core, files: Vec<::demo::File>) -> Result<()> {
         import::import_files(&files, &mut sink)
     });
     let report = reading.await.context("the demo data could not be made")??;
+    core.court.after_import(&core.assembler).await?;
     tracing::info!("the demo holds {}", report.taken());
     Ok(())
 }

@@ -36,7 +36,9 @@ pub async fn import(config: &Config, command: Import) -> Result<ExitCode> {
         clear_line();
     }
     if let Target::Here(core) = target {
+        let judged = core.court.after_import(&core.assembler).await;
         core.close().await?;
+        judged.context("what was imported could not be judged")?;
     }
     let (report, new) = imported?;
     match command.format {
@@ -50,7 +52,7 @@ pub async fn import(config: &Config, command: Import) -> Result<ExitCode> {
 }
 
 /// The server that was named, or the one that has the folder, or the folder.
-async fn target(config: &Config, url: Option<&str>) -> Result<Target> {
+pub(super) async fn target(config: &Config, url: Option<&str>) -> Result<Target> {
     if let Some(url) = url {
         return Ok(Target::There(Client::new(url)?));
     }
@@ -162,7 +164,7 @@ fn print_text(report: &Report, new: Counts) -> Result<()> {
 }
 
 /// `new: 3 executions, 120 events`, or `0 new: everything was held already`.
-fn words(new: Counts) -> String {
+pub(super) fn words(new: Counts) -> String {
     if new.is_zero() {
         return "0 new: everything was held already".into();
     }
@@ -170,6 +172,7 @@ fn words(new: Counts) -> String {
         (new.executions, "execution"),
         (new.events, "event"),
         (new.documents, "description"),
+        (new.changes, "change"),
         (new.invocations, "invocation"),
         (new.logs, "log record"),
         (new.spans, "span"),

@@ -3,11 +3,13 @@
 use crate::{
     api::{self, App},
     assets::Assets,
+    collect::{self, Asker, Sources, Surroundings},
     config::Config,
     core::Core,
-    retention,
+    formats, retention,
 };
 use anyhow::{Context, Result, bail};
+use collectors::collect::About;
 use std::{
     io::{ErrorKind, Write},
     net::SocketAddr,
@@ -16,7 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
 };
@@ -25,11 +27,13 @@ use tokio_util::sync::CancellationToken;
 /// How long requests that are being answered may take when the server ends.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// The three addresses, bound.
+/// The addresses, bound.
 pub struct Bound {
     grpc: TcpListener,
     http: TcpListener,
     ui: TcpListener,
+    zipkin: Option<TcpListener>,
+    xray: Option<(UdpSocket, TcpListener)>,
 }
 
 impl Bound {
@@ -42,6 +46,14 @@ impl Bound {
             grpc: listen("grpc_listen", config.grpc_listen).await?,
             http: listen("http_listen", config.http_listen).await?,
             ui: listen("ui_listen", config.ui_listen).await?,
+            zipkin: match config.zipkin_listen {
+                Some(address) => Some(listen("zipkin_listen", address).await?),
+                None => None,
+            },
+            xray: match config.xray_listen {
+                Some(address) => Some(listen_to_xray(address).await?),
+                None => None,
+            },
         })
     }
 
@@ -51,6 +63,22 @@ impl Bound {
     /// When the system does not say.
     pub fn pages(&self) -> Result<String> {
         Ok(url(self.ui.local_addr()?))
+    }
+
+    /// Where facts are taken, for a person to read.
+    fn others(&self) -> Result<String> {
+        let mut all = format!(
+            "OTLP/gRPC {}, OTLP/HTTP {}",
+            self.grpc.local_addr()?,
+            url(self.http.local_addr()?)
+        );
+        if let Some(zipkin) = &self.zipkin {
+            all += &format!(", Zipkin {}", url(zipkin.local_addr()?));
+        }
+        if let Some((_, calls)) = &self.xray {
+            all += &format!(", X-Ray {} (UDP, HTTP)", calls.local_addr()?);
+        }
+        Ok(all)
     }
 }
 
@@ -83,6 +111,17 @@ async fn listen(key: &str, address: SocketAddr) -> Result<TcpListener> {
     }
 }
 
+/// X-Ray's clients use one port for datagrams and for calls.
+async fn listen_to_xray(address: SocketAddr) -> Result<(UdpSocket, TcpListener)> {
+    let calls = listen("xray_listen", address).await?;
+    let address = calls.local_addr()?;
+    let datagrams = UdpSocket::bind(address).await;
+    let datagrams = datagrams.with_context(|| {
+        format!("cannot listen on {address} over UDP (xray_listen): perhaps an X-Ray daemon has it")
+    })?;
+    Ok((datagrams, calls))
+}
+
 /// Serves until it is told to end.
 ///
 /// # Errors
@@ -99,40 +138,60 @@ pub async fn serve(config: Config) -> Result<ExitCode> {
 pub struct Running {
     core: Core,
     pages: String,
-    addresses: [String; 2],
+    addresses: String,
     ending: CancellationToken,
     servers: JoinSet<Result<()>>,
     signals: Signals,
 }
 
 impl Running {
-    /// Starts the three servers.
+    /// Starts the servers.
     ///
     /// # Errors
     /// When the lock file cannot name this server.
     pub async fn start(config: &Config, core: Core, bound: Bound) -> Result<Self> {
         let signals = Signals::listen()?;
         let pages = bound.pages()?;
-        let addresses = [
-            bound.grpc.local_addr()?.to_string(),
-            url(bound.http.local_addr()?),
-        ];
+        let addresses = bound.others()?;
         core.store.announce(&pages)?;
         let ending = CancellationToken::new();
         let mut servers = JoinSet::new();
         let (door, end) = (core.door.clone(), ending.clone());
         servers.spawn(async move {
-            ingest::serve_grpc(bound.grpc, door, end.cancelled_owned())
+            ingest::serve_grpc(bound.grpc, door, &formats::STREAMS, end.cancelled_owned())
                 .await
                 .context("OTLP over gRPC")
         });
         let (door, end) = (core.door.clone(), ending.clone());
         let origins = ingest::Origins::default();
         servers.spawn(async move {
-            ingest::serve_http(bound.http, door, origins, end.cancelled_owned())
+            let formats = formats::beside_otlp();
+            ingest::serve_http(bound.http, door, origins, &formats, end.cancelled_owned())
                 .await
                 .context("OTLP over HTTP")
         });
+        if let Some(listener) = bound.zipkin {
+            let (door, end) = (core.door.clone(), ending.clone());
+            servers.spawn(async move {
+                ingest::serve_formats(listener, door, &formats::ZIPKIN, end.cancelled_owned())
+                    .await
+                    .context("Zipkin")
+            });
+        }
+        if let Some((datagrams, calls)) = bound.xray {
+            let (door, end) = (core.door.clone(), ending.clone());
+            servers.spawn(async move {
+                ingest::serve_datagrams(datagrams, door, formats::xray_datagram, end.cancelled())
+                    .await
+                    .context("X-Ray over UDP")
+            });
+            let (door, end) = (core.door.clone(), ending.clone());
+            servers.spawn(async move {
+                ingest::serve_formats(calls, door, &formats::XRAY, end.cancelled_owned())
+                    .await
+                    .context("X-Ray over HTTP")
+            });
+        }
         if let Some(days) = config.retention_days {
             let (store, end) = (core.store.clone(), ending.clone());
             servers.spawn(async move {
@@ -140,11 +199,70 @@ impl Running {
                 Ok(())
             });
         }
+        let (court, assembler) = (core.court.clone(), core.assembler.clone());
+        let (live, end) = (core.live.clone(), ending.clone());
+        servers.spawn(async move {
+            court.serve(assembler, live, end).await;
+            Ok(())
+        });
+        let (experiments, end) = (core.experiments.clone(), ending.clone());
+        servers.spawn(async move {
+            experiments.run(end).await;
+            Ok(())
+        });
+        let (alerts, end) = (core.alerts.clone(), ending.clone());
+        servers.spawn(async move {
+            alerts.run(end).await;
+            Ok(())
+        });
+        let sources = Sources::default();
+        for (name, kind) in [
+            (api::push::FIREHOSE, "firehose"),
+            (api::push::EVENTBRIDGE, "eventbridge"),
+        ] {
+            let about = About {
+                name: name.to_owned(),
+                kind: kind.to_owned(),
+                place: format!("/api/v1/push/{kind}"),
+            };
+            sources.add_door(about, "nothing was pushed since the start");
+        }
+        let around = Surroundings {
+            way: Arc::new(core.way()),
+            state: Arc::new(core.state.clone()),
+            asker: Asker::Here(core.store.clone(), core.engine.clone()),
+            sources: sources.clone(),
+            ending: ending.clone(),
+        };
+        for collector in collect::collectors(&config.collect).await? {
+            let around = around.clone();
+            servers.spawn(async move {
+                collect::run(collector, around, false)
+                    .await
+                    .context("a collector")
+            });
+        }
+        let (slos, end) = (core.slos.clone(), ending.clone());
+        servers.spawn(async move {
+            slos.run(end).await;
+            Ok(())
+        });
         let app = App {
+            court: core.court.clone(),
+            push_keys: api::push::Keys::new(
+                &config.push_access_keys,
+                config.ui_listen.ip().is_loopback(),
+            ),
+            sources,
             store: core.store.clone(),
             engine: core.engine.clone(),
             entrance: core.entrance(),
             live: core.live.clone(),
+            state: core.state.clone(),
+            alerts: core.alerts.clone(),
+            slos: core.slos.clone(),
+            prices: core.prices.clone(),
+            experiments: core.experiments.clone(),
             assets: Arc::new(match &config.ui_dir {
                 Some(folder) => Assets::Folder(folder.clone()),
                 None => Assets::Embedded,
@@ -181,10 +299,10 @@ impl Running {
 
     /// Says where everything is, on stdout: scripts wait for the line that begins with `ready`.
     pub fn announce(&self, config: &Config) {
-        let [grpc, http] = &self.addresses;
         say(&format!(
-            "ready  pages and API {}\n       OTLP/gRPC {grpc}, OTLP/HTTP {http}\n       data {}\n",
+            "ready  pages and API {}\n       {}\n       data {}\n",
             self.pages,
+            self.addresses,
             config.data.display()
         ));
     }

@@ -18,7 +18,7 @@ use std::{
 use tree::Tree;
 
 /// A row as SQL gives it.
-type Row = Map<String, Value>;
+pub(super) type Row = Map<String, Value>;
 
 /// Executions listed when a name fits several.
 const LISTED: usize = 10;
@@ -68,7 +68,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// The execution of this ARN, trace id or name, or the only one that ends or begins so.
-async fn find(source: &Source, wanted: &str) -> Result<Row> {
+pub(super) async fn find(source: &Source, wanted: &str) -> Result<Row> {
     let exact = quoted(wanted);
     let trace = quoted(&wanted.to_ascii_lowercase());
     let suffix = wanted

@@ -45,9 +45,7 @@ impl Derived {
             }
             None => {
                 for chunk in &mut self.chunks {
-                    if chunk.places.contains_key(&unit) && !chunk.dead.contains(&unit) {
-                        Arc::make_mut(&mut chunk.dead).insert(unit);
-                    }
+                    chunk.bury(std::iter::once(&unit));
                 }
                 self.fresh.push(Arc::new((unit, batch)));
             }
@@ -58,27 +56,66 @@ impl Derived {
         Ok(())
     }
 
-    /// Puts fresh units into a chunk, together with chunks that are mostly dead.
-    fn settle(&mut self, table: Table) -> Result<(), Error> {
-        let (worn, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.chunks)
-            .into_iter()
-            .partition(Chunk::is_worn);
-        self.chunks = kept;
-        let mut parts: Vec<(UnitId, RecordBatch)> = worn.iter().flat_map(Chunk::units).collect();
-        parts.extend(self.fresh.drain(..).map(|unit| (unit.0, unit.1.clone())));
-        let batch = concat(table, parts.iter().map(|(_, batch)| batch))?;
-        let mut places = HashMap::with_capacity(parts.len());
-        let mut start = 0;
-        for (unit, part) in &parts {
-            places.insert(*unit, (start, part.num_rows()));
-            start += part.num_rows();
+    /// Puts many units, whose rows lie side by side in `batch`, in the place of those that are here.
+    pub(crate) fn replace_all(
+        &mut self,
+        table: Table,
+        places: HashMap<UnitId, (usize, usize)>,
+        batch: RecordBatch,
+    ) -> Result<(), Error> {
+        self.fresh.retain(|held| !places.contains_key(&held.0));
+        for chunk in &mut self.chunks {
+            chunk.bury(places.keys());
         }
         self.chunks.push(Chunk {
             batch: Arc::new(batch),
             places: Arc::new(places),
             dead: Arc::default(),
         });
-        self.bytes = self.chunks.iter().map(Chunk::bytes).sum();
+        self.merge(table)
+    }
+
+    /// Puts fresh units into a chunk.
+    fn settle(&mut self, table: Table) -> Result<(), Error> {
+        let batch = concat(table, self.fresh.iter().map(|unit| &unit.1))?;
+        let mut places = HashMap::with_capacity(self.fresh.len());
+        let mut start = 0;
+        for unit in self.fresh.drain(..) {
+            places.insert(unit.0, (start, unit.1.num_rows()));
+            start += unit.1.num_rows();
+        }
+        self.chunks.push(Chunk {
+            batch: Arc::new(batch),
+            places: Arc::new(places),
+            dead: Arc::default(),
+        });
+        self.merge(table)
+    }
+
+    /// Keeps chunks few: each holds more than twice as many living units as the next, and at least half
+    /// of its units live. A unit is copied once for each doubling, however many there are.
+    fn merge(&mut self, table: Table) -> Result<(), Error> {
+        loop {
+            let small = |pair: &[Chunk]| pair[0].living() <= 2 * pair[1].living();
+            let at = self.chunks.windows(2).position(small);
+            let worn = self.chunks.iter().position(Chunk::is_worn);
+            match (at, worn) {
+                (Some(at), _) => {
+                    let next = self.chunks.remove(at + 1);
+                    self.chunks[at] = Chunk::of(table, &[&self.chunks[at], &next])?;
+                }
+                (None, Some(at)) => {
+                    self.chunks[at] = Chunk::of(table, &[&self.chunks[at]])?;
+                }
+                (None, None) => break,
+            }
+        }
+        self.bytes = self.chunks.iter().map(Chunk::bytes).sum::<usize>()
+            + self
+                .fresh
+                .iter()
+                .map(|held| batch_bytes(&held.1))
+                .sum::<usize>();
         Ok(())
     }
 
@@ -133,8 +170,41 @@ impl Derived {
 }
 
 impl Chunk {
+    /// What lives of several chunks, older first, as one.
+    fn of(table: Table, chunks: &[&Chunk]) -> Result<Chunk, Error> {
+        let slices: Vec<RecordBatch> = chunks.iter().flat_map(|it| it.slices(&|_| false)).collect();
+        let batch = match slices.is_empty() {
+            true => RecordBatch::new_empty(chunks[0].batch.schema()),
+            false => concat(table, slices.iter())?,
+        };
+        let mut places = HashMap::with_capacity(chunks.iter().map(|it| it.living()).sum());
+        let mut start = 0;
+        for (unit, rows) in chunks.iter().flat_map(|it| it.in_order()) {
+            places.insert(unit, (start, rows));
+            start += rows;
+        }
+        Ok(Chunk {
+            batch: Arc::new(batch),
+            places: Arc::new(places),
+            dead: Arc::default(),
+        })
+    }
+
+    /// Marks units of which there is a newer version.
+    fn bury<'a>(&mut self, units: impl Iterator<Item = &'a UnitId>) {
+        for unit in units {
+            if self.places.contains_key(unit) && !self.dead.contains(unit) {
+                Arc::make_mut(&mut self.dead).insert(*unit);
+            }
+        }
+    }
+
+    fn living(&self) -> usize {
+        self.places.len() - self.dead.len()
+    }
+
     fn is_worn(&self) -> bool {
-        self.dead.len() * 2 > self.places.len() || self.places.len() < MANY
+        self.dead.len() * 2 > self.places.len()
     }
 
     fn bytes(&self) -> usize {
@@ -142,14 +212,17 @@ impl Chunk {
         batch_bytes(&self.batch) + self.places.len() * PER_UNIT
     }
 
-    /// The units that live, apart.
-    fn units(&self) -> Vec<(UnitId, RecordBatch)> {
+    /// The units that live, with their number of rows, as they lie.
+    fn in_order(&self) -> Vec<(UnitId, usize)> {
         let alive = self
             .places
             .iter()
             .filter(|(unit, _)| !self.dead.contains(*unit));
+        let mut alive: Vec<_> = alive.map(|(unit, place)| (*place, *unit)).collect();
+        alive.sort_unstable();
         alive
-            .map(|(unit, (start, rows))| (*unit, self.batch.slice(*start, *rows)))
+            .into_iter()
+            .map(|((_, rows), unit)| (unit, rows))
             .collect()
     }
 

@@ -200,6 +200,7 @@ fn origin(word: &str) -> LogOrigin {
         LogOrigin::LambdaFunction,
         LogOrigin::LambdaPlatform,
         LogOrigin::CloudWatch,
+        LogOrigin::AccessLog,
     ]
     .into_iter()
     .find(|origin| origin.as_str() == word)

@@ -2,16 +2,23 @@
 //! are the columns. Nouns whose members are not the columns have a row type in `facts` or a few
 //! renamed members here.
 
+mod accounts;
 mod facts;
 mod read;
+mod verdicts;
 
+pub use accounts::{
+    changes, costs, critical_path, ledger, read_changes, read_costs, read_critical_path,
+    read_ledger,
+};
 pub use facts::{logs, read_logs, read_spans, spans};
+pub use verdicts::{Judged, read_verdicts, verdicts};
 
 use crate::{Error, Table};
 use arrow::{array::RecordBatch, datatypes::SchemaRef, json::ReaderBuilder};
 use model::{
-    Attempt, ColdStart, Document, Execution, HistoryEvent, Invocation, Join, JoinEnd, JoinMethod,
-    SpanId, State, TraceId,
+    Attempt, ColdStart, Document, Execution, HistoryEvent, Hop, Invocation, Job, Join, JoinEnd,
+    JoinMethod, SpanId, State, TraceId,
 };
 use read::Rows;
 use serde::{Deserialize, Serialize};
@@ -24,6 +31,15 @@ pub fn executions(rows: &[Execution]) -> Result<RecordBatch, Error> {
 /// The inverse of [`executions`].
 pub fn read_executions(batch: &RecordBatch) -> Result<Vec<Execution>, Error> {
     Rows::new(Table::Executions, batch)?.collect()
+}
+
+/// Rows of `hops`.
+pub fn hops(rows: &[Hop]) -> Result<RecordBatch, Error> {
+    write(Table::Hops, Table::Hops.schema(), rows)
+}
+/// The inverse of [`hops`].
+pub fn read_hops(batch: &RecordBatch) -> Result<Vec<Hop>, Error> {
+    Rows::new(Table::Hops, batch)?.collect()
 }
 
 /// Rows of `states`.
@@ -42,6 +58,15 @@ pub fn attempts(rows: &[Attempt]) -> Result<RecordBatch, Error> {
 /// The inverse of [`attempts`].
 pub fn read_attempts(batch: &RecordBatch) -> Result<Vec<Attempt>, Error> {
     Rows::new(Table::Attempts, batch)?.collect()
+}
+
+/// Rows of `jobs`.
+pub fn jobs(rows: &[Job]) -> Result<RecordBatch, Error> {
+    write(Table::Jobs, Table::Jobs.schema(), rows)
+}
+/// The inverse of [`jobs`].
+pub fn read_jobs(batch: &RecordBatch) -> Result<Vec<Job>, Error> {
+    Rows::new(Table::Jobs, batch)?.collect()
 }
 
 /// Rows of `invocations`.

@@ -3,7 +3,11 @@
 //! `cargo xtask test` sets `INQUEST_BIN`; otherwise the binary beside the tests is taken.
 
 mod binary;
+mod case;
 mod crash;
+mod deliveries;
+mod ecosystem;
 mod import;
+mod objectives;
 mod order;
 mod together;

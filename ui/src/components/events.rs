@@ -4,6 +4,7 @@ use super::{JsonTree, Problem, Rows, icon};
 use crate::api::{Abort, Failure, ask_json};
 use crate::browser::Preferences;
 use crate::format;
+use crate::router::Router;
 use crate::url::escape;
 use leptos::prelude::*;
 use model::api::{EventPage, EventRow};
@@ -101,6 +102,25 @@ pub fn EventList(
         }
     });
     let chosen = RwSignal::new(None::<usize>);
+    // The event that the address names is looked for page by page.
+    let wanted = RwSignal::new(None::<usize>);
+    let named = Router::get()
+        .query_now("event")
+        .and_then(|text| text.parse::<u64>().ok());
+    Effect::new(move |_| {
+        let Some(named) = named.filter(|_| chosen.get_untracked().is_none()) else {
+            return;
+        };
+        let find = |rows: &Vec<Arc<EventRow>>| rows.iter().position(|row| row.event_id == named);
+        match events.rows.with(find) {
+            Some(at) => {
+                chosen.set(Some(at));
+                wanted.set(Some(at));
+            }
+            None if count.get() > 0 => id.with_value(|id| events.more(id)),
+            None => (),
+        }
+    });
     let narrow = Preferences::get().narrow;
     let row_height = Signal::derive(move || if narrow.get() { 44.0 } else { 28.0 });
     let slot = move |index: Signal<usize>| {
@@ -137,7 +157,7 @@ pub fn EventList(
                         <span role="columnheader" class="number">"After"</span>
                         <span role="columnheader" class="number">"Time"</span>
                     </div>
-                    <Rows count=count row_height=row_height on_last=on_last row=slot />
+                    <Rows count=count row_height=row_height wanted=wanted on_last=on_last row=slot />
                 </div>
             </div>
             {move || {

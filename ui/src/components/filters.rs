@@ -195,6 +195,15 @@ pub fn FilterBar(
                     }}
                 </div>
             </div>
+            {move || {
+                let wrong = filters.with(Filters::wrong);
+                wrong
+                    .into_iter()
+                    .map(|text| {
+                        view! { <p class="notice wrong" role="alert">{icon("partial")} <span>{text}</span></p> }
+                    })
+                    .collect_view()
+            }}
         </search>
     }
 }
@@ -248,7 +257,10 @@ fn DurationField(
                 placeholder=placeholder
                 title=format!("{label}, such as 250ms, 1.5s, 2min or 3h")
                 prop:value=move || value.get()
-                aria-invalid=move || wrong.get().to_string()
+                aria-invalid=move || {
+                    let held = value.with(|text| !text.is_empty() && format::parse_duration(text).is_none());
+                    (held || wrong.get()).to_string()
+                }
                 on:change=move |event| {
                     let text = event_target_value(&event).trim().to_owned();
                     let understood = text.is_empty() || format::parse_duration(&text).is_some();

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 /// The paths of an icon.
-fn paths(name: &str) -> &'static str {
+pub(crate) fn paths(name: &str) -> &'static str {
     match name {
         "ok" => r#"<circle cx="8" cy="8" r="6.5"/><path d="m5 8.2 2.1 2.1L11 6"/>"#,
         "failed" => {

@@ -4,6 +4,7 @@ use super::{Empty, JsonTree, Problem, Rows, Waiting, icon};
 use crate::api::{Load, remote_json};
 use crate::browser::Preferences;
 use crate::format;
+use crate::router::Router;
 use crate::url::query_string;
 use leptos::prelude::*;
 use model::api::{LogPage, LogRow};
@@ -98,6 +99,19 @@ pub fn TraceLogs(
     });
     let count = Memo::new(move |_| rows.with(Vec::len));
     let chosen = RwSignal::new(None::<usize>);
+    // The record that the address names, once it is here.
+    let wanted = RwSignal::new(None::<usize>);
+    let named = Router::get().query_now("log");
+    Effect::new(move |_| {
+        let place = rows.with(|rows| {
+            rows.iter()
+                .position(|row| Some(&row.log_id) == named.as_ref())
+        });
+        if let (Some(at), None) = (place, chosen.get_untracked()) {
+            chosen.set(Some(at));
+            wanted.set(Some(at));
+        }
+    });
     let narrow = Preferences::get().narrow;
     let row_height = Signal::derive(move || if narrow.get() { 44.0 } else { 26.0 });
     let total = move || {
@@ -156,7 +170,7 @@ pub fn TraceLogs(
                     aria-rowcount=move || count.get().to_string()
                     class:hidden=move || count.get() == 0
                 >
-                    <Rows count=count row_height=row_height row=slot />
+                    <Rows count=count row_height=row_height row=slot wanted=wanted />
                 </div>
             </div>
             {move || {

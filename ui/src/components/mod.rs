@@ -1,15 +1,19 @@
 //! Parts of pages: values in, callbacks out.
 
+pub mod case;
 pub mod chart;
 pub mod editor;
 pub mod events;
 pub mod filters;
+pub mod graph;
 pub mod grid;
 mod histogram;
 mod icons;
 mod json_tree;
 pub mod logs;
+pub mod palette;
 mod panel;
+pub mod plot;
 mod rows;
 mod states;
 pub mod status;

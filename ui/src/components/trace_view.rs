@@ -3,12 +3,13 @@
 use super::panel::SpanPanel;
 use super::waterfall::{Waterfall, WaterfallView};
 use super::{Empty, Problem, Waiting};
-use crate::api::{Live, Load, remote_tree};
+use crate::api::{Live, Load, remote_json, remote_tree};
 use crate::browser::Preferences;
 use crate::geometry::tree::Tree;
 use crate::geometry::window::Window;
 use crate::router::Router;
 use leptos::prelude::*;
+use model::Ledger;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -48,6 +49,9 @@ pub fn TraceView(
         Load::Ready(tree) => {
             let waterfall = from_url(tree, |key| router.query_now(key));
             let trace_id = trace_id.clone();
+            if follow {
+                mark_critical(waterfall, &trace_id);
+            }
             view! { <Drawn waterfall=waterfall trace_id=trace_id /> }.into_any()
         }
     }
@@ -76,6 +80,21 @@ fn from_url(tree: Arc<Tree>, get: impl Fn(&str) -> Option<String>) -> Waterfall 
             .set(!Preferences::get().narrow.get_untracked());
     }
     waterfall
+}
+
+/// Marks what is on the critical path of an execution. Without a ledger nothing is marked.
+fn mark_critical(waterfall: Waterfall, trace_id: &str) {
+    let address = format!("/api/v1/executions/{trace_id}/ledger");
+    let ledger = remote_json::<Ledger>(move || Some(address.clone()));
+    Effect::new(move |_| {
+        if let Some(ledger) = ledger.ready() {
+            let pieces = ledger.critical_path.iter();
+            let ids: Vec<String> = pieces.map(|piece| piece.span_id.to_string()).collect();
+            let tree = waterfall.tree();
+            let rows = tree.rows_of(ids.iter().map(String::as_str));
+            waterfall.critical.set(Arc::new(rows));
+        }
+    });
 }
 
 #[component]

@@ -50,6 +50,37 @@ pub fn stack(counts: &[u64], peak: u64, height: f64) -> Vec<Part> {
     parts
 }
 
+/// Where almost everything is, when that is a small part of the time: nanoseconds, half-open. Old
+/// outliers would otherwise press all the rest into one column.
+pub fn dense(histogram: &Histogram) -> Option<(i64, i64)> {
+    let sums: Vec<u64> = histogram
+        .counts
+        .iter()
+        .map(|counts| counts.iter().sum())
+        .collect();
+    let total: u64 = sums.iter().sum();
+    let enough = total - total / 5;
+    let mut best: Option<(usize, usize)> = None;
+    let (mut begin, mut held) = (0, 0);
+    for (end, n) in sums.iter().enumerate() {
+        held += n;
+        while held - sums[begin] >= enough && begin < end {
+            held -= sums[begin];
+            begin += 1;
+        }
+        let shorter = best.is_none_or(|(from, to)| end + 1 - begin < to - from);
+        if held >= enough && shorter {
+            best = Some((begin, end + 1));
+        }
+    }
+    let (from, to) = best.filter(|(from, to)| total > 0 && (to - from) * 5 <= sums.len())?;
+    let at = |n: usize| {
+        let start = crate::format::nanos(&histogram.from);
+        start.saturating_add((n as i64).saturating_mul(histogram.bucket_ns))
+    };
+    Some((at(from), at(to)))
+}
+
 /// The whole buckets that a drag from one ratio (0 to 1) to another touches, as nanoseconds.
 pub fn range(histogram: &Histogram, a: f64, b: f64) -> (i64, i64) {
     let from = crate::format::nanos(&histogram.from);
@@ -64,6 +95,26 @@ pub fn range(histogram: &Histogram, a: f64, b: f64) -> (i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_dense_part_is_found_when_it_is_small() {
+        let check = |counts: &[u64], expect: Option<(i64, i64)>| {
+            let histogram = Histogram {
+                from: "1000".into(),
+                bucket_ns: 10,
+                statuses: vec!["FAILED".into()],
+                counts: counts.iter().map(|n| vec![*n]).collect(),
+                ..Histogram::default()
+            };
+            assert_eq!(dense(&histogram), expect, "{counts:?}");
+        };
+        check(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 99], Some((1_090, 1_100)));
+        check(&[0, 50, 50, 0, 0, 0, 0, 0, 0, 0], Some((1_010, 1_030)));
+        check(&[9, 9, 9, 9, 9, 9, 9, 9, 9, 9], None);
+        check(&[30, 0, 0, 0, 0, 0, 0, 0, 0, 70], None);
+        check(&[0, 0, 0, 0, 0], None);
+        check(&[], None);
+    }
 
     #[test]
     fn one_failure_is_seen_among_thousands() {

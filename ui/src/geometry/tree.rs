@@ -101,6 +101,16 @@ impl Tree {
         self.rows.iter().position(|row| row.span_id == bytes)
     }
 
+    /// The rows of many span ids in hex, ascending.
+    pub fn rows_of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<u32> {
+        let numbers = ids.filter_map(|id| u64::from_str_radix(id, 16).ok());
+        let wanted: std::collections::HashSet<u64> = numbers.filter(|id| *id != 0).collect();
+        let rows = self.rows.iter().enumerate();
+        rows.filter(|(_, row)| wanted.contains(&u64::from_be_bytes(row.span_id)))
+            .map(|(at, _)| at as u32)
+            .collect()
+    }
+
     /// Microseconds; what still runs goes on to the end of the trace.
     pub fn duration(&self, at: usize) -> f64 {
         let row = &self.rows[at];
@@ -406,6 +416,18 @@ pub(crate) mod tests {
         (1, FLAG_ERROR),
         (2, FLAG_ERROR),
     ];
+
+    #[test]
+    fn rows_of_spans_are_found_at_once() {
+        let ids = [
+            "0000000000000004",
+            "0000000000000001",
+            "zz",
+            "0000000000000000",
+            "00000000000000ff",
+        ];
+        assert_eq!(tree(&SHAPE).rows_of(ids.into_iter()), [1, 4]);
+    }
 
     #[test]
     fn folding_hides_exactly_the_subtree() {

@@ -2,7 +2,9 @@
 
 use crate::api::{Live, Load, remote_json};
 use crate::browser::{Preferences, copy};
+use crate::components::case::{CaseFile, VerdictBand};
 use crate::components::events::EventList;
+use crate::components::graph::GraphView;
 use crate::components::logs::TraceLogs;
 use crate::components::trace_view::TraceView;
 use crate::components::{Empty, JsonTree, Problem, Status, Waiting, icon};
@@ -10,13 +12,15 @@ use crate::format;
 use crate::router::Router;
 use crate::url::escape;
 use leptos::prelude::*;
-use model::Execution;
 use model::api::{ChildExecution, ExecutionDetail};
 use model::time::human_duration;
+use model::{Execution, Verdict};
 use std::sync::Arc;
 
-const TABS: [(&str, &str); 5] = [
+const TABS: [(&str, &str); 7] = [
+    ("case", "Case file"),
     ("", "Waterfall"),
+    ("graph", "Graph"),
     ("events", "Events"),
     ("logs", "Logs"),
     ("io", "Input / Output"),
@@ -33,6 +37,9 @@ pub fn ExecutionPage(
     let detail = remote_json::<ExecutionDetail>(move || {
         Some(format!("/api/v1/executions/{}", escape(&id.get())))
     });
+    let verdict = remote_json::<Verdict>(move || {
+        Some(format!("/api/v1/executions/{}/verdict", escape(&id.get())))
+    });
     let live = Live::get();
     Effect::new(move |_| {
         let Some(update) = live.update.get() else {
@@ -44,6 +51,7 @@ pub fn ExecutionPage(
         };
         if untrack(|| detail.ready()).is_some_and(mine) {
             detail.reload();
+            verdict.reload();
         }
     });
     // The parts below the head stay while the head changes.
@@ -61,6 +69,8 @@ pub fn ExecutionPage(
     let body = move || {
         let (trace_id, start) = trace.get()?;
         Some(match tab.get().as_str() {
+            "case" => view! { <CaseFile detail=detail.ready()? verdict=verdict /> }.into_any(),
+            "graph" => view! { <GraphView id=id.get() trace_id=trace_id /> }.into_any(),
             "events" => view! { <EventList id=trace_id start=start /> }.into_any(),
             "logs" => view! { <TraceLogs trace_id=trace_id /> }.into_any(),
             "io" => view! { <Payloads detail=detail.ready()? /> }.into_any(),
@@ -75,7 +85,10 @@ pub fn ExecutionPage(
             <p class="back"><a href="/">"All executions"</a></p>
         }
         .into_any(),
-        Load::Ready(detail) => view! { <Head detail=detail /> }.into_any(),
+        Load::Ready(detail) => {
+            let href = Signal::derive(move || format!("/x/{}?tab=case", escape(&id.get())));
+            view! { <Head detail=detail band=view! { <VerdictBand verdict=verdict href=href /> }.into_any() /> }.into_any()
+        }
     };
     let title = move || {
         let name = detail.ready().map(|detail| detail.execution.name.clone());
@@ -125,7 +138,7 @@ fn count_of(tab: &str, detail: Option<Arc<ExecutionDetail>>) -> Option<impl Into
 }
 
 #[component]
-fn Head(detail: Arc<ExecutionDetail>) -> impl IntoView {
+fn Head(detail: Arc<ExecutionDetail>, band: AnyView) -> impl IntoView {
     let execution = &detail.execution;
     let arn = execution.execution_arn.clone();
     let machine = format!("/?machine={}", escape(&execution.state_machine));
@@ -161,6 +174,7 @@ fn Head(detail: Arc<ExecutionDetail>) -> impl IntoView {
                 </span>
             </div>
             <p class="summary">{detail.summary.clone()}</p>
+            {band}
             {partial}
             {parent}
             {children(&detail.children)}

@@ -5,6 +5,7 @@ use crate::browser::{self, Preferences};
 use crate::components::filters::FilterNames;
 use crate::components::{Empty, FilterBar, Problem, Rows, Status, TimeHistogram, Waiting, icon};
 use crate::format;
+use crate::geometry::histogram::dense;
 use crate::router::Router;
 use crate::url::Filters;
 use leptos::prelude::*;
@@ -20,6 +21,8 @@ const NAMES: FilterNames = FilterNames {
 };
 const API: (&str, &str) = ("state_machine", "error");
 const PAGE: &str = "100";
+/// How often the histogram closes in on where most executions are.
+const MOST_ZOOMS: u32 = 5;
 
 /// What was fetched so far.
 #[derive(Clone, Copy)]
@@ -147,9 +150,22 @@ pub fn Executions() -> impl IntoView {
     Effect::new(move |_| list.reload(&filters.get()));
 
     let tick = RwSignal::new(0u32);
+    // Without bounds, old outliers are left out of the picture: it shows where most are.
+    let zoom = RwSignal::new(None::<(i64, i64)>);
+    let zooms = StoredValue::new(0u32);
+    Effect::new(move |_| {
+        filters.track();
+        zooms.set_value(0);
+        zoom.set(None);
+    });
     let histogram: Remote<Histogram> = remote_json(move || {
         tick.track();
-        let query = filters.with(|f| f.api_query(browser::now(), API, &[("buckets", "80")]));
+        let mut shown = filters.get();
+        if let Some((from, _)) = zoom.get() {
+            // Up to now: what arrives belongs to it.
+            shown.from = from.to_string();
+        }
+        let query = shown.api_query(browser::now(), API, &[("buckets", "80")]);
         Some(format!("/api/v1/executions/histogram{query}"))
     });
     let facets: Remote<Facets> = remote_json(move || {
@@ -167,10 +183,39 @@ pub fn Executions() -> impl IntoView {
     let drawn = RwSignal::new(None::<Arc<Histogram>>);
     let offered = RwSignal::new(Arc::new(Facets::default()));
     Effect::new(move |_| {
-        if let Some(histogram) = histogram.ready() {
-            drawn.set(Some(histogram));
+        let Some(histogram) = histogram.ready() else {
+            return;
+        };
+        let unbounded = filters.with_untracked(|f| f.bounds(browser::now()) == (None, None));
+        match dense(&histogram).filter(|_| unbounded && zooms.get_value() < MOST_ZOOMS) {
+            Some(part) => {
+                zooms.update_value(|n| *n += 1);
+                zoom.set(Some(part));
+            }
+            None => drawn.set(Some(histogram)),
         }
     });
+    let older = move || {
+        let drawn = drawn.get()?;
+        let counted: u64 = drawn.counts.iter().flatten().sum();
+        let left = list.total.get().saturating_sub(counted);
+        (zoom.get().is_some() && left > 0).then(|| {
+            view! {
+                <p class="older quiet">
+                    {format!("{} earlier not in the picture · ", format::plural(left, "execution", "executions"))}
+                    <button
+                        class="link"
+                        on:click=move |_| {
+                            zooms.set_value(MOST_ZOOMS);
+                            zoom.set(None);
+                        }
+                    >
+                        "Show all"
+                    </button>
+                </p>
+            }
+        })
+    };
     Effect::new(move |_| {
         if let Some(facets) = facets.ready() {
             offered.set(facets);
@@ -220,7 +265,9 @@ pub fn Executions() -> impl IntoView {
                 statuses=choices(|facets| &facets.statuses)
                 errors=choices(|facets| &facets.errors)
             />
-            <TimeHistogram histogram=drawn on_range=on_range />
+            <div class="over-time">
+                <TimeHistogram histogram=drawn on_range=on_range /> {older}
+            </div>
             <Table list=list filters=filters at_top=at_top pointed=pointed change=change />
         </div>
     }
@@ -325,7 +372,10 @@ fn Table(
             aria-rowcount=move || list.total.get().to_string()
             class:hidden=move || count.get() == 0
             class:stale=move || list.state.with(|state| *state == State::Loading)
-            on:pointerenter=move |_| pointed.set(true)
+            on:pointerenter=move |_| {
+                pointed.set(true);
+                crate::lazy::expect_execution();
+            }
             on:pointerleave=move |_| pointed.set(false)
         >
             <div class="row head" role="row">

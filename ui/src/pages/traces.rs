@@ -1,6 +1,6 @@
 //! `/traces`: OTLP traces that belong to no execution.
 
-use crate::api::{Abort, Failure, ask_json};
+use crate::api::{Abort, Failure, Live, ask_json};
 use crate::browser::{self, Preferences};
 use crate::components::filters::FilterNames;
 use crate::components::{Empty, FilterBar, Problem, Rows, Waiting, icon};
@@ -12,6 +12,7 @@ use model::api::{TracePage as Page, TraceRow};
 use model::time::human_duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 const NAMES: FilterNames = FilterNames {
     group: "Service",
@@ -25,13 +26,65 @@ struct List {
     cursor: RwSignal<Option<String>>,
     busy: RwSignal<bool>,
     failure: RwSignal<Option<Failure>>,
+    /// Arrived by themselves, but are not on the page yet.
+    arrived: RwSignal<Vec<Arc<TraceRow>>>,
     turn: StoredValue<u32>,
 }
 
 impl List {
     fn reload(self, filters: &Filters) {
         self.turn.update_value(|turn| *turn += 1);
+        self.arrived.set(Vec::new());
         self.fetch(filters, None);
+    }
+
+    /// Looks what has come since. Rows that changed change in place; new ones come on top, or wait until they
+    /// are asked for, so that nothing moves under the pointer.
+    fn look(self, filters: &Filters, show: bool) {
+        let turn = self.turn.get_value();
+        let query = filters.api_query(browser::now(), ("service", "name"), &[("limit", "100")]);
+        let url = format!("/api/v1/traces{query}");
+        ask_json(
+            url,
+            None,
+            Abort::new(),
+            move |answer: Result<Page, Failure>| {
+                let (Ok(page), true) = (answer, self.turn.try_get_value() == Some(turn)) else {
+                    return;
+                };
+                let mut fresh = Vec::new();
+                self.rows.update(|rows| {
+                    for row in page.rows {
+                        match rows.iter_mut().find(|held| held.trace_id == row.trace_id) {
+                            Some(held) => *held = Arc::new(row),
+                            None => fresh.push(Arc::new(row)),
+                        }
+                    }
+                });
+                // What is older than all that is shown comes with the next page.
+                let oldest = self
+                    .rows
+                    .with_untracked(|rows| rows.last().map(|row| format::nanos(&row.start_time)));
+                fresh.retain(|row| {
+                    oldest.is_none_or(|oldest| format::nanos(&row.start_time) >= oldest)
+                });
+                self.arrived.set(fresh);
+                if show {
+                    self.show_arrived();
+                }
+            },
+        );
+    }
+
+    fn show_arrived(self) {
+        let mut fresh = std::mem::take(&mut *self.arrived.write());
+        if !fresh.is_empty() {
+            self.rows.update(|rows| {
+                fresh.append(rows);
+                fresh.sort_by_key(|row| std::cmp::Reverse(format::nanos(&row.start_time)));
+                *rows = fresh;
+            });
+        }
     }
 
     fn more(self, filters: &Filters) {
@@ -98,9 +151,28 @@ pub fn Traces() -> impl IntoView {
         cursor: RwSignal::new(None),
         busy: RwSignal::new(false),
         failure: RwSignal::new(None),
+        arrived: RwSignal::new(Vec::new()),
         turn: StoredValue::new(0),
     };
     Effect::new(move |_| list.reload(&filters.get()));
+    let live = Live::get();
+    let spans = Memo::new(move |_| {
+        live.update
+            .with(|update| update.as_ref().map_or(0, |update| update.spans))
+    });
+    let pointed = RwSignal::new(false);
+    let mut look = debounce(Duration::from_millis(1_500), move |()| {
+        if let Some(filters) = filters.try_get_untracked() {
+            list.look(&filters, !pointed.get_untracked());
+        }
+    });
+    Effect::new(move |before: Option<u64>| {
+        let now = spans.get();
+        if before.is_some_and(|before| before > 0 && before != now) {
+            look(());
+        }
+        now
+    });
     let count = Memo::new(move |_| list.rows.with(Vec::len));
     let on_last = Callback::new(move |last: usize| {
         if last + 20 >= count.get_untracked() {
@@ -183,6 +255,14 @@ pub fn Traces() -> impl IntoView {
                         format!("{}{more}", format::plural(count.get() as u64, "trace", "traces"))
                     }}
                 </p>
+                <Show when=move || list.arrived.with(|rows| !rows.is_empty())>
+                    <button class="pill" on:click=move |_| list.show_arrived()>
+                        {move || {
+                            let n = list.arrived.with(Vec::len) as u64;
+                            format!("↑ {}", format::plural(n, "new trace", "new traces"))
+                        }}
+                    </button>
+                </Show>
                 <button
                     aria-pressed=move || filters.with(|f| f.status == "error").to_string()
                     on:click=move |_| {
@@ -202,6 +282,8 @@ pub fn Traces() -> impl IntoView {
                 aria-label="Traces"
                 class:hidden=move || count.get() == 0
                 class:stale=move || list.busy.get()
+                on:pointerenter=move |_| pointed.set(true)
+                on:pointerleave=move |_| pointed.set(false)
             >
                 <div class="row head" role="row">
                     <span role="columnheader">"Service"</span>

@@ -31,6 +31,8 @@ pub struct Waterfall {
     pub search: RwSignal<String>,
     /// Rows with that text.
     pub hits: Memo<Arc<Vec<u32>>>,
+    /// Rows on the critical path, ascending, once the ledger is here.
+    pub critical: RwSignal<Arc<Vec<u32>>>,
     /// Only failures and what is above them.
     pub failures: RwSignal<bool>,
     /// A place in `visible` to bring into view.
@@ -59,6 +61,7 @@ impl Waterfall {
             window,
             search,
             hits,
+            critical: RwSignal::new(Arc::default()),
             failures: RwSignal::new(false),
             wanted: RwSignal::new(None),
         }

@@ -54,6 +54,14 @@ fn shown(tree: &Tree, waterfall: Waterfall, row: usize, culprit: Option<usize>) 
     let (name, service) = (tree.name(row), tree.service(row));
     let mut words = flag_words(data.flags);
     words.insert(0, kind_word(data.kind));
+    let critical = waterfall
+        .critical
+        .with(|rows| rows.binary_search(&(row as u32)).is_ok());
+    let mut classes = classes(data.kind, data.flags, running, hue(service));
+    if critical {
+        words.push("on the critical path");
+        classes.push_str(" critical");
+    }
     Shown {
         row,
         depth: data.depth,
@@ -64,7 +72,7 @@ fn shown(tree: &Tree, waterfall: Waterfall, row: usize, culprit: Option<usize>) 
             service.to_owned()
         },
         icon: icon_of(data.kind),
-        classes: classes(data.kind, data.flags, running, hue(service)),
+        classes,
         open: (data.subtree > 0).then_some(!folded),
         below: data.subtree,
         bar,

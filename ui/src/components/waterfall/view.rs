@@ -200,6 +200,9 @@ fn Tools(waterfall: Waterfall) -> impl IntoView {
                 <button title="Unfold one level (])" on:click=move |_| waterfall.level(true)>
                     "Unfold"
                 </button>
+                <Show when=move || waterfall.critical.with(|rows| !rows.is_empty())>
+                    <span class="key critical-key"><i aria-hidden="true"></i> "critical path"</span>
+                </Show>
                 <Show when=move || zoomed.get()>
                     <button
                         title="Show the whole trace (0)"

@@ -1,0 +1,206 @@
+//! Who did not do it, and the one fact that clears each.
+
+use super::{
+    but_for, clue, clues,
+    critical::Critical,
+    failures::{self, Failure},
+    ranking::Charge,
+    scene::Scene,
+    text,
+};
+use model::{Cleared, Entity, Status, time::human_duration};
+
+/// Cleared suspects that are told.
+const MOST: usize = 12;
+
+/// Everybody who is cleared.
+pub(crate) fn of(
+    scene: &Scene,
+    culprit: &Entity,
+    charges: &[Charge],
+    failure: Option<&Failure>,
+) -> Vec<Cleared> {
+    let mut all: Vec<Cleared> = charges.iter().take(1).flat_map(explained).collect();
+    all.extend(charges.iter().skip(1).filter_map(carried));
+    all.extend(recovered(scene));
+    if let Some(failure) = failure {
+        all.extend(aborted(scene, failure));
+    }
+    all.extend(beside(scene));
+    all.extend(changes(scene, culprit, failure));
+    all.extend(usual_noise(scene));
+    let mut told: Vec<Cleared> = Vec::new();
+    for cleared in all {
+        let own = cleared.name == culprit.name || culprit.path.first() == Some(&cleared.name);
+        let known = told.iter().any(|it| it.name == cleared.name);
+        if !own
+            && !known
+            && !cleared.name.is_empty()
+            && !cleared.reference.is_empty()
+            && told.len() < MOST
+        {
+            told.push(cleared);
+        }
+    }
+    told
+}
+
+fn explained(charge: &Charge) -> Vec<Cleared> {
+    let all = charge.clues.iter().flat_map(|it| &it.explains);
+    all.map(|it| Cleared {
+        kind: if it.kind.is_empty() {
+            "function".into()
+        } else {
+            it.kind.clone()
+        },
+        name: it.name.clone(),
+        reason: it.reason.clone(),
+        reference: it.reference.clone(),
+    })
+    .collect()
+}
+
+fn carried(charge: &Charge) -> Option<Cleared> {
+    let explained = charge.explained.as_ref()?;
+    Some(Cleared {
+        kind: charge.entity().kind.clone(),
+        name: charge.entity().name.clone(),
+        reason: explained.reason.clone(),
+        reference: explained.reference.clone(),
+    })
+}
+
+/// States that failed and went well at the next try.
+fn recovered(scene: &Scene) -> Vec<Cleared> {
+    let survived = failures::survived(scene);
+    survived
+        .iter()
+        .filter_map(|failure| {
+            let visit = failure.visit?;
+            let last = scene
+                .tries(visit)
+                .into_iter()
+                .rfind(|it| it.status == Status::Succeeded)?;
+            let name = failure
+                .function()
+                .unwrap_or(visit.state.as_str())
+                .to_owned();
+            Some(Cleared {
+                kind: if failure.function().is_some() {
+                    "function".into()
+                } else {
+                    "state".into()
+                },
+                name,
+                reason: format!(
+                    "its failure in {} ({}) was got over by a retry",
+                    visit.state, failure.error
+                ),
+                reference: clue::event_ref(&visit.execution_arn, last.end_event_id?),
+            })
+        })
+        .collect()
+}
+
+/// Siblings that were cut off.
+fn aborted(scene: &Scene, failure: &Failure) -> Vec<Cleared> {
+    but_for::cut_off(scene, failure)
+        .into_iter()
+        .map(|visit| Cleared {
+            kind: "state".into(),
+            name: visit.state.clone(),
+            reason: format!("it was cut off when {} failed", failure.state()),
+            reference: clue::event_ref(&visit.execution_arn, visit.entered_event_id),
+        })
+        .collect()
+}
+
+/// Branches that were slow, but nobody waited for them.
+fn beside(scene: &Scene) -> Vec<Cleared> {
+    let path = Critical::of(scene.case);
+    let slow = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.state_type == "Task" && !path.holds(it))
+        .filter(|it| {
+            let mut usual: Vec<i64> = scene
+                .healthy
+                .iter()
+                .filter_map(|peer| peer.states.get(&it.state))
+                .map(|it| it.longest_ns)
+                .collect();
+            usual.sort_unstable();
+            let median = usual.get(usual.len() / 2).copied();
+            median.is_some_and(|median| {
+                it.duration_ns.unwrap_or(0) > median.saturating_mul(3) / 2
+                    && it.duration_ns.unwrap_or(0) > 100_000_000
+            })
+        });
+    slow.take(3)
+        .map(|visit| Cleared {
+            kind: "state".into(),
+            name: visit.state.clone(),
+            reason: format!(
+                "it took {}, but the execution did not wait for it",
+                human_duration(visit.duration_ns.unwrap_or(0))
+            ),
+            reference: clue::event_ref(&visit.execution_arn, visit.entered_event_id),
+        })
+        .collect()
+}
+
+/// Changes nearby that have nothing to do with it.
+fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cleared> {
+    let at = failure.map_or(scene.case.execution.start_time, |it| it.at);
+    scene
+        .world
+        .changes
+        .iter()
+        .filter(|it| !culprit.path.contains(&it.resource) && !it.resource.ends_with(&culprit.name))
+        .map(|change| {
+            let well = scene
+                .healthy
+                .iter()
+                .filter(|it| it.start > change.time)
+                .count();
+            let reason = match (change.time > at, well) {
+                (true, _) => "it was changed after the failure".to_owned(),
+                (false, 0) => format!("the failure is not in it; {} was changed", change.kind),
+                (false, n) => format!("{n} runs went well after its change"),
+            };
+            Cleared {
+                kind: change.kind.clone(),
+                name: clues::last_part(&change.resource),
+                reason,
+                reference: format!("change:{}", change.trace_id),
+            }
+        })
+        .take(4)
+        .collect()
+}
+
+/// Errors in logs that healthy runs have, too.
+fn usual_noise(scene: &Scene) -> Vec<Cleared> {
+    let healthy = scene.healthy.len();
+    if healthy == 0 {
+        return Vec::new();
+    }
+    let loud = scene.case.logs.iter().filter(|it| it.severity_number >= 13);
+    loud.filter_map(|log| {
+        let key = (log.service_name.clone(), text::template(&log.body));
+        let with = scene
+            .healthy
+            .iter()
+            .filter(|it| it.templates.contains(&key))
+            .count();
+        (with * 2 > healthy).then(|| Cleared {
+            kind: "service".into(),
+            name: log.service_name.clone(),
+            reason: format!("it writes the same in {with} of {healthy} healthy runs"),
+            reference: format!("log:{}", log.log_id),
+        })
+    })
+    .take(3)
+    .collect()
+}

@@ -1,0 +1,112 @@
+//! What would have happened otherwise, by the rules of the workflow and the times of healthy runs.
+
+use super::{failures::Failure, scene::Scene, slow::Slow};
+use model::{Fatality, State, Status, time::human_duration};
+
+/// Without a failure. `None` when it would have changed nothing that is known.
+pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
+    let state = failure.state();
+    let visit = failure.visit?;
+    let tries = scene.tries(visit);
+    let failed = tries
+        .iter()
+        .filter(|it| it.status.is_failure())
+        .count()
+        .max(1);
+    let what = match (failed, failure.error.as_str()) {
+        (1, "") => format!("the failure of {state}"),
+        (1, error) => format!("the {error} of {state}"),
+        (n, "") => format!("the {n} failures of {state}"),
+        (n, error) => format!("the {n} × {error} of {state}"),
+    };
+    Some(match failure.fate {
+        Fatality::Masked => {
+            let next = scene
+                .written(state)
+                .and_then(|it| it.get("Next"))
+                .and_then(|it| it.as_str());
+            let went =
+                next_of(scene, visit).map_or(String::new(), |it| format!(" instead of {it}"));
+            match next {
+                Some(next) => format!("without {what} this run would have gone on to {next}{went}"),
+                None => format!("without {what} its Catch would not have been taken"),
+            }
+        }
+        Fatality::Survived => {
+            let lost: i64 = tries
+                .iter()
+                .map(|it| {
+                    it.backoff_ns.unwrap_or(0)
+                        + if it.status.is_failure() {
+                            it.duration_ns.unwrap_or(0)
+                        } else {
+                            0
+                        }
+                })
+                .sum();
+            format!(
+                "without {what} this run would have been {} shorter",
+                human_duration(lost)
+            )
+        }
+        _ => match remaining(scene, visit) {
+            Some(took) => format!(
+                "without {what} this run would have succeeded in about {}",
+                human_duration(took)
+            ),
+            None => match scene
+                .written(state)
+                .and_then(|it| it.get("Next"))
+                .and_then(|it| it.as_str())
+            {
+                Some(next) => format!("without {what} this run would have gone on to {next}"),
+                None => format!("without {what} this run would have gone on"),
+            },
+        },
+    })
+}
+
+/// The state that was entered after a visit in the same surroundings.
+fn next_of<'a>(scene: &Scene<'a>, visit: &State) -> Option<&'a str> {
+    let after = scene.case.states.iter().filter(|it| {
+        it.parent_span_id == visit.parent_span_id && it.entered_event_id > visit.entered_event_id
+    });
+    after
+        .min_by_key(|it| it.entered_event_id)
+        .map(|it| it.state.as_str())
+}
+
+/// How long the run would have taken: as long as it did up to the visit, then as healthy runs do from there.
+fn remaining(scene: &Scene, visit: &State) -> Option<i64> {
+    let before = visit.start_time.since(scene.case.execution.start_time);
+    let mut rest: Vec<i64> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| Some(it.duration_ns - it.states.get(&visit.state)?.first_ns))
+        .collect();
+    rest.sort_unstable();
+    let median = *rest.get(rest.len() / 2)?;
+    Some(before.saturating_add(median))
+}
+
+/// Without the time that the culprit took.
+pub(crate) fn of_slowness(slow: &Slow) -> String {
+    format!(
+        "without it this run would have taken about {} instead of {}",
+        human_duration(slow.usual_ns),
+        human_duration(slow.took_ns)
+    )
+}
+
+/// Siblings that were cut off by a failure.
+pub(crate) fn cut_off<'a>(scene: &Scene<'a>, failure: &Failure) -> Vec<&'a State> {
+    let own = failure.visit.map(|it| it.state.as_str());
+    let aborted = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.status == Status::Aborted && it.state_type == "Task");
+    aborted
+        .filter(|it| Some(it.state.as_str()) != own)
+        .collect()
+}

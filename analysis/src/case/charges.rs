@@ -1,0 +1,187 @@
+//! Who is charged with the time and the errors of spans: what one service waits for another belongs to the
+//! one it waits for, so time between a caller's span and its callee's is the callee's.
+
+use super::scene::attribute;
+use model::{Span, SpanId, SpanKind, StatusCode, TraceId};
+use std::collections::{BTreeMap, HashMap};
+
+/// Attributes that name the other side of a call, best first.
+const PEER: [&str; 14] = [
+    "upstream_cluster",
+    "upstream_cluster.name",
+    "peer.service",
+    "server.address",
+    "net.peer.name",
+    "http.host",
+    "db.name",
+    "db.namespace",
+    "messaging.destination.name",
+    "messaging.destination",
+    "rpc.service",
+    "aws.remote.service",
+    "db.system.name",
+    "db.system",
+];
+
+/// What was charged to somebody.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Charge {
+    /// Exclusive time, nanoseconds.
+    pub ns: i64,
+    /// Spans.
+    pub count: u32,
+    /// Those of them that failed.
+    pub errors: u32,
+}
+
+/// Response flags that a proxy wrote on a span, such as `UT`.
+pub(crate) fn flags(span: &Span) -> Option<String> {
+    attribute(
+        &span.attributes,
+        &[
+            "response_flags",
+            "envoy.response_flags",
+            "http.response_flags",
+        ],
+    )
+}
+
+/// HTTP status of a span.
+pub(crate) fn status(span: &Span) -> Option<u32> {
+    attribute(
+        &span.attributes,
+        &[
+            "http.response.status_code",
+            "http.status_code",
+            "response_code",
+        ],
+    )?
+    .parse()
+    .ok()
+}
+
+/// True when a span failed by itself or by what it called.
+pub(crate) fn failed(span: &Span) -> bool {
+    span.status_code == StatusCode::Error
+        || status(span).is_some_and(|code| code >= 500 || code == 429)
+        || flags(span).is_some_and(|flags| !flags.split(',').all(|it| it.trim() == "DC"))
+}
+
+/// True when somebody else cut it off.
+pub(crate) fn cancelled(span: &Span) -> bool {
+    let words = span.status_message.to_lowercase();
+    words.contains("cancel")
+        || flags(span).is_some_and(|flags| flags.contains("DC"))
+        || attribute(&span.attributes, &["rpc.grpc.status_code"]).as_deref() == Some("1")
+}
+
+/// Who answers the call of a client span, as far as the span says so.
+pub(crate) fn peer(span: &Span) -> Option<String> {
+    let named = attribute(&span.attributes, &PEER);
+    named.or_else(|| {
+        let url = attribute(&span.attributes, &["url.full", "http.url"])?;
+        let host = url.split("://").nth(1)?.split(['/', ':', '?']).next()?;
+        (!host.is_empty()).then(|| host.to_owned())
+    })
+}
+
+/// True for a span that waits for somebody outside its service.
+pub(crate) fn calls_out(span: &Span) -> bool {
+    matches!(span.kind, SpanKind::Client | SpanKind::Producer) || flags(span).is_some()
+}
+
+/// Spans with their children.
+pub(crate) struct Forest<'a> {
+    pub spans: Vec<&'a Span>,
+    pub children: Vec<Vec<usize>>,
+    pub parent: Vec<Option<usize>>,
+}
+
+impl<'a> Forest<'a> {
+    pub fn new(spans: Vec<&'a Span>) -> Self {
+        let at: HashMap<(TraceId, SpanId), usize> = spans
+            .iter()
+            .enumerate()
+            .map(|(n, it)| ((it.trace_id, it.span_id), n))
+            .collect();
+        let mut children = vec![Vec::new(); spans.len()];
+        let mut parent = vec![None; spans.len()];
+        for (n, span) in spans.iter().enumerate() {
+            let above = at.get(&(span.trace_id, span.parent_span_id)).copied();
+            if let Some(above) = above.filter(|above| *above != n) {
+                children[above].push(n);
+                parent[n] = Some(above);
+            }
+        }
+        Forest {
+            spans,
+            children,
+            parent,
+        }
+    }
+
+    /// Who is charged with a span's own time.
+    pub fn charged(&self, n: usize) -> String {
+        let span = self.spans[n];
+        if !calls_out(span) {
+            return span.service_name.clone();
+        }
+        let answering = self.children[n]
+            .iter()
+            .map(|child| self.spans[*child])
+            .find(|child| {
+                child.service_name != span.service_name && !child.service_name.is_empty()
+            });
+        match answering {
+            Some(child) if flags(span).is_none() => child.service_name.clone(),
+            _ => peer(span)
+                .or_else(|| answering.map(|child| child.service_name.clone()))
+                .unwrap_or_else(|| span.service_name.clone()),
+        }
+    }
+
+    /// A span's duration without what its children cover of it, nanoseconds.
+    pub fn exclusive(&self, n: usize) -> i64 {
+        let span = self.spans[n];
+        let (from, to) = (span.start_time.0, span.end_time.0.max(span.start_time.0));
+        let mut parts: Vec<(i64, i64)> = self.children[n]
+            .iter()
+            .map(|child| {
+                let child = self.spans[*child];
+                (
+                    child.start_time.0.clamp(from, to),
+                    child.end_time.0.clamp(from, to),
+                )
+            })
+            .filter(|(start, end)| start < end)
+            .collect();
+        parts.sort_unstable();
+        let mut covered = 0;
+        let mut last = from;
+        for (start, end) in parts {
+            covered += (end - start.max(last)).max(0);
+            last = last.max(end);
+        }
+        to - from - covered
+    }
+
+    /// Everything that is charged, by name.
+    pub fn charges(&self) -> BTreeMap<String, Charge> {
+        let mut all: BTreeMap<String, Charge> = BTreeMap::new();
+        for n in 0..self.spans.len() {
+            let charge = all.entry(self.charged(n)).or_default();
+            charge.ns = charge.ns.saturating_add(self.exclusive(n));
+            charge.count += 1;
+            charge.errors += u32::from(failed(self.spans[n]) && !cancelled(self.spans[n]));
+        }
+        all.remove("");
+        all
+    }
+
+    /// The span with the most own time that is charged to somebody.
+    pub fn longest_of(&self, name: &str) -> Option<usize> {
+        (0..self.spans.len())
+            .filter(|n| self.charged(*n) == name)
+            .max_by_key(|n| (self.exclusive(*n), std::cmp::Reverse(*n)))
+    }
+}

@@ -1,0 +1,195 @@
+//! Jobs and tasks in containers: hosts that were taken away, images that could not be pulled, memory, exit codes.
+//! *What it looks for*: the status reasons of Batch and ECS in the cause. *How to confirm*: the attempts of the job.
+
+use crate::case::{
+    clue::{self, Clue},
+    failures::{Failure, message},
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Attempt, Category};
+use serde_json::Value;
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let Some(attempt) = failure.attempt else {
+        return Vec::new();
+    };
+    let cause: Option<Value> = serde_json::from_str(&failure.cause).ok();
+    let container = ["batch", "ecs", "eks"]
+        .iter()
+        .any(|it| attempt.resource_type.contains(it))
+        || cause.as_ref().is_some_and(|it| {
+            it.get("JobDefinition").is_some() || it.get("TaskDefinitionArn").is_some()
+        });
+    let words = format!("{} {}", failure.said(), below(failure));
+    let lost = text::is(&words, Topic::HostLost);
+    let pull = text::is(&words, Topic::Pull);
+    if !container && !lost && !pull {
+        return Vec::new();
+    }
+    let definition = named(cause.as_ref(), attempt);
+    let exit = cause.as_ref().and_then(|it| number(it, "ExitCode", 0));
+    let reasons = reasons(cause.as_ref());
+    let said = match reasons.is_empty() {
+        true => text::brief(&message(&failure.cause), 160),
+        false => text::brief(&reasons, 160),
+    };
+    let oom = text::is(&words, Topic::OutOfMemory) || exit == Some(137) && !lost;
+    let proof = failure
+        .spans
+        .spans
+        .iter()
+        .rfind(|it| crate::case::charges::failed(it));
+    let (kind, name, category, weight, how) = if lost {
+        let (kind, name) = match instance(&words) {
+            Some(host) => ("host", host),
+            None => definition,
+        };
+        let how = format!("the host of {} was taken away: {said}", attempt.state);
+        (kind, name, Category::Infrastructure, 0.94, how)
+    } else if pull {
+        let how = format!("the image of {} could not be pulled: {said}", definition.1);
+        (
+            definition.0,
+            definition.1,
+            Category::Infrastructure,
+            0.94,
+            how,
+        )
+    } else if oom {
+        let how = format!(
+            "{} ran out of memory in {}: {said}",
+            definition.1, attempt.state
+        );
+        (definition.0, definition.1, Category::Memory, 0.93, how)
+    } else {
+        let code = exit
+            .map(|it| format!(" with exit code {it}"))
+            .unwrap_or_default();
+        let how = format!("{} ended{code} in {}: {said}", definition.1, attempt.state);
+        (definition.0, definition.1, Category::Error, 0.66, how)
+    };
+    let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
+    vec![
+        Clue::new(suspect, category, weight, how)
+            .with(proof.map(|it| {
+                clue::span(
+                    it,
+                    format!("{}: {}", it.name, text::brief(&it.status_message, 120)),
+                )
+            }))
+            .with(failure.exhibit()),
+    ]
+}
+
+/// What the spans of the job say.
+fn below(failure: &Failure) -> String {
+    let said = failure
+        .spans
+        .spans
+        .iter()
+        .filter(|it| crate::case::charges::failed(it));
+    said.take(20)
+        .map(|it| super::dependency::words(it))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Job definition, job name, task definition: the family that users know.
+fn named(cause: Option<&Value>, attempt: &Attempt) -> (&'static str, String) {
+    const KEYS: [(&str, &str); 4] = [
+        ("JobDefinition", "job"),
+        ("TaskDefinitionArn", "task_definition"),
+        ("TaskDefinition", "task_definition"),
+        ("JobName", "job"),
+    ];
+    let found = KEYS.iter().find_map(|(key, kind)| {
+        let name = cause?.get(*key)?.as_str()?;
+        let name = if *key == "JobName" {
+            name.to_owned()
+        } else {
+            super::function::family(name)
+        };
+        Some((*kind, name))
+    });
+    found
+        .or_else(|| super::function::callee(attempt))
+        .unwrap_or(("state", attempt.state.clone()))
+}
+
+/// Every reason in the cause, the outer ones first.
+fn reasons(cause: Option<&Value>) -> String {
+    fn walk(value: &Value, depth: usize, found: &mut Vec<String>) {
+        if depth > 8 || found.len() > 8 {
+            return;
+        }
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    match member {
+                        Value::String(text)
+                            if name.ends_with("Reason") && !found.contains(text) =>
+                        {
+                            found.push(text.clone())
+                        }
+                        other => walk(other, depth + 1, found),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|it| walk(it, depth + 1, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    if let Some(cause) = cause {
+        walk(cause, 0, &mut found);
+    }
+    found.join("; ")
+}
+
+fn number(value: &Value, wanted: &str, depth: usize) -> Option<i64> {
+    if depth > 8 {
+        return None;
+    }
+    match value {
+        Value::Object(members) => members.get(wanted).and_then(Value::as_i64).or_else(|| {
+            members
+                .values()
+                .find_map(|it| number(it, wanted, depth + 1))
+        }),
+        Value::Array(items) => items
+            .iter()
+            .rev()
+            .find_map(|it| number(it, wanted, depth + 1)),
+        _ => None,
+    }
+}
+
+/// An EC2 instance id in a text.
+fn instance(words: &str) -> Option<String> {
+    let at = words.match_indices("i-").find(|(at, _)| {
+        let before = words[..*at].chars().next_back();
+        before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-')
+    })?;
+    let rest = &words[at.0 + 2..];
+    let end = rest
+        .find(|c: char| !c.is_ascii_hexdigit())
+        .unwrap_or(rest.len());
+    (end >= 8).then(|| format!("i-{}", &rest[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::instance;
+
+    #[test]
+    fn instances_are_found_in_reasons() {
+        let check =
+            |words: &str, expect: Option<&str>| assert_eq!(instance(words).as_deref(), expect);
+        check(
+            "Host EC2 (instance i-0123456789abcdef0) terminated.",
+            Some("i-0123456789abcdef0"),
+        );
+        check("multi-i-x and i-12", None);
+    }
+}

@@ -1,0 +1,112 @@
+//! Payloads that outgrew a limit. *What it looks for*: size errors. *Why it matters*: the state that fails is not the
+//! one that grew the data. *How to confirm*: the sizes of what each state was given and gave.
+
+use crate::case::{
+    clue::{self, Clue, Explained},
+    failures::Failure,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Category, State};
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    if !text::is(&failure.words(), Topic::TooLarge) {
+        return Vec::new();
+    }
+    let state = failure.state();
+    let from_function = failure.said().contains("ResponseSizeTooLarge")
+        || failure.said().contains("body size is too long");
+    if let (true, Some(name), Some(attempt)) = (from_function, failure.function(), failure.attempt)
+    {
+        let suspect = clue::function(scene, attempt, name, failure.version());
+        let mechanism = format!("the answer of {name} in {state} is larger than its limit");
+        return vec![
+            Clue::new(suspect, Category::DataSize, 0.93, mechanism).with(failure.exhibit()),
+        ];
+    }
+    let grower = grower(scene, failure);
+    let Some((visit, gave, took)) = grower else {
+        let visit = failure.visit.map(|it| clue::state(scene, it));
+        let suspect = visit.unwrap_or_else(|| clue::entity(scene, "state", state, &[]));
+        let mechanism = format!("the data of {state} is larger than its limit");
+        return vec![
+            Clue::new(suspect, Category::DataSize, 0.7, mechanism)
+                .with(failure.exhibit())
+                .missing("inputs and outputs of the states before"),
+        ];
+    };
+    let mechanism = format!(
+        "{} grew the data from {took} to {gave} bytes, which is more than {state} may be given",
+        visit.state
+    );
+    let exited = visit.exited_event_id.and_then(|id| scene.event(id));
+    let entered = scene
+        .event(visit.entered_event_id)
+        .filter(|_| exited.is_none());
+    let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
+    let carrier = (visit.state != state).then(|| Explained {
+        kind: String::new(),
+        name: state.to_owned(),
+        reason: format!("{state} failed at data that {} had grown", visit.state),
+        reference,
+    });
+    vec![
+        Clue::new(
+            clue::state(scene, visit),
+            Category::DataSize,
+            0.94,
+            mechanism,
+        )
+        .with(exited.or(entered).map(|it| {
+            clue::event(
+                it,
+                format!("{} gave {gave} bytes and was given {took}", visit.state),
+            )
+        }))
+        .with(failure.exhibit())
+        .explaining(carrier),
+    ]
+}
+
+/// The state before the failure that added most to the data, beyond what it adds in healthy runs.
+fn grower<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Option<(&'a State, usize, usize)> {
+    let before = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.start_time <= failure.at || failure.at.0 == 0);
+    let own = failure.visit.map(|it| it.span_id);
+    let growth = |it: &'a State| {
+        let took = it.input.as_ref().map_or(0, String::len);
+        let gave = match &it.output {
+            Some(output) => output.len(),
+            None => last_output(scene, it)?,
+        };
+        Some((it, gave, took))
+    };
+    let usual = |name: &str| {
+        let mut all: Vec<usize> = scene
+            .healthy
+            .iter()
+            .filter_map(|peer| peer.states.get(name))
+            .map(|it| it.output_bytes.saturating_sub(it.input_bytes))
+            .collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied().unwrap_or(0)
+    };
+    before
+        .filter(|it| it.output.is_some() || Some(it.span_id) == own)
+        .filter_map(growth)
+        .filter(|(_, gave, took)| gave > took && *gave >= 1_000)
+        // A block gives what the states in it gave.
+        .filter(|(it, _, _)| !matches!(it.state_type.as_str(), "Choice" | "Wait"))
+        .max_by_key(|(it, gave, took)| {
+            let added = (gave - took).saturating_sub(usual(&it.state));
+            (added, std::cmp::Reverse(it.entered_event_id))
+        })
+}
+
+/// What the last successful try of a visit gave back, bytes.
+fn last_output(scene: &Scene, visit: &State) -> Option<usize> {
+    scene.tries(visit).last()?.output.as_ref().map(String::len)
+}

@@ -1,0 +1,175 @@
+//! Somebody whom the function called failed or was slow. *What it looks for*: the errored span without an
+//! errored cause, the call that was given up while its server still worked. *Why it matters*: every caller logs
+//! the error, one service made it. *How to confirm*: the server's own span, longer than the caller's.
+
+use crate::case::{
+    charges,
+    clue::{self, Clue, Explained},
+    failures::Failure,
+    origin,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Category, Span, Value, time::human_duration};
+
+/// What a failed span says, in its status, its events and its attributes.
+pub(super) fn words(span: &Span) -> String {
+    let mut words = vec![span.status_message.clone()];
+    let of = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    for event in &span.events {
+        words.extend(
+            event
+                .attributes
+                .iter()
+                .filter(|(key, _)| !key.contains("stacktrace"))
+                .filter_map(|(_, value)| of(value)),
+        );
+    }
+    const KEYS: [&str; 6] = [
+        "error.type",
+        "exception.type",
+        "exception.message",
+        "response_code_details",
+        "error.message",
+        "aws.error.code",
+    ];
+    words.extend(crate::case::scene::attribute(&span.attributes, &KEYS));
+    if let Some(code) = charges::status(span) {
+        words.push(format!("status code {code}"));
+    }
+    words.join(" ")
+}
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let Some(attempt) = failure.attempt else {
+        return Vec::new();
+    };
+    let caller = failure.function().unwrap_or(failure.state());
+    let forest = &failure.spans;
+    if let Some(call) = origin::given_up(forest) {
+        return slow(scene, failure, call, caller);
+    }
+    if let Some(clue) = crate::case::hosts::broken(scene, failure) {
+        return vec![clue];
+    }
+    let Some(origin) = origin::of_error(scene, forest) else {
+        return Vec::new();
+    };
+    let span = forest.spans[origin.span];
+    if origin.name == caller || origin.name.is_empty() {
+        return Vec::new();
+    }
+    let said = words(span);
+    let line = scene
+        .said(span)
+        .into_iter()
+        .rfind(|log| log.severity_number >= 17);
+    let topic = text::topic(&format!(
+        "{said} {}",
+        line.map_or("", |it| it.body.as_str())
+    ));
+    // A span that the caller wrote may say less than the caller's own error.
+    let topic = match failure.topic() {
+        Some(own @ (Topic::Name | Topic::Connection)) if span.service_name == caller => {
+            topic.or(Some(own))
+        }
+        _ => topic,
+    };
+    // Who is refused by a service of AWS lacks a permission; the service is as it should be.
+    if topic == Some(Topic::Permission) && span.service_name == caller {
+        return Vec::new();
+    }
+    let category = match topic {
+        Some(Topic::Init | Topic::FunctionTimeout) => Category::Error,
+        topic => text::category(topic),
+    };
+    let suspect = clue::entity(scene, "service", &origin.name, &[&attempt.path, caller]);
+    let what = if said.trim().is_empty() {
+        "an error".to_owned()
+    } else {
+        text::brief(&said, 160)
+    };
+    let mechanism = format!(
+        "{} failed when {caller} called it in {}: {what}",
+        origin.name,
+        failure.state()
+    );
+    let carriers = origin.carriers.iter().map(|n| {
+        let carrier = forest.spans[*n];
+        super::function::carried(&carrier.service_name, &origin.name, span)
+    });
+    let carriers: Vec<Explained> = carriers.filter(|it| it.name != origin.name).collect();
+    let chain = origin.carriers.iter().rev().take(1).map(|n| {
+        let carrier = forest.spans[*n];
+        clue::span(
+            carrier,
+            format!("{} carried the error on", carrier.service_name),
+        )
+    });
+    vec![
+        Clue::new(suspect, category, 0.9, mechanism)
+            .with([clue::span(span, format!("{} failed: {what}", origin.name))])
+            .with(line.map(|it| {
+                clue::log(
+                    it,
+                    format!("{} wrote: {}", it.service_name, text::brief(&it.body, 160)),
+                )
+            }))
+            .with(chain.filter(|_| !origin.carriers.is_empty()))
+            .with(failure.exhibit())
+            .changed(super::deploy::change_of(scene, failure, &[&origin.name]))
+            .explaining([super::function::carried(caller, &origin.name, span)])
+            .explaining(carriers),
+    ]
+}
+
+/// A call that was given up: whoever took the time below it is to blame.
+fn slow(scene: &Scene, failure: &Failure, call: usize, caller: &str) -> Vec<Clue> {
+    let forest = &failure.spans;
+    let waiting = forest.spans[call];
+    let slowest = origin::slowest_below(forest, call);
+    let name = match slowest == call {
+        true => forest.charged(call),
+        false => forest.charged(slowest),
+    };
+    if name.is_empty() || name == caller {
+        return Vec::new();
+    }
+    let waited = human_duration(waiting.end_time.since(waiting.start_time));
+    let at = forest.spans[slowest];
+    let took = human_duration(at.end_time.since(at.start_time));
+    let path = failure.attempt.map_or("", |it| it.path.as_str());
+    let suspect = clue::entity(scene, "service", &name, &[path, caller]);
+    let how = match slowest == call {
+        true => format!("{name} did not answer within {waited}"),
+        false => format!(
+            "{name} took {took}; {} gave up after {waited}",
+            waiting.service_name
+        ),
+    };
+    let mechanism = format!("{how}, so {caller} failed in {}", failure.state());
+    let mut clue = Clue::new(suspect, Category::Latency, 0.93, mechanism);
+    if slowest != call {
+        clue = clue.with([clue::span(at, format!("{name} was at work for {took}"))]);
+    }
+    let other = &waiting.service_name;
+    vec![
+        clue.with([clue::span(
+            waiting,
+            format!("{other} waited {waited} and gave up"),
+        )])
+        .with(failure.exhibit())
+        .changed(super::deploy::change_of(scene, failure, &[&name]))
+        .explaining(
+            [
+                super::function::carried(caller, &name, waiting),
+                super::function::carried(other, &name, waiting),
+            ]
+            .into_iter()
+            .filter(|it| it.name != name),
+        ),
+    ]
+}

@@ -1,0 +1,359 @@
+//! A version that fails where the one before did not. *What it looks for*: failures that come with one version of
+//! a function or a workflow and healthy runs that come with another. *Why it matters*: "the latest deploy" is right
+//! only half of the time; a version that also ran well is cleared. *How to confirm*: compare the two versions.
+
+use crate::case::{
+    Profile,
+    clue::{self, Clue},
+    failures::{Failure, message},
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Category, Change, Exhibit};
+
+/// How long before a failure a change may lie to be told with it, nanoseconds.
+const RECENT: i64 = 24 * 3_600 * 1_000_000_000;
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let mut clues: Vec<Clue> = of_function(scene, failure).into_iter().collect();
+    clues.extend(of_workflow(scene, failure));
+    clues
+}
+
+/// True when a mechanism of its own explains the failure, whatever the version.
+fn explained(failure: &Failure) -> bool {
+    matches!(
+        failure.topic(),
+        Some(
+            Topic::Throttled
+                | Topic::Permission
+                | Topic::Name
+                | Topic::Connection
+                | Topic::Pool
+                | Topic::HostLost
+                | Topic::Pull
+                | Topic::OutOfMemory
+                | Topic::TooLarge
+        )
+    )
+}
+
+fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    let (name, attempt) = (failure.function()?, failure.attempt?);
+    if explained(failure) {
+        return None;
+    }
+    let version = failure.version();
+    let split = version.map(|version| Split::of(scene, name, version));
+    let change = deploy_before(scene, failure, name);
+    let (weight, changed) = match (&split, change) {
+        (Some(split), change) if split.is_new() && split.others_healthy >= 3 => {
+            let old = split.other.clone().unwrap_or_default();
+            let sure = if change.is_some() || split.failed_same > 0 {
+                0.9
+            } else {
+                0.82
+            };
+            (
+                sure,
+                format!("version {old} → {}", version.unwrap_or_default()),
+            )
+        }
+        (Some(split), _) if split.same_healthy > 0 && split.same_healthy >= split.failed_same => {
+            return None;
+        }
+        (split, Some(change)) if new_since(scene, failure, name, change) => {
+            let same = split.as_ref().is_some_and(|it| it.same_healthy > 0);
+            let before = healthy_before(scene, change);
+            if same && before == 0 || before < 3 {
+                return None;
+            }
+            (0.78, told(change))
+        }
+        _ => return None,
+    };
+    let suspect = clue::function(scene, attempt, name, version);
+    let said = text::brief(
+        &format!("{} {}", failure.error, message(&failure.cause)),
+        140,
+    );
+    let mechanism = format!("{name} fails since {changed}: {said}");
+    let line = failure.telling_line(None);
+    let mut clue = Clue::new(suspect, Category::BadDeploy, weight, mechanism)
+        .with(change.map(|it| clue::change(it, told(it))))
+        .with(line.map(|it| clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))))
+        .with(failure.exhibit())
+        .changed(Some(changed));
+    if let Some((invocation, _)) = failure.invocation {
+        clue = clue.with([clue::invocation(
+            invocation,
+            format!("{name} version {} ran", version.unwrap_or("?")),
+        )]);
+    }
+    Some(clue)
+}
+
+/// How runs with one version of a function went, against runs with others.
+struct Split {
+    same_healthy: usize,
+    others_healthy: usize,
+    failed_same: usize,
+    other: Option<String>,
+}
+
+impl Split {
+    fn of(scene: &Scene, function: &str, version: &str) -> Self {
+        let mut split = Split {
+            same_healthy: 0,
+            others_healthy: 0,
+            failed_same: 0,
+            other: None,
+        };
+        for peer in &scene.world.peers {
+            let Some(ran) = peer
+                .functions
+                .get(function)
+                .filter(|it| !it.versions.is_empty())
+            else {
+                continue;
+            };
+            let same = ran.versions.contains(version);
+            match (same, ran.errors == 0) {
+                (true, true) => split.same_healthy += 1,
+                (true, false) => split.failed_same += 1,
+                (false, true) => {
+                    split.others_healthy += 1;
+                    split.other = ran.versions.iter().next_back().cloned();
+                }
+                (false, false) => {}
+            }
+        }
+        split
+    }
+
+    /// Nobody had luck with this version, or hardly anybody.
+    fn is_new(&self) -> bool {
+        self.same_healthy == 0 || self.failed_same > self.same_healthy * 2
+    }
+}
+
+fn deploy_before<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
+    let kinds = ["lambda", "function", "deploy", "code", "release", "version"];
+    let of_kind = |it: &&Change| {
+        kinds
+            .iter()
+            .any(|kind| it.kind.to_lowercase().contains(kind))
+    };
+    recent(scene, failure)
+        .filter(|it| names(it, name))
+        .filter(of_kind)
+        .max_by_key(|it| it.time)
+}
+
+/// Healthy runs before the change never had this error, and no healthy run came after it with this function.
+fn new_since(scene: &Scene, failure: &Failure, name: &str, change: &Change) -> bool {
+    let after = scene
+        .healthy
+        .iter()
+        .filter(|it| it.start > change.time && it.functions.contains_key(name))
+        .count();
+    let failed_before = scene
+        .world
+        .peers
+        .iter()
+        .filter(|it| {
+            it.start < change.time && it.errors.iter().any(|(state, _)| state == failure.state())
+        })
+        .count();
+    after == 0 && failed_before == 0
+}
+
+fn healthy_before(scene: &Scene, change: &Change) -> usize {
+    scene
+        .healthy
+        .iter()
+        .filter(|it| it.start < change.time)
+        .count()
+}
+
+fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    let execution = &scene.case.execution;
+    let old = older_definition(scene)?;
+    // A failure inside a function is not the workflow's, unless the workflow called it in a new way.
+    let name = failure.state();
+    let new_state =
+        !name.is_empty() && !scene.healthy.iter().any(|it| it.states.contains_key(name));
+    let own = matches!(failure.topic(), Some(Topic::Path)) || failure.attempt.is_none();
+    let bad_input = failure.function().is_some() && changed_input(scene, failure);
+    // The state sends, or keeps, something else than it did.
+    let rewritten = rewritten(scene, old, name);
+    if explained(failure) || !(new_state || own || bad_input || rewritten) {
+        return None;
+    }
+    let version = execution.state_machine_version.as_deref();
+    let label = match version {
+        Some(version) => format!("{}:{version}", execution.state_machine),
+        None => execution.state_machine.clone(),
+    };
+    let from = old
+        .version
+        .clone()
+        .map(|it| format!("version {it}"))
+        .unwrap_or("an older definition".into());
+    let to = version
+        .map(|it| format!("version {it}"))
+        .unwrap_or("a new definition".into());
+    let changed = format!("{from} → {to}");
+    let suspect = clue::entity(scene, "state_machine", &label, &[name]);
+    let mechanism = format!(
+        "workflow {label} fails in {name} since {changed}: {}",
+        text::brief(
+            &format!("{} {}", failure.error, message(&failure.cause)),
+            140
+        )
+    );
+    let change = change_of_kind(scene, failure, &execution.state_machine);
+    Some(
+        Clue::new(suspect, Category::BadDeploy, 0.9, mechanism)
+            .with(started(scene, format!("the execution ran {to}")))
+            .with(change.map(|it| clue::change(it, told(it))))
+            .with(failure.exhibit())
+            .changed(Some(changed)),
+    )
+}
+
+/// True when the definition of a state is not what it was in an older run.
+fn rewritten(scene: &Scene, old: &Profile, name: &str) -> bool {
+    let own = crate::case::profile::written(scene.case.execution.definition.as_deref());
+    match (own.get(name), old.written.get(name)) {
+        (Some(now), Some(before)) => now != before,
+        _ => false,
+    }
+}
+
+/// A healthy run with another version or definition; none when this one ran well, too.
+fn older_definition<'a>(scene: &Scene<'a>) -> Option<&'a Profile> {
+    let execution = &scene.case.execution;
+    let own = execution
+        .definition
+        .as_deref()
+        .map(|text| model::TraceId::of_parts(&["definition", text]));
+    let same = |peer: &Profile| match (&execution.state_machine_version, &peer.version) {
+        (Some(a), Some(b)) => a == b,
+        _ => own.is_none() || peer.definition.is_none() || own == peer.definition,
+    };
+    let ran_well = scene.healthy.iter().filter(|it| same(it)).count();
+    let others: Vec<&&Profile> = scene.healthy.iter().filter(|it| !same(it)).collect();
+    let failed = scene
+        .world
+        .peers
+        .iter()
+        .filter(|it| it.failed && same(it))
+        .count();
+    (others.len() >= 3 && (ran_well == 0 || failed > 2 * ran_well))
+        .then(|| others.last().copied().copied())
+        .flatten()
+}
+
+/// The failing state got an input that lacks what healthy runs gave it.
+fn changed_input(scene: &Scene, failure: &Failure) -> bool {
+    let Some(visit) = failure.visit else {
+        return false;
+    };
+    let have = crate::case::profile::keys(visit.input.as_deref());
+    let healthy: Vec<_> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(&visit.state))
+        .collect();
+    let lacks =
+        |key: &String| !have.contains(key) && healthy.iter().all(|it| it.input_keys.contains(key));
+    let first = healthy.first();
+    first.is_some_and(|it| it.input_keys.iter().any(lacks)) || sent_less(failure, &healthy)
+}
+
+/// The try was sent less than those of healthy runs were.
+fn sent_less(failure: &Failure, healthy: &[&crate::case::StateProfile]) -> bool {
+    let Some(attempt) = failure.attempt.filter(|it| it.input.is_some()) else {
+        return false;
+    };
+    let sent = crate::case::profile::keys(attempt.input.as_deref());
+    let lacks =
+        |key: &String| !sent.contains(key) && healthy.iter().all(|it| it.sent_keys.contains(key));
+    let first = healthy.first();
+    first.is_some_and(|it| it.sent_keys.iter().any(lacks))
+}
+
+/// The first event as an exhibit.
+pub(in crate::case) fn started(scene: &Scene, text: String) -> Option<Exhibit> {
+    scene.event(1).map(|event| clue::event(event, text))
+}
+
+fn recent<'a>(scene: &Scene<'a>, failure: &Failure) -> impl Iterator<Item = &'a Change> {
+    let at = failure.at;
+    scene
+        .world
+        .changes
+        .iter()
+        .filter(move |it| it.time <= at && at.since(it.time) <= RECENT)
+}
+
+fn names(change: &Change, name: &str) -> bool {
+    let resource = change.resource.to_lowercase();
+    let name = name.to_lowercase();
+    let parts = || resource.split([':', '/']);
+    resource == name || parts().any(|part| part == name)
+}
+
+pub(in crate::case) fn told(change: &Change) -> String {
+    format!("{} {}: {}", change.kind, change.resource, change.change)
+}
+
+fn change_of_kind<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
+    recent(scene, failure)
+        .filter(|it| names(it, name))
+        .max_by_key(|it| it.time)
+}
+
+/// What was changed of the function or its version before a failure.
+pub(super) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
+    let name = failure.function()?;
+    let told_of = recent(scene, failure)
+        .filter(|it| names(it, name))
+        .max_by_key(|it| it.time);
+    if let Some(change) = told_of {
+        return Some(told(change));
+    }
+    let version = failure.version()?;
+    let split = Split::of(scene, name, version);
+    let old = split
+        .other
+        .filter(|_| split.same_healthy == 0 && split.others_healthy >= 3)?;
+    Some(format!("{name} version {old} → {version}"))
+}
+
+/// A change before the failure whose kind or resource is told by one of these words.
+pub(super) fn change_of(scene: &Scene, failure: &Failure, words: &[&str]) -> Option<String> {
+    let fits = |it: &&Change| {
+        let kind = it.kind.to_lowercase();
+        words
+            .iter()
+            .any(|word| kind.contains(&word.to_lowercase()) || names(it, word))
+    };
+    recent(scene, failure)
+        .filter(fits)
+        .max_by_key(|it| it.time)
+        .map(told)
+}
+
+/// The latest change before a failure whose text speaks of a timeout, for a resource.
+pub(super) fn timeout_change<'a>(
+    scene: &Scene<'a>,
+    failure: &Failure,
+    name: &str,
+) -> Option<&'a Change> {
+    let of = |it: &&Change| {
+        it.change.to_lowercase().contains("timeout") && (names(it, name) || it.resource.is_empty())
+    };
+    recent(scene, failure).filter(of).max_by_key(|it| it.time)
+}

@@ -1,0 +1,68 @@
+//! A function that cannot start. *What it looks for*: failed inits, modules or entry points that are not
+//! there. *Why it matters*: every invocation of that version fails, whatever it is given. *How to confirm*: the
+//! INIT_REPORT line of the same log stream.
+
+use crate::case::{
+    clue::{self, Clue},
+    failures::Failure,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Category, ColdStart};
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let (Some(name), Some(attempt)) = (failure.function(), failure.attempt) else {
+        return Vec::new();
+    };
+    let words = failure.words();
+    let failed_init = failure
+        .invocation
+        .is_some_and(|(it, _)| it.cold_start == ColdStart::FailedInit);
+    let told = text::is(&words, Topic::Init);
+    let line = failure
+        .lines
+        .iter()
+        .find(|log| text::is(&log.body, Topic::Init));
+    // After a failed init the invocation may fail of something else.
+    let other = matches!(
+        text::topic(&failure.said()),
+        Some(Topic::Permission | Topic::Throttled | Topic::OutOfMemory)
+    );
+    let weight = match (told, failed_init, line.is_some()) {
+        (true, true, _) => 0.96,
+        (true, false, _) if text::topic(&failure.said()) == Some(Topic::Init) => 0.93,
+        (true, false, _) => 0.85,
+        (false, true, true) => 0.9,
+        (false, true, false) => 0.75,
+        _ => return Vec::new(),
+    };
+    if other {
+        return Vec::new();
+    }
+    let suspect = clue::function(scene, attempt, name, failure.version());
+    let version = failure
+        .version()
+        .map(|it| format!(" version {it}"))
+        .unwrap_or_default();
+    let said = match failure.cause.is_empty() {
+        true => text::brief(&failure.reported(), 160),
+        false => text::brief(&crate::case::failures::message(&failure.cause), 160),
+    };
+    let mechanism = format!("{name}{version} could not be started: {said}");
+    let mut clue =
+        Clue::new(suspect, Category::BadDeploy, weight, mechanism).with(failure.exhibit());
+    if let Some((invocation, _)) = failure.invocation {
+        let error = invocation.error_type.clone().unwrap_or("an error".into());
+        clue = clue.with([clue::invocation(
+            invocation,
+            format!("init of {name} ended with {error}"),
+        )]);
+    }
+    if let Some(line) = line {
+        clue = clue.with([clue::log(
+            line,
+            format!("{name} wrote: {}", text::brief(&line.body, 160)),
+        )]);
+    }
+    vec![clue.changed(super::deploy::changed(scene, failure))]
+}

@@ -1,0 +1,115 @@
+//! A token or a heartbeat that never came. *What it looks for*: submitted attempts that wait until their limit.
+//! *Why it matters*: nothing failed, somebody stayed silent. *How to confirm*: the worker's log: did it receive
+//! the message, and what did it do then?
+
+use crate::case::{
+    clue::{self, Clue},
+    failures::Failure,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Attempt, Category, SpanKind, time::human_duration};
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let Some(attempt) = failure.attempt else {
+        return Vec::new();
+    };
+    let waits = attempt.resource.contains("waitForTaskToken");
+    let activity = attempt.resource_type == "activity";
+    let silent = failure.error == "States.Timeout"
+        || text::is(&failure.error, Topic::Heartbeat)
+        || text::is(&failure.error, Topic::Timeout);
+    if !(waits || activity) || !silent {
+        return Vec::new();
+    }
+    if activity && attempt.started_time.is_none() {
+        return vec![starved(scene, failure, attempt)];
+    }
+    let (kind, name) = silent_one(failure, attempt);
+    let from = attempt
+        .submitted_time
+        .or(attempt.started_time)
+        .unwrap_or(attempt.start_time);
+    let waited = human_duration(failure.at.since(from).max(0));
+    let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
+    let what = if activity { "heartbeat" } else { "token" };
+    let mechanism = format!(
+        "{name} never sent back the {what} of {}; it waited {waited}",
+        failure.state()
+    );
+    let received = receipt(failure);
+    let submitted = scene.case.events.iter().find(|it| {
+        it.event_type.ends_with("Submitted")
+            && it.event_id > attempt.scheduled_event_id
+            && Some(it.event_id) < attempt.end_event_id
+    });
+    let line = failure
+        .lines
+        .iter()
+        .rev()
+        .find(|it| it.severity_number >= 13);
+    let mut clue = Clue::new(suspect, Category::LostMessage, 0.92, mechanism)
+        .with(submitted.map(|it| {
+            clue::event(
+                it,
+                format!("{} handed its token over to {name}", failure.state()),
+            )
+        }))
+        .with(
+            received.map(|it| clue::span(it, format!("{} received the message", it.service_name))),
+        )
+        .with(line.map(|it| {
+            clue::log(
+                it,
+                format!("{} wrote: {}", it.service_name, text::brief(&it.body, 160)),
+            )
+        }))
+        .with(failure.exhibit());
+    if received.is_none() && line.is_none() {
+        clue = clue.missing(&format!("the log of the worker behind {name}"));
+    }
+    vec![clue]
+}
+
+/// The span in which a worker took the message.
+fn receipt<'a>(failure: &Failure<'a>) -> Option<&'a model::Span> {
+    failure
+        .spans
+        .spans
+        .iter()
+        .copied()
+        .find(|it| it.kind == SpanKind::Consumer)
+}
+
+/// Who had the token last: the worker that received it, else where it was sent.
+fn silent_one(failure: &Failure, attempt: &Attempt) -> (&'static str, String) {
+    if let Some(worker) = receipt(failure).filter(|it| !it.service_name.is_empty()) {
+        return ("service", worker.service_name.clone());
+    }
+    if let Some(worker) = attempt
+        .worker
+        .as_deref()
+        .filter(|it| !it.is_empty() && attempt.resource_type == "activity")
+    {
+        return ("worker", worker.to_owned());
+    }
+    if let Some(function) = failure.function() {
+        return ("function", function.to_owned());
+    }
+    super::function::callee(attempt).unwrap_or(("state", attempt.state.clone()))
+}
+
+/// Nobody took the work.
+fn starved(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
+    let name = super::function::last_part(&attempt.resource);
+    let waited = human_duration(failure.at.since(attempt.start_time).max(0));
+    let suspect = clue::entity(scene, "activity", &name, &[&attempt.path]);
+    let mechanism = format!(
+        "no worker of {name} took the work of {} within {waited}",
+        failure.state()
+    );
+    let scheduled = scene.event(attempt.scheduled_event_id);
+    Clue::new(suspect, Category::Capacity, 0.9, mechanism)
+        .with(scheduled.map(|it| clue::event(it, format!("{} was scheduled", failure.state()))))
+        .with(failure.exhibit())
+}

@@ -1,0 +1,57 @@
+//! The detectors: one file per family of mechanisms, each a plain function in [`ALL`]. A detector reads the
+//! facts around one failure and says whom they speak against, of what, and why.
+
+mod container;
+mod data;
+mod dependency;
+mod deploy;
+mod function;
+mod init;
+mod limit;
+mod lost;
+mod memory;
+mod nested;
+mod network;
+mod permission;
+mod poison;
+mod pool;
+mod schema;
+mod throttle;
+mod timeout;
+
+use super::{clue::Clue, failures::Failure, scene::Scene};
+
+pub(super) use function::{callee, last_part};
+pub(super) use schema::{maker, new_version, producer};
+pub(super) use timeout::input_growth;
+
+/// A detector.
+pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
+
+/// All of them. Their order does not matter: what they find is ranked by weight.
+pub(crate) const ALL: [Detector; 17] = [
+    container::find,
+    data::find,
+    dependency::find,
+    deploy::find,
+    function::find,
+    init::find,
+    limit::find,
+    lost::find,
+    memory::find,
+    nested::find,
+    network::find,
+    permission::find,
+    poison::find,
+    pool::find,
+    schema::find,
+    throttle::find,
+    timeout::find,
+];
+
+/// Everything that the detectors say of a failure.
+pub(crate) fn of<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Vec<Clue> {
+    ALL.iter()
+        .flat_map(|detector| detector(scene, failure))
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! Names, routes, connections. *What it looks for*: Envoy's `DF`, `NR`, `UF`, resolver and connect errors.
+//! *Why it matters*: the other side never saw the request. *How to confirm*: no server span below the call.
+
+use crate::case::{
+    charges,
+    clue::{self, Clue},
+    failures::Failure,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Category, Span};
+
+/// Flags of a proxy that never got through.
+const FLAGS: [&str; 5] = ["DF", "NR", "UF", "LR", "NC"];
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let Some(attempt) = failure.attempt else {
+        return Vec::new();
+    };
+    let caller = failure.function().unwrap_or(failure.state());
+    let flagged = failure
+        .spans
+        .spans
+        .iter()
+        .position(|span| flag_of(span, &FLAGS).is_some());
+    let worded = failure.spans.spans.iter().position(|span| {
+        charges::failed(span) && network_words(&crate::case::clues::dependency::words(span))
+    });
+    if let Some(n) = flagged.or(worded) {
+        let span = failure.spans.spans[n];
+        let name = failure.spans.charged(n);
+        let flag = flag_of(span, &FLAGS).unwrap_or_default();
+        let how = meaning(&flag, &crate::case::clues::dependency::words(span));
+        let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
+        let mechanism = format!(
+            "{caller} could not reach {name} in {}: {how}",
+            failure.state()
+        );
+        return vec![
+            Clue::new(suspect, Category::NetworkConfig, 0.94, mechanism)
+                .with([clue::span(
+                    span,
+                    format!("the call to {name} got no connection: {how}"),
+                )])
+                .with(failure.exhibit())
+                .changed(super::deploy::change_of(
+                    scene,
+                    failure,
+                    &[
+                        "dns",
+                        "route",
+                        "network",
+                        "config",
+                        "mesh",
+                        "security",
+                        "certificate",
+                    ],
+                ))
+                .explaining([super::function::carried(caller, &name, span)]),
+        ];
+    }
+    if !matches!(failure.topic(), Some(Topic::Name | Topic::Connection)) {
+        return Vec::new();
+    }
+    let line = failure
+        .telling_line(Some(Topic::Name))
+        .filter(|it| network_words(&it.body));
+    let words = format!(
+        "{} {}",
+        failure.said(),
+        line.map_or("", |it| it.body.as_str())
+    );
+    let (kind, name) = match host_in(&words) {
+        Some(host) => ("service", host),
+        None => match failure.function() {
+            Some(function) => ("function", function.to_owned()),
+            None => ("state", failure.state().to_owned()),
+        },
+    };
+    let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);
+    let mechanism = format!(
+        "{caller} could not reach {name} in {}: {}",
+        failure.state(),
+        text::brief(&crate::case::failures::message(&failure.cause), 160)
+    );
+    vec![
+        Clue::new(suspect, Category::NetworkConfig, 0.85, mechanism)
+            .with(failure.exhibit())
+            .with(line.map(|it| {
+                clue::log(
+                    it,
+                    format!("{caller} wrote: {}", text::brief(&it.body, 160)),
+                )
+            }))
+            .changed(super::deploy::change_of(
+                scene,
+                failure,
+                &["dns", "route", "network", "config", "security"],
+            )),
+    ]
+}
+
+fn network_words(words: &str) -> bool {
+    matches!(text::topic(words), Some(Topic::Name | Topic::Connection))
+}
+
+/// The first of these flags that a proxy wrote on a span.
+pub(super) fn flag_of(span: &Span, wanted: &[&str]) -> Option<String> {
+    let flags = charges::flags(span)?;
+    let mut each = flags.split(',').map(str::trim);
+    each.find(|flag| wanted.contains(flag)).map(str::to_owned)
+}
+
+fn meaning(flag: &str, words: &str) -> String {
+    match flag {
+        "DF" => "its name could not be resolved (DF)".into(),
+        "NR" => "there is no route to it (NR)".into(),
+        "UF" => "the connection failed (UF)".into(),
+        "LR" => "the connection was reset (LR)".into(),
+        "NC" => "the cluster does not exist (NC)".into(),
+        _ => text::brief(words, 120),
+    }
+}
+
+/// A host name in the text of an error: what stands where clients write it.
+pub(super) fn host_in(words: &str) -> Option<String> {
+    const BEFORE: [&str; 12] = [
+        "ENOTFOUND",
+        "ECONNREFUSED",
+        "host=",
+        "host='",
+        "Host:",
+        "http://",
+        "https://",
+        "lookup",
+        "resolve",
+        "UnknownHostException:",
+        "connect to",
+        "address",
+    ];
+    BEFORE.iter().find_map(|mark| {
+        let rest = words
+            .split_once(mark)?
+            .1
+            .trim_start_matches([' ', ':', '\'', '"', '/']);
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c)))
+            .unwrap_or(rest.len());
+        let host = rest[..end].trim_end_matches('.');
+        let named = host.contains(['.', '-']) || host.len() > 3;
+        (named && host.chars().any(|c| c.is_ascii_alphabetic())).then(|| host.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_in;
+
+    #[test]
+    fn hosts_are_found_where_clients_write_them() {
+        let check = |words: &str, expect: Option<&str>| {
+            assert_eq!(host_in(words).as_deref(), expect, "{words}")
+        };
+        check(
+            "getaddrinfo ENOTFOUND ledger.shop.internal",
+            Some("ledger.shop.internal"),
+        );
+        check(
+            "HTTPSConnectionPool(host='tax.example', port=443): Max retries",
+            Some("tax.example"),
+        );
+        check(
+            "dial tcp: lookup rates.internal on 10.0.0.2:53: no such host",
+            Some("rates.internal"),
+        );
+        check("java.net.UnknownHostException: risk-api", Some("risk-api"));
+        check("it broke", None);
+    }
+}

@@ -1,0 +1,72 @@
+//! Access denied. *What it looks for*: the words of IAM, KMS and HTTP 403, in the history or in the function's
+//! log. *Why it matters*: it fails fast and always, from one instant on. *How to confirm*: the policy of the role
+//! that the message names.
+
+use crate::case::{
+    clue::{self, Clue},
+    failures::{Failure, message},
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Category, LogRecord};
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let told = text::is(&failure.words(), Topic::Permission);
+    let said = failure
+        .lines
+        .iter()
+        .find(|log| log.severity_number >= 13 && text::is(&log.body, Topic::Permission));
+    let attribute = failure.spans.spans.iter().find(|span| {
+        crate::case::charges::status(span) == Some(403)
+            || text::is(&span.status_message, Topic::Permission)
+    });
+    // An unclear error of the function (its SDK wraps the refusal) with a refusal in its log.
+    let topic = text::topic(&failure.words());
+    let wrapped = (said.is_some() || attribute.is_some())
+        && matches!(
+            topic,
+            None | Some(Topic::Data | Topic::Unavailable | Topic::Permission)
+        );
+    if !told && !wrapped {
+        return Vec::new();
+    }
+    let weight = if told { 0.95 } else { 0.88 };
+    let Some((suspect, who)) = denied(scene, failure) else {
+        return Vec::new();
+    };
+    let what = match told {
+        true => text::brief(&message(&failure.cause), 200),
+        false => said.map_or_else(String::new, |it: &&LogRecord| text::brief(&it.body, 200)),
+    };
+    let mechanism = format!("{who} was denied access in {}: {what}", failure.state());
+    let clue = Clue::new(suspect, Category::Permission, weight, mechanism)
+        .with(failure.exhibit())
+        .with(said.map(|it| clue::log(it, format!("{who} wrote: {}", text::brief(&it.body, 160)))))
+        .with(attribute.map(|it| clue::span(it, format!("{} was refused", it.name))))
+        .changed(super::deploy::change_of(
+            scene,
+            failure,
+            &["role", "policy", "iam", "permission", "kms", "key"],
+        ));
+    vec![clue]
+}
+
+fn denied(scene: &Scene, failure: &Failure) -> Option<(model::Entity, String)> {
+    let state = || {
+        failure
+            .visit
+            .map(|it| (clue::state(scene, it), it.state.clone()))
+    };
+    let attempt = failure.attempt;
+    // Step Functions itself may not call it: the state's role, not the function's.
+    let own_role = failure.error.contains("States.Permissions")
+        || failure.said().contains("lambda:InvokeFunction")
+        || failure.said().contains("states:StartExecution");
+    match (failure.function(), attempt) {
+        (Some(name), Some(attempt)) if !own_role => Some((
+            clue::function(scene, attempt, name, failure.version()),
+            name.to_owned(),
+        )),
+        _ => state(),
+    }
+}

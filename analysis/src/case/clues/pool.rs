@@ -1,0 +1,147 @@
+//! Pools, breakers, ejected hosts. *What it looks for*: Envoy's `UO` and `UH`, pool errors of clients. *Why it
+//! matters*: the refusal is made on the caller's side; the upstream may be in best health. *How to confirm*: the
+//! upstream's own latency before the first refusal.
+
+use super::network::flag_of;
+use crate::case::{
+    charges,
+    clue::{self, Clue},
+    failures::Failure,
+    scene::{Scene, attribute},
+    text::{self, Topic},
+};
+use model::{Category, Span};
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let Some(attempt) = failure.attempt else {
+        return Vec::new();
+    };
+    let caller = failure.function().unwrap_or(failure.state());
+    let spans = &failure.spans;
+    let at = |flags: &[&str]| {
+        spans
+            .spans
+            .iter()
+            .position(|span| flag_of(span, flags).is_some())
+    };
+    if let Some(n) = at(&["UH"]) {
+        return vec![ejected(scene, failure, n, caller)];
+    }
+    let overflow = at(&["UO", "RLSE", "RL"]).or_else(|| {
+        spans.spans.iter().position(|it| {
+            charges::failed(it) && text::is(&crate::case::clues::dependency::words(it), Topic::Pool)
+        })
+    });
+    if let Some(n) = overflow {
+        let span = spans.spans[n];
+        let name = spans.charged(n);
+        let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
+        let mechanism = format!(
+            "calls of {caller} to {name} overflowed a limit on connections or requests in {}",
+            failure.state()
+        );
+        return vec![
+            Clue::new(suspect, Category::Capacity, 0.94, mechanism)
+                .with([clue::span(
+                    span,
+                    format!("the call to {name} was refused before it was sent"),
+                )])
+                .with(failure.exhibit())
+                .changed(super::deploy::change_of(
+                    scene,
+                    failure,
+                    &["config", "pool", "breaker", "mesh"],
+                ))
+                .explaining([super::function::carried(caller, &name, span)]),
+        ];
+    }
+    if failure.topic() != Some(Topic::Pool) {
+        return Vec::new();
+    }
+    let line = failure
+        .telling_line(Some(Topic::Pool))
+        .filter(|it| text::is(&it.body, Topic::Pool));
+    let words = format!(
+        "{} {}",
+        failure.said(),
+        line.map_or("", |it| it.body.as_str())
+    );
+    let (kind, name) = match (super::network::host_in(&words), failure.function()) {
+        (Some(host), _) => ("service", host),
+        (None, Some(function)) => ("function", function.to_owned()),
+        (None, None) => ("state", failure.state().to_owned()),
+    };
+    let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);
+    let mechanism = format!("{caller} ran out of connections in {}", failure.state());
+    vec![
+        Clue::new(suspect, Category::Capacity, 0.8, mechanism)
+            .with(failure.exhibit())
+            .with(line.map(|it| {
+                clue::log(
+                    it,
+                    format!("{caller} wrote: {}", text::brief(&it.body, 160)),
+                )
+            })),
+    ]
+}
+
+/// No healthy host was left: the one that failed first brought it about.
+fn ejected(scene: &Scene, failure: &Failure, n: usize, caller: &str) -> Clue {
+    let refused = failure.spans.spans[n];
+    let cluster = failure.spans.charged(n);
+    let bad = |span: &&&Span| {
+        let code = charges::status(span).is_some_and(|code| code >= 500);
+        code && upstream_host(span).is_some() && span.start_time <= refused.start_time
+    };
+    let first = scene.case.spans.iter().collect::<Vec<_>>();
+    let first = first
+        .iter()
+        .filter(bad)
+        .min_by_key(|span| (span.start_time, span.span_id))
+        .copied();
+    let path = failure.attempt.map_or("", |it| it.path.as_str());
+    let (suspect, how, weight) = match first.and_then(upstream_host) {
+        Some(host) => (
+            clue::entity(scene, "host", &host, &[path, caller, &cluster]),
+            format!("host {host} of {cluster} answered with errors until it was ejected"),
+            0.9,
+        ),
+        None => (
+            clue::entity(scene, "service", &cluster, &[path, caller]),
+            format!("no healthy host of {cluster} was left (UH)"),
+            0.96,
+        ),
+    };
+    let mechanism = format!(
+        "{how}; calls of {caller} in {} found nobody",
+        failure.state()
+    );
+    Clue::new(suspect, Category::Infrastructure, weight, mechanism)
+        .with(first.map(|it| {
+            clue::span(
+                it,
+                format!(
+                    "{cluster} answered with {}",
+                    charges::status(it).unwrap_or_default()
+                ),
+            )
+        }))
+        .with([clue::span(
+            refused,
+            format!("no healthy host of {cluster} (UH)"),
+        )])
+        .with(failure.exhibit())
+        .explaining([super::function::carried(caller, &cluster, refused)])
+}
+
+fn upstream_host(span: &Span) -> Option<String> {
+    attribute(
+        &span.attributes,
+        &[
+            "upstream_host",
+            "upstream_address",
+            "network.peer.address",
+            "net.peer.ip",
+        ],
+    )
+}

@@ -1,0 +1,242 @@
+//! A path, an expression or a Choice that finds nothing. *What it looks for*: `States.Runtime` and its kin. *Why it
+//! matters*: the state that fails read what somebody before it no longer writes. *How to confirm*: the producer's
+//! output beside that of a healthy run.
+
+use crate::case::{
+    clue::{self, Clue, Explained},
+    failures::{Failure, message},
+    profile::keys,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Category, Entity, State};
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    if !text::is(&failure.said(), Topic::Path) && failure.topic() != Some(Topic::Data) {
+        return Vec::new();
+    }
+    let in_workflow = text::is(&failure.said(), Topic::Path);
+    let Some(visit) = failure.visit else {
+        return Vec::new();
+    };
+    let mut clues = Vec::new();
+    // What a Catch replaced by a default speaks for itself: the failure behind it is judged on its own.
+    let swallowed = |it: &Producer| {
+        let tries = scene.tries(it.visit);
+        tries.last().is_some_and(|it| it.status.is_failure())
+    };
+    let producer = producer(scene, visit);
+    if producer.as_ref().is_some_and(swallowed) {
+        return clues;
+    }
+    if let Some(producer) = producer {
+        clues.push(by_producer(scene, failure, visit, &producer, in_workflow));
+    } else if in_workflow {
+        let lacking = lacking_input(scene);
+        let said = text::brief(&message(&failure.cause), 160);
+        let (suspect, category, how, weight) = match lacking {
+            Some(key) => (
+                clue::state(scene, visit),
+                Category::BadInput,
+                format!("the input lacks {key}, which {} reads: {said}", visit.state),
+                0.7,
+            ),
+            None => (
+                clue::state(scene, visit),
+                Category::Error,
+                format!("{} reads what is not there: {said}", visit.state),
+                0.64,
+            ),
+        };
+        clues.push(
+            Clue::new(suspect, category, weight, how)
+                .with(failure.exhibit())
+                .missing("a healthy run to compare with"),
+        );
+    }
+    clues
+}
+
+/// Who no longer writes something.
+pub(in crate::case) struct Producer<'a> {
+    pub visit: &'a State,
+    pub keys: Vec<String>,
+}
+
+/// The last state before this one that left out keys which it gives in every healthy run, and which this one is
+/// given in every healthy run.
+pub(in crate::case) fn producer<'a>(scene: &Scene<'a>, visit: &State) -> Option<Producer<'a>> {
+    if scene.healthy.len() < 3 {
+        return None;
+    }
+    let have = keys(visit.input.as_deref());
+    let given: Vec<_> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(&visit.state))
+        .collect();
+    let wanted: Vec<&String> = match given.first() {
+        Some(first) if given.len() >= 3 => first
+            .input_keys
+            .iter()
+            .filter(|key| {
+                !have.contains(*key) && given.iter().all(|it| it.input_keys.contains(*key))
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    // States that healthy runs never enter tell nothing of what they should be given.
+    let leaf = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
+    let wanted_leaves: Vec<String> = wanted.iter().map(|key| leaf(key)).collect();
+    let before = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.entered_event_id < visit.entered_event_id);
+    let mut found = None;
+    for state in before.filter(|it| it.output.is_some() && it.span_id != visit.parent_span_id) {
+        let gave = keys(state.output.as_deref());
+        let usual: Vec<_> = scene
+            .healthy
+            .iter()
+            .filter_map(|it| it.states.get(&state.state))
+            .collect();
+        let Some(first) = usual.first().filter(|_| usual.len() >= 3) else {
+            continue;
+        };
+        let lost: Vec<String> = first
+            .keys
+            .iter()
+            .filter(|key| !gave.contains(*key) && usual.iter().all(|it| it.keys.contains(*key)))
+            .filter(|key| given.is_empty() || wanted_leaves.contains(&leaf(key)))
+            .cloned()
+            .collect();
+        let took = keys(state.input.as_deref());
+        // Who was not given it either only passes the lack on.
+        let own = lost
+            .iter()
+            .any(|key| took.contains(key) || !usual.iter().all(|it| it.input_keys.contains(key)));
+        if !lost.is_empty() && own && found.is_none() {
+            found = Some(Producer {
+                visit: state,
+                keys: lost,
+            });
+        }
+    }
+    found
+}
+
+fn by_producer(
+    scene: &Scene,
+    failure: &Failure,
+    visit: &State,
+    producer: &Producer,
+    in_workflow: bool,
+) -> Clue {
+    let (suspect, name) = maker(scene, producer.visit);
+    let keys = producer
+        .keys
+        .iter()
+        .take(3)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let changed = new_version(scene, producer.visit);
+    let category = if changed.is_some() {
+        Category::BadDeploy
+    } else {
+        Category::SilentData
+    };
+    let weight = if in_workflow { 0.93 } else { 0.84 };
+    let mechanism = format!("{name} no longer gives {keys}, which {} needs", visit.state);
+    let exited = producer
+        .visit
+        .exited_event_id
+        .and_then(|id| scene.event(id));
+    Clue::new(suspect, category, weight, mechanism)
+        .with(
+            exited
+                .map(|it| clue::event(it, format!("{} left without {keys}", producer.visit.state))),
+        )
+        .with(failure.exhibit())
+        .changed(changed)
+        .explaining([Explained {
+            kind: String::new(),
+            name: visit.state.clone(),
+            reason: format!(
+                "{} reads the same as in healthy runs; {name} left it out",
+                visit.state
+            ),
+            reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
+        }])
+        .explaining(
+            failure
+                .function()
+                .map(|function| Explained {
+                    kind: "function".into(),
+                    name: function.to_owned(),
+                    reason: format!("{function} was given data without {keys}"),
+                    reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
+                })
+                .filter(|it| it.name != name),
+        )
+}
+
+/// Who made the output of a visit: its function, else the state itself.
+pub(in crate::case) fn maker(scene: &Scene, visit: &State) -> (Entity, String) {
+    let tries = scene.tries(visit);
+    let last = tries.last().filter(|it| it.function_name.is_some());
+    match last.and_then(|it| Some((it, it.function_name.as_deref()?))) {
+        Some((attempt, name)) => {
+            let version = scene
+                .invocation(attempt)
+                .and_then(|(it, _)| it.function_version.as_deref());
+            (
+                clue::function(scene, attempt, name, version),
+                name.to_owned(),
+            )
+        }
+        None => (clue::state(scene, visit), visit.state.clone()),
+    }
+}
+
+/// That the function of a visit ran in a version that no healthy run had.
+pub(in crate::case) fn new_version(scene: &Scene, visit: &State) -> Option<String> {
+    let tries = scene.tries(visit);
+    let attempt = tries.last()?;
+    let name = attempt.function_name.as_deref()?;
+    let ran = scene
+        .invocation(attempt)
+        .and_then(|(it, _)| it.function_version.clone());
+    let version = ran.or_else(|| attempt.function_qualifier.clone())?;
+    let usual: Vec<_> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.functions.get(name))
+        .collect();
+    let new = !usual.is_empty()
+        && usual
+            .iter()
+            .all(|it| !it.versions.is_empty() && !it.versions.contains(&version));
+    let old = usual
+        .last()
+        .and_then(|it| it.versions.iter().next_back().cloned());
+    new.then(|| format!("{name} version {} → {version}", old.unwrap_or_default()))
+}
+
+/// A key that the input of every healthy run has and this one has not.
+fn lacking_input(scene: &Scene) -> Option<String> {
+    let have = keys(scene.case.execution.input.as_deref());
+    let first = scene.case.states.first()?;
+    let usual: Vec<_> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(&first.state))
+        .collect();
+    let one = usual.first().filter(|_| usual.len() >= 3)?;
+    let mut lacks = one
+        .input_keys
+        .iter()
+        .filter(|key| !have.contains(*key) && usual.iter().all(|it| it.input_keys.contains(*key)));
+    lacks.next().cloned()
+}

@@ -1,0 +1,262 @@
+//! Timeouts. *What it looks for*: a function or a state that ran out of its own time. *Why it matters*: the same
+//! text means that the limit is too short, or that something it waits for has grown. *How to confirm*: healthy runs
+//! that took longer than the limit speak against the limit; a span that fills the time against its service.
+
+use crate::case::{
+    clue::{self, Clue},
+    failures::Failure,
+    origin,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Attempt, Category, Entity, InvocationStatus, State, time::human_duration};
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let Some(attempt) = failure.attempt else {
+        return Vec::new();
+    };
+    let by_function = failure
+        .invocation
+        .is_some_and(|(it, _)| it.status == InvocationStatus::Timeout)
+        || text::is(&failure.words(), Topic::FunctionTimeout);
+    let by_state = failure.error == "States.Timeout" && !by_function;
+    let waits =
+        attempt.resource.contains("waitForTaskToken") || attempt.resource_type == "activity";
+    if text::is(&failure.words(), Topic::OutOfMemory) || waits || !(by_function || by_state) {
+        return Vec::new();
+    }
+    let limit = limit(failure, attempt, by_function);
+    match failure.function() {
+        Some(name) => of_function(scene, failure, attempt, name, limit, by_function),
+        None => of_other(scene, failure, attempt, limit),
+    }
+}
+
+/// The limit that was hit, nanoseconds.
+fn limit(failure: &Failure, attempt: &Attempt, by_function: bool) -> i64 {
+    let words = failure.words();
+    let in_text = by_function
+        .then(|| {
+            let rest = words.to_lowercase();
+            let rest = rest.split_once("timed out after ")?.1.to_owned();
+            let number: f64 = rest.split(' ').next()?.parse().ok()?;
+            number.is_finite().then_some((number * 1e9) as i64)
+        })
+        .flatten();
+    let written = attempt.timeout_seconds.filter(|_| !by_function);
+    in_text
+        .or_else(|| written.map(|it| it.saturating_mul(1_000_000_000)))
+        .or_else(|| failure.invocation.and_then(|(it, _)| it.duration_ns))
+        .or(attempt.duration_ns)
+        .unwrap_or_default()
+}
+
+fn of_function(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    name: &str,
+    limit: i64,
+    by_function: bool,
+) -> Vec<Clue> {
+    let text = human_duration(limit);
+    // The state's own limit is the state's to answer for.
+    let guard: Entity = match (by_function, failure.visit) {
+        (false, Some(visit)) => clue::state(scene, visit),
+        _ => clue::function(scene, attempt, name, failure.version()),
+    };
+    let mut healthy: Vec<i64> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.functions.get(name))
+        .map(|it| it.longest_ns)
+        .filter(|it| *it > 0)
+        .collect();
+    healthy.sort_unstable();
+    let median = healthy.get(healthy.len() / 2).copied();
+    let mut proof: Vec<_> = failure.exhibit().into_iter().collect();
+    if let Some((invocation, _)) = failure.invocation {
+        proof.push(clue::invocation(
+            invocation,
+            format!("{name} was cut off after {text}"),
+        ));
+    }
+    let line = failure
+        .lines
+        .iter()
+        .find(|it| text::is(&it.body, Topic::FunctionTimeout));
+    proof.extend(line.map(|it| clue::log(it, text::brief(&it.body, 160))));
+    let mut clues = Vec::new();
+    let changed = super::deploy::timeout_change(scene, failure, name);
+    let usual = median.map(human_duration).unwrap_or_default();
+    // Healthy runs that took longer than the limit: the limit was lowered under them.
+    let lowered = healthy
+        .last()
+        .is_some_and(|most| *most > limit + limit / 50);
+    let near = median.is_some_and(|median| median * 10 >= limit * 7);
+    if let Some(grown) = grown(scene, failure, limit).filter(|_| !lowered) {
+        let span = failure.spans.spans[grown.span];
+        let suspect = clue::entity(scene, "service", &grown.name, &[&attempt.path, name]);
+        let before = grown
+            .usual_ns
+            .map(|it| format!(", {} in healthy runs", human_duration(it)))
+            .unwrap_or_default();
+        let mechanism = format!(
+            "{} took {} of the {text} that {name} had in {}{before}",
+            grown.name,
+            human_duration(grown.ns),
+            failure.state()
+        );
+        clues.push(
+            Clue::new(suspect, Category::Latency, 0.93, mechanism)
+                .with([clue::span(
+                    span,
+                    format!(
+                        "{name} waited {} for {}",
+                        human_duration(grown.ns),
+                        grown.name
+                    ),
+                )])
+                .with(proof.clone())
+                .explaining([super::function::carried(name, &grown.name, span)]),
+        );
+    }
+    let config = lowered || changed.is_some() || near && clues.is_empty();
+    if config {
+        let weight = match (lowered, changed.is_some()) {
+            (true, true) => 0.96,
+            (true, false) => 0.93,
+            (false, true) if clues.is_empty() => 0.88,
+            _ => 0.75,
+        };
+        let how = match (lowered, median) {
+            (true, _) => format!(
+                "healthy runs took up to {}",
+                human_duration(*healthy.last().unwrap_or(&0))
+            ),
+            (false, Some(_)) => format!("healthy runs take {usual}"),
+            _ => "the limit was changed".to_owned(),
+        };
+        let mechanism = format!("the timeout of {} is {text}, too short: {how}", guard.name);
+        clues.push(
+            Clue::new(guard.clone(), Category::TimeoutConfig, weight, mechanism)
+                .with(proof.clone())
+                .with(changed.map(|it| clue::change(it, super::deploy::told(it))))
+                .changed(changed.map(super::deploy::told)),
+        );
+    }
+    if clues.is_empty() {
+        let mechanism = match median {
+            Some(_) => format!(
+                "{name} took longer than {text} in {}; healthy runs take {usual}",
+                failure.state()
+            ),
+            None => format!("{name} took longer than {text} in {}", failure.state()),
+        };
+        let grown_input = input_growth(scene, failure.visit);
+        let (category, weight, who) = match (median, grown_input) {
+            (_, Some(times)) if times >= 3.0 => (
+                Category::DataSize,
+                0.7,
+                clue::function(scene, attempt, name, failure.version()),
+            ),
+            (Some(_), _) => (
+                Category::Latency,
+                0.7,
+                clue::function(scene, attempt, name, failure.version()),
+            ),
+            (None, _) => (Category::TimeoutConfig, 0.6, guard),
+        };
+        clues.push(
+            Clue::new(who, category, weight, mechanism)
+                .with(proof)
+                .changed(super::deploy::changed(scene, failure))
+                .missing(&format!(
+                    "spans of what {name} waited for, or runs of it that went well"
+                )),
+        );
+    }
+    clues
+}
+
+/// Somebody below the function who filled its time, and more than in healthy runs.
+fn grown(scene: &Scene, failure: &Failure, limit: i64) -> Option<origin::Excess> {
+    let excess = origin::of_time(scene, &failure.spans, false)?;
+    let own = failure.function().unwrap_or_default();
+    let more = excess
+        .usual_ns
+        .is_none_or(|usual| excess.ns > usual.saturating_mul(2));
+    (excess.name != own && excess.ns * 2 > limit && more).then_some(excess)
+}
+
+/// How many times larger the state's input is than in the median healthy run.
+pub(in crate::case) fn input_growth(scene: &Scene, visit: Option<&State>) -> Option<f64> {
+    let visit = visit?;
+    let own = visit.input.as_ref().map_or(0, String::len);
+    let mut usual: Vec<usize> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(&visit.state))
+        .map(|it| it.input_bytes)
+        .filter(|it| *it > 0)
+        .collect();
+    usual.sort_unstable();
+    let median = *usual.get(usual.len() / 2)?;
+    Some(own as f64 / median.max(1) as f64)
+}
+
+fn of_other(scene: &Scene, failure: &Failure, attempt: &Attempt, limit: i64) -> Vec<Clue> {
+    let text = human_duration(limit);
+    let mut healthy: Vec<i64> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(failure.state()))
+        .map(|it| it.longest_ns)
+        .collect();
+    healthy.sort_unstable();
+    let longest = healthy.last().copied();
+    let (kind, name) = super::function::callee(attempt).unwrap_or(("state", attempt.state.clone()));
+    let lowered = longest.is_some_and(|longest| longest > limit);
+    let changed = super::deploy::timeout_change(scene, failure, failure.state());
+    if let Some(visit) = failure.visit.filter(|_| lowered || changed.is_some()) {
+        let mechanism = format!("the timeout of state {} is {text}, too short", visit.state);
+        return vec![
+            Clue::new(
+                clue::state(scene, visit),
+                Category::TimeoutConfig,
+                0.9,
+                mechanism,
+            )
+            .with(failure.exhibit())
+            .with(changed.map(|it| clue::change(it, super::deploy::told(it))))
+            .changed(changed.map(super::deploy::told)),
+        ];
+    }
+    let usual = longest
+        .map(|it| format!("; healthy runs took {} at most", human_duration(it)))
+        .unwrap_or_default();
+    let mechanism = format!(
+        "{name} did not answer {} within {text}{usual}",
+        failure.state()
+    );
+    let category = if longest.is_some() {
+        Category::Latency
+    } else {
+        Category::TimeoutConfig
+    };
+    let (kind, name) = if category == Category::TimeoutConfig {
+        ("state", attempt.state.clone())
+    } else {
+        (kind, name)
+    };
+    let weight = if longest.is_some() { 0.75 } else { 0.55 };
+    vec![
+        Clue::new(
+            clue::entity(scene, kind, &name, &[&attempt.path]),
+            category,
+            weight,
+            mechanism,
+        )
+        .with(failure.exhibit()),
+    ]
+}

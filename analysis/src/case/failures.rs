@@ -1,0 +1,345 @@
+//! The failures of an execution: the one that ended it, those that a Catch took, those that a retry got over.
+
+use super::{
+    charges::Forest,
+    clue,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{
+    Attempt, ColdStart, Exhibit, Fatality, HistoryEvent, Invocation, Join, LogRecord, State,
+    Status, UnixNanos,
+};
+
+/// Failures of each kind that are looked at, the first ones.
+const MOST: usize = 40;
+
+/// A failure with what lies below it.
+pub(crate) struct Failure<'a> {
+    /// The visit in which it happened.
+    pub visit: Option<&'a State>,
+    /// The try that failed; the last one of the visit.
+    pub attempt: Option<&'a Attempt>,
+    /// Error name.
+    pub error: String,
+    /// Cause text.
+    pub cause: String,
+    /// The event that says so.
+    pub event: Option<&'a HistoryEvent>,
+    /// When.
+    pub at: UnixNanos,
+    /// What it did to the execution.
+    pub fate: Fatality,
+    /// The invocation that the try made, and how that is known.
+    pub invocation: Option<(&'a Invocation, &'a Join)>,
+    /// Spans below the try.
+    pub spans: Forest<'a>,
+    /// Lines of the invocation and records of the spans.
+    pub lines: Vec<&'a LogRecord>,
+}
+
+impl<'a> Failure<'a> {
+    fn of(
+        scene: &Scene<'a>,
+        visit: Option<&'a State>,
+        attempt: Option<&'a Attempt>,
+        fate: Fatality,
+    ) -> Self {
+        let invocation = attempt.and_then(|it| scene.invocation(it));
+        let spans = attempt.map(|it| scene.spans_below(it)).unwrap_or_default();
+        let mut lines: Vec<&LogRecord> = spans.iter().flat_map(|span| scene.said(span)).collect();
+        if let Some((invocation, _)) = invocation {
+            lines.extend(scene.lines(invocation));
+        }
+        lines.sort_by_key(|log| (log.time, log.log_id));
+        let said = |of: fn(&Attempt) -> &Option<String>, or: fn(&State) -> &Option<String>| {
+            let own = attempt.and_then(|it| of(it).clone());
+            own.or_else(|| visit.and_then(|it| or(it).clone()))
+                .unwrap_or_default()
+        };
+        let event = attempt
+            .and_then(|it| it.end_event_id)
+            .and_then(|id| scene.event(id));
+        let ended = attempt
+            .and_then(|it| it.end_time)
+            .or(visit.and_then(|it| it.end_time));
+        Failure {
+            visit,
+            attempt,
+            error: said(|it| &it.error, |it| &it.error),
+            cause: said(|it| &it.cause, |it| &it.cause),
+            event,
+            at: event.map(|it| it.time).or(ended).unwrap_or_default(),
+            fate,
+            invocation,
+            spans: Forest::new(spans),
+            lines,
+        }
+    }
+
+    /// What the history says.
+    pub fn said(&self) -> String {
+        format!("{} {}", self.error, self.cause)
+    }
+
+    /// What the function's platform says, besides the history.
+    pub fn reported(&self) -> String {
+        let Some((invocation, _)) = self.invocation else {
+            return String::new();
+        };
+        let failed_init = match invocation.cold_start {
+            ColdStart::FailedInit => " InitError",
+            _ => "",
+        };
+        format!(
+            "{} {}{failed_init}",
+            invocation.error_type.as_deref().unwrap_or_default(),
+            invocation.error_message.as_deref().unwrap_or_default()
+        )
+    }
+
+    /// What all of them say together: history, platform.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.said(), self.reported())
+    }
+
+    /// What the failure is about, by the words of history and platform, then by the telling lines.
+    pub fn topic(&self) -> Option<Topic> {
+        let words = self.words();
+        let own = text::topic(&words);
+        // A timeout or an exit says little: a line of the function may say more.
+        let vague = matches!(own, None | Some(Topic::Unavailable | Topic::Data));
+        if !vague {
+            return own;
+        }
+        let errors = self.lines.iter().filter(|log| log.severity_number >= 17);
+        let said = errors.rev().find_map(|log| text::topic(&log.body));
+        match (own, said) {
+            (None, said) => said,
+            (Some(Topic::Data), _) => own,
+            (own, said) => said.or(own),
+        }
+    }
+
+    /// The function that was called.
+    pub fn function(&self) -> Option<&'a str> {
+        let invoked = self.invocation.map(|(it, _)| it.function_name.as_str());
+        self.attempt
+            .and_then(|it| it.function_name.as_deref())
+            .or(invoked)
+            .filter(|name| !name.is_empty())
+    }
+
+    /// The version of the function that ran, or was asked for.
+    pub fn version(&self) -> Option<&'a str> {
+        let ran = self
+            .invocation
+            .and_then(|(it, _)| it.function_version.as_deref());
+        ran.or_else(|| self.attempt?.function_qualifier.as_deref())
+    }
+
+    pub fn state(&self) -> &'a str {
+        let attempt = self.attempt.map(|it| it.state.as_str());
+        self.visit
+            .map(|it| it.state.as_str())
+            .or(attempt)
+            .unwrap_or_default()
+    }
+
+    /// The event of the failure as an exhibit.
+    pub fn exhibit(&self) -> Option<Exhibit> {
+        let event = self.event?;
+        let cause = match self.cause.as_str() {
+            "" => String::new(),
+            cause => format!(": {}", text::brief(&message(cause), 160)),
+        };
+        let error = match self.error.as_str() {
+            "" => "no error name",
+            error => error,
+        };
+        let words = format!("{} in {}: {error}{cause}", event.event_type, self.state());
+        Some(clue::event(event, words))
+    }
+
+    /// The line that tells most: the last error line, preferably one of that topic.
+    pub fn telling_line(&self, topic: Option<Topic>) -> Option<&'a LogRecord> {
+        let of_topic = topic.and_then(|topic| {
+            let mut lines = self.lines.iter();
+            lines.find(|log| text::is(&log.body, topic))
+        });
+        of_topic
+            .or_else(|| {
+                self.lines
+                    .iter()
+                    .rev()
+                    .find(|log| log.severity_number >= 17)
+            })
+            .copied()
+    }
+}
+
+/// The message in a cause: of a JSON object its `errorMessage`, else the text.
+pub(crate) fn message(cause: &str) -> String {
+    let value = serde_json::from_str::<serde_json::Value>(cause).ok();
+    let member = |name: &str| Some(value.as_ref()?.get(name)?.as_str()?.to_owned());
+    [
+        "errorMessage",
+        "Cause",
+        "StatusReason",
+        "StoppedReason",
+        "message",
+    ]
+    .iter()
+    .find_map(|name| member(name))
+    .unwrap_or_else(|| cause.to_owned())
+}
+
+/// The failure that ended the execution.
+pub(crate) fn fatal<'a>(scene: &Scene<'a>) -> Option<Failure<'a>> {
+    let execution = &scene.case.execution;
+    let root = execution.root_event_id;
+    let attempts = &scene.case.attempts;
+    let by_event = root.and_then(|id| {
+        let mut fitting = attempts.iter().filter(|it| it.end_event_id == Some(id));
+        fitting.next()
+    });
+    let name = execution
+        .root_state
+        .as_deref()
+        .or(execution.failing_state.as_deref());
+    let visit = by_event
+        .and_then(|it| scene.visit_of(it))
+        .or_else(|| failed_visit(scene, name?));
+    let attempt = by_event.or_else(|| {
+        let mut tries = scene.tries(visit?);
+        tries.retain(|it| it.status.is_failure() || it.status == Status::Aborted);
+        tries.last().copied()
+    });
+    let mut failure = Failure::of(scene, visit, attempt, Fatality::Fatal);
+    let root_event = root.and_then(|id| scene.event(id));
+    failure.event = failure.event.or(root_event);
+    if failure.error.is_empty() {
+        failure.error = execution
+            .root_error
+            .clone()
+            .or(execution.error.clone())
+            .unwrap_or_default();
+    }
+    if failure.cause.is_empty() {
+        failure.cause = execution
+            .root_cause
+            .clone()
+            .or(execution.cause.clone())
+            .unwrap_or_default();
+    }
+    if failure.at.0 == 0 {
+        failure.at = failure
+            .event
+            .map(|it| it.time)
+            .or(execution.end_time)
+            .unwrap_or_default();
+    }
+    let known = failure.visit.is_some() || failure.event.is_some() || !failure.error.is_empty();
+    known.then_some(failure)
+}
+
+/// The visit of a state that failed: preferably of its own, else the last one.
+fn failed_visit<'a>(scene: &Scene<'a>, name: &str) -> Option<&'a State> {
+    let visits = || scene.case.states.iter().filter(|it| it.state == name);
+    visits()
+        .find(|it| it.status.is_failure() && !it.caught)
+        .or_else(|| visits().rfind(|it| it.status != Status::Succeeded))
+        .or_else(|| visits().last())
+}
+
+/// Failures that a Catch took, in order.
+pub(crate) fn masked<'a>(scene: &Scene<'a>) -> Vec<Failure<'a>> {
+    let caught = scene.case.states.iter().filter(|it| it.caught).take(MOST);
+    caught
+        .map(|visit| {
+            let own = scene
+                .tries(visit)
+                .into_iter()
+                .rfind(|it| it.status.is_failure());
+            let attempt = own.or_else(|| inner_failure(scene, visit));
+            let inner = attempt.and_then(|it| scene.visit_of(it)).unwrap_or(visit);
+            let mut failure = Failure::of(scene, Some(inner), attempt, Fatality::Masked);
+            if failure.event.is_none() {
+                let exited = visit.exited_event_id.and_then(|id| scene.event(id));
+                failure.event = exited
+                    .and_then(|it| scene.event(it.previous_event_id))
+                    .filter(|it| {
+                        it.event_type.ends_with("Failed") || it.event_type.ends_with("TimedOut")
+                    })
+                    .or(exited);
+                failure.at = failure.event.map_or(failure.at, |it| it.time);
+            }
+            failure
+        })
+        .collect()
+}
+
+/// The first failed try inside a Map or Parallel.
+fn inner_failure<'a>(scene: &Scene<'a>, block: &State) -> Option<&'a Attempt> {
+    let inside = |path: &str| {
+        path.strip_prefix(block.path.as_str())
+            .is_some_and(|rest| rest.starts_with(['[', '{']))
+    };
+    let within = |it: &&Attempt| {
+        it.start_time >= block.start_time && block.end_time.is_none_or(|end| it.start_time <= end)
+    };
+    let failed = scene
+        .case
+        .attempts
+        .iter()
+        .filter(|it| it.status.is_failure() && inside(&it.path));
+    failed
+        .filter(within)
+        .min_by_key(|it| (it.end_time, it.scheduled_event_id))
+}
+
+/// Failed tries of visits that ended well, in order.
+pub(crate) fn survived<'a>(scene: &Scene<'a>) -> Vec<Failure<'a>> {
+    let mut found = Vec::new();
+    for visit in scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.retries > 0 && !it.caught)
+    {
+        if visit.status != Status::Succeeded {
+            continue;
+        }
+        let failed = scene
+            .tries(visit)
+            .into_iter()
+            .find(|it| it.status.is_failure());
+        if let Some(attempt) = failed {
+            found.push(Failure::of(
+                scene,
+                Some(visit),
+                Some(attempt),
+                Fatality::Survived,
+            ));
+        }
+        if found.len() >= MOST {
+            break;
+        }
+    }
+    found
+}
+
+/// The earlier failed tries of the same visit.
+pub(crate) fn earlier<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Vec<&'a Attempt> {
+    let (Some(visit), Some(attempt)) = (failure.visit, failure.attempt) else {
+        return Vec::new();
+    };
+    let mut tries = scene.tries(visit);
+    tries.retain(|it| it.status.is_failure() && it.attempt < attempt.attempt);
+    tries
+}
+
+/// One failure for a try, such as the first of several.
+pub(crate) fn of_try<'a>(scene: &Scene<'a>, attempt: &'a Attempt, fate: Fatality) -> Failure<'a> {
+    Failure::of(scene, scene.visit_of(attempt), Some(attempt), fate)
+}

@@ -1,0 +1,260 @@
+//! One host among several: a service that is bad on one host and well on the others is not to blame.
+//!
+//! One run calls a service once or twice, so siblings are asked, too: those from the time on since which the
+//! service is bad on the host.
+
+use super::{
+    Profile,
+    charges::{self, Charge, Forest},
+    clue::{self, Clue, Explained},
+    failures::Failure,
+    profile::{self, host, placed},
+    scene::Scene,
+};
+use model::{Attempt, Category, Exhibit, Span, UnixNanos, time::human_duration};
+use std::collections::BTreeMap;
+
+/// Calls on other hosts that went well, at least.
+const WELL: u32 = 2;
+/// So many times as long is slow.
+const TIMES: i64 = 3;
+
+/// What a service did on one host and on the others, since it was bad there.
+#[derive(Default)]
+struct Split {
+    here: Charge,
+    others: Charge,
+    /// On this host before it was bad.
+    before: Charge,
+}
+
+impl Split {
+    fn of(
+        scene: &Scene,
+        forest: &Forest,
+        service: &str,
+        host: &str,
+        bad: impl Fn(&Charge) -> bool,
+    ) -> Self {
+        let own = placed(forest);
+        let key = (service.to_owned(), host.to_owned());
+        let start = scene.case.execution.start_time;
+        let since = scene
+            .world
+            .peers
+            .iter()
+            .filter(|it| it.placed.get(&key).is_some_and(&bad))
+            .map(|it| it.start)
+            .chain([start])
+            .min()
+            .unwrap_or(start);
+        let mut split = Split::default();
+        split.take(&own, service, host, true);
+        for peer in &scene.world.peers {
+            split.peer(peer, service, host, since);
+        }
+        split
+    }
+
+    fn peer(&mut self, peer: &Profile, service: &str, host: &str, since: UnixNanos) {
+        self.take(&peer.placed, service, host, peer.start >= since);
+    }
+
+    fn take(
+        &mut self,
+        placed: &BTreeMap<(String, String), Charge>,
+        service: &str,
+        host: &str,
+        during: bool,
+    ) {
+        for ((name, place), charge) in placed.iter().filter(|((name, _), _)| name == service) {
+            let _ = name;
+            let sum = match (place == host, during) {
+                (true, true) => &mut self.here,
+                (true, false) => &mut self.before,
+                (false, true) => &mut self.others,
+                (false, false) => continue,
+            };
+            sum.ns = sum.ns.saturating_add(charge.ns);
+            sum.count += charge.count;
+            sum.errors += charge.errors;
+        }
+    }
+}
+
+fn mean(charge: &Charge) -> i64 {
+    charge.ns / i64::from(charge.count.max(1))
+}
+
+/// A host on which a service fails that works on others.
+pub(crate) fn broken(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    let forest = &failure.spans;
+    let span = forest
+        .spans
+        .iter()
+        .copied()
+        .filter(|it| !charges::calls_out(it) && charges::failed(it) && host(it).is_some());
+    // The innermost failed span: what is above it only passes the error on.
+    let span = span.max_by_key(|it| (it.start_time, it.span_id))?;
+    let (service, place) = (span.service_name.clone(), host(span)?);
+    let split = Split::of(scene, forest, &service, &place, |it| {
+        it.errors * 2 > it.count
+    });
+    let here = split.here.errors * 10 >= split.here.count * 9 && split.here.errors >= 2;
+    let others = split.others.count >= WELL && split.others.errors == 0;
+    if !here || !others {
+        return None;
+    }
+    let attempt = failure.attempt?;
+    let mechanism = format!(
+        "{service} fails on host {place} only: {} of {} requests there, none of {} elsewhere",
+        split.here.errors, split.here.count, split.others.count
+    );
+    let shown = clue::span(span, format!("{service} failed on {place}"));
+    Some(
+        accuse(scene, attempt, &place, &service, span, 0.965, mechanism)
+            .with([shown])
+            .with(failure.exhibit()),
+    )
+}
+
+/// A host on which a service is slow that is quick on others.
+pub(crate) fn slow(
+    scene: &Scene,
+    forest: &Forest,
+    attempt: &Attempt,
+    excess_ns: i64,
+) -> Option<Clue> {
+    let work = (0..forest.spans.len()).filter(|n| {
+        let span = forest.spans[*n];
+        !charges::calls_out(span) && host(span).is_some()
+    });
+    let n = work.max_by_key(|n| forest.exclusive(*n))?;
+    let span = forest.spans[n];
+    let (service, place) = (span.service_name.clone(), host(span)?);
+    if forest.exclusive(n) * 3 < excess_ns {
+        return None;
+    }
+    let limit = forest.exclusive(n) / TIMES;
+    let split = Split::of(scene, forest, &service, &place, |it| mean(it) > limit);
+    let quick = split.others.count >= WELL && mean(&split.others) < limit;
+    let before = split.before.count == 0 || mean(&split.before) < limit;
+    if !quick || !before {
+        return None;
+    }
+    let took = human_duration(forest.exclusive(n));
+    let mechanism = format!(
+        "{service} took {took} on host {place} in {}, {} on its other hosts at the same time",
+        attempt.state,
+        human_duration(mean(&split.others))
+    );
+    let shown: Exhibit = clue::span(span, format!("{service} worked {took} on {place}"));
+    let ended = waited(scene, attempt);
+    Some(
+        accuse(scene, attempt, &place, &service, span, 0.96, mechanism)
+            .with([shown])
+            .with(ended),
+    )
+}
+
+fn accuse(
+    scene: &Scene,
+    attempt: &Attempt,
+    place: &str,
+    service: &str,
+    span: &Span,
+    weight: f64,
+    mechanism: String,
+) -> Clue {
+    let suspect = clue::entity(scene, "host", place, &[&attempt.path, service]);
+    Clue::new(suspect, Category::Infrastructure, weight, mechanism).explaining([Explained {
+        kind: "service".into(),
+        name: service.to_owned(),
+        reason: format!("{service} is well on its other hosts"),
+        reference: clue::span_ref(span),
+    }])
+}
+
+fn waited(scene: &Scene, attempt: &Attempt) -> Option<Exhibit> {
+    let event = scene.event(attempt.end_event_id?)?;
+    Some(clue::event(
+        event,
+        format!("{} waited for it", attempt.state),
+    ))
+}
+
+/// A host on which everything is slow, while the same services are as fast as ever elsewhere.
+pub(crate) fn noisy(scene: &Scene, forest: &Forest, attempt: &Attempt) -> Option<Clue> {
+    let mut by_host: BTreeMap<String, BTreeMap<String, (i64, i64)>> = BTreeMap::new();
+    for (n, span) in forest.spans.iter().enumerate() {
+        if charges::calls_out(span) {
+            continue;
+        }
+        let host = host(span).unwrap_or_default();
+        let sums = by_host
+            .entry(host)
+            .or_default()
+            .entry(forest.charged(n))
+            .or_default();
+        sums.0 += forest.exclusive(n);
+        sums.1 += 1;
+    }
+    let ratio = |service: &str, (ns, count): (i64, i64)| {
+        let mut usual: Vec<i64> = scene
+            .healthy
+            .iter()
+            .filter_map(|it| it.charges.get(service))
+            .map(|it| it.ns / i64::from(it.count.max(1)))
+            .collect();
+        usual.sort_unstable();
+        let median = *usual.get(usual.len() / 2)?;
+        Some((ns / count.max(1)) as f64 / median.max(1) as f64)
+    };
+    let slow_on = |host: &str| {
+        let services = by_host.get(host)?;
+        let ratios: Vec<f64> = services
+            .iter()
+            .filter_map(|(name, sums)| ratio(name, *sums))
+            .collect();
+        (!ratios.is_empty()).then(|| (ratios.iter().filter(|it| **it > 1.6).count(), ratios.len()))
+    };
+    let (host, (slow, of)) = by_host
+        .keys()
+        .filter(|it| !it.is_empty())
+        .filter_map(|host| Some((host.clone(), slow_on(host)?)))
+        .max_by_key(|(_, (slow, _))| *slow)?;
+    let elsewhere_fine = by_host
+        .keys()
+        .filter(|it| **it != host)
+        .filter_map(|it| slow_on(it))
+        .all(|(slow, of)| slow * 2 <= of);
+    if slow < 2 || slow != of || !elsewhere_fine || by_host.len() < 2 {
+        return None;
+    }
+    let on_host = forest
+        .spans
+        .iter()
+        .filter(|it| profile::host(it).as_deref() == Some(&host));
+    let longest = on_host.max_by_key(|it| it.end_time.since(it.start_time))?;
+    let mechanism = format!(
+        "all {slow} services on host {host} were slow in {}, the others were not",
+        attempt.state
+    );
+    Some(
+        Clue::new(
+            clue::entity(scene, "host", &host, &[&attempt.path]),
+            Category::Infrastructure,
+            0.95,
+            mechanism,
+        )
+        .with([clue::span(
+            longest,
+            format!(
+                "{} ran on {host} for {}",
+                longest.service_name,
+                human_duration(longest.end_time.since(longest.start_time))
+            ),
+        )])
+        .with(waited(scene, attempt)),
+    )
+}

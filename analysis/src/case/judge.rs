@@ -1,0 +1,403 @@
+//! The inquest: what is wrong with an execution, whom the clues speak against, how sure that is.
+
+use super::{
+    Case, World, alibis, but_for,
+    clue::{self, Clue},
+    clues, confidence,
+    failures::{self, Failure},
+    ranking::{self, Charge},
+    scene::Scene,
+    silent, slow,
+    text::Topic,
+};
+use model::{ExecutionStatus, Exhibit, Fatality, Outcome, Verdict, time::human_duration};
+use std::collections::BTreeSet;
+
+/// Exhibits that are shown.
+const MOST_EXHIBITS: usize = 7;
+/// A lead that weighs less accuses nobody.
+const LEAST: f64 = 0.3;
+/// Runs of a workflow that make a habit.
+const HABIT: usize = 3;
+
+/// Judges an execution. The same facts give the same verdict, whatever their order; `version` is 1, and whoever
+/// keeps verdicts counts it up.
+pub fn judge(case: &Case, world: &World) -> Verdict {
+    let scene = Scene::new(case, world);
+    let execution = &case.execution;
+    let verdict = Verdict {
+        execution: execution.execution_arn.clone(),
+        version: 1,
+        ..Verdict::default()
+    };
+    match execution.status {
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut => failed(&scene, verdict),
+        ExecutionStatus::Succeeded => succeeded(&scene, verdict),
+        ExecutionStatus::Aborted => {
+            let why = execution.cause.as_deref().or(execution.error.as_deref());
+            let why = why.map(|it| format!(": {it}")).unwrap_or_default();
+            innocent(verdict, format!("it was stopped from outside{why}"))
+        }
+        ExecutionStatus::Running | ExecutionStatus::PendingRedrive => {
+            innocent(verdict, "it has not ended".to_owned())
+        }
+    }
+}
+
+fn innocent(mut verdict: Verdict, mechanism: String) -> Verdict {
+    verdict.outcome = Outcome::NoCrime;
+    verdict.mechanism = mechanism;
+    verdict.confidence = 0.9;
+    verdict
+}
+
+fn cold(mut verdict: Verdict, mechanism: String, missing: Vec<String>) -> Verdict {
+    verdict.outcome = Outcome::ColdCase;
+    verdict.mechanism = mechanism;
+    verdict.missing = missing;
+    verdict
+}
+
+/// What is missing of a history that should be whole.
+fn gaps(scene: &Scene) -> Option<String> {
+    let execution = &scene.case.execution;
+    let reason = execution.incomplete_reason.clone()?;
+    (!execution.complete && execution.source != "logs").then_some(reason)
+}
+
+fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
+    let fatal = failures::fatal(scene);
+    let ended = fatal
+        .as_ref()
+        .and_then(|it| it.attempt)
+        .is_some_and(|it| it.end_event_id.is_some());
+    if let Some(gap) = gaps(scene).filter(|_| !ended) {
+        let mechanism = "the part of the history that tells how it failed is not held".to_owned();
+        return cold(verdict, mechanism, vec![gap]);
+    }
+    let Some(fatal) = fatal else {
+        let missing = vec!["the history of the execution".to_owned()];
+        return cold(
+            verdict,
+            "it failed, and nothing tells where".to_owned(),
+            missing,
+        );
+    };
+    verdict.fatality = Fatality::Fatal;
+    let clues = fatal_clues(scene, &fatal);
+    conclude(scene, verdict, clues, Some(&fatal))
+}
+
+fn fatal_clues<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
+    let mut all = marked(scene, fatal, clues::of(scene, fatal), Fatality::Fatal);
+    // The first try may have failed of something else than the last: it began there.
+    if let Some(first) = failures::earlier(scene, fatal).first().copied()
+        && first.error != fatal.attempt.and_then(|it| it.error.clone())
+    {
+        let failure = failures::of_try(scene, first, Fatality::Fatal);
+        let mut earlier = marked(scene, &failure, clues::of(scene, &failure), Fatality::Fatal);
+        for clue in &mut earlier {
+            clue.weight = (clue.weight * 1.02).min(0.98);
+        }
+        all.extend(earlier);
+    }
+    if let Some(visit) = fatal.visit {
+        all.extend(marked(
+            scene,
+            fatal,
+            silent::decided(scene, visit),
+            Fatality::Fatal,
+        ));
+    }
+    all.extend(swallowed_before(scene, fatal));
+    if scene.case.execution.status == ExecutionStatus::TimedOut
+        && let Some(slow) = slow::of(scene)
+    {
+        all.extend(marked(
+            scene,
+            fatal,
+            slow::clues(scene, &slow),
+            Fatality::Fatal,
+        ));
+    }
+    all
+}
+
+/// Failures that a Catch swallowed before the fatal one: what came after worked with what the fallback gave.
+fn swallowed_before<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
+    // With healthy runs to compare with, an unusual Catch before an unclear error is telling; without them only
+    // an error about data is.
+    let known = scene.healthy.len() >= HABIT;
+    let vague = match fatal.topic() {
+        Some(Topic::Data | Topic::Path) => true,
+        None | Some(Topic::Unavailable) => known,
+        _ => false,
+    };
+    let mut all = Vec::new();
+    for failure in failures::masked(scene) {
+        let same = failure.visit.map(|it| it.span_id) == fatal.visit.map(|it| it.span_id);
+        if same || failure.at > fatal.at || usual(scene, &failure) {
+            continue;
+        }
+        let mut found = marked(
+            scene,
+            &failure,
+            clues::of(scene, &failure),
+            Fatality::Masked,
+        );
+        let reference = fatal.exhibit().map(|it| it.reference).unwrap_or_default();
+        for clue in &mut found {
+            clue.weight = if vague {
+                // The more sure it is what was swallowed, the better; that it was the beginning is sure.
+                0.85 + clue.weight * 0.12
+            } else {
+                clue.weight * 0.6
+            };
+            clue.weight = clue.weight.min(0.98);
+            let names = [fatal.function(), Some(fatal.state())];
+            let explained =
+                names
+                    .into_iter()
+                    .flatten()
+                    .filter(|_| vague)
+                    .map(|name| clue::Explained {
+                        kind: String::new(),
+                        name: name.to_owned(),
+                        reason: format!(
+                            "it worked with what the fallback of {} gave it",
+                            failure.state()
+                        ),
+                        reference: reference.clone(),
+                    });
+            clue.explains.extend(explained);
+            clue.exhibits.extend(fatal.exhibit().filter(|_| vague));
+        }
+        all.extend(found);
+    }
+    all
+}
+
+fn marked(scene: &Scene, failure: &Failure, mut clues: Vec<Clue>, fate: Fatality) -> Vec<Clue> {
+    let but_for = but_for::of_failure(scene, failure);
+    for clue in &mut clues {
+        clue.fate = fate;
+        clue.but_for.clone_from(&but_for);
+    }
+    clues
+}
+
+/// True when healthy or at least successful runs of the workflow have the same failure as a habit.
+fn usual(scene: &Scene, failure: &Failure) -> bool {
+    let peers: Vec<_> = scene.world.peers.iter().filter(|it| !it.failed).collect();
+    let key = (failure.state().to_owned(), failure.error.clone());
+    let with = peers.iter().filter(|it| it.errors.contains(&key)).count();
+    peers.len() >= HABIT && with * 4 >= peers.len()
+}
+
+fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
+    if let Some(gap) = gaps(scene) {
+        return cold(
+            verdict,
+            "a part of the history is not held".to_owned(),
+            vec![gap],
+        );
+    }
+    let masked: Vec<Failure> = failures::masked(scene)
+        .into_iter()
+        .filter(|it| !usual(scene, it))
+        .collect();
+    let mut all = Vec::new();
+    let known = scene.healthy.len() >= HABIT;
+    for failure in &masked {
+        let mut found = marked(scene, failure, clues::of(scene, failure), Fatality::Masked);
+        // That no healthy run is left through this Catch speaks for itself.
+        for clue in found.iter_mut().filter(|_| known) {
+            clue.weight = 1.0 - (1.0 - clue.weight) * 0.6;
+        }
+        all.extend(found);
+    }
+    let mut why = String::new();
+    match slow::of(scene) {
+        Some(slow) if slow.by_size.is_some() => {
+            why = format!(
+                "it took {} instead of {} because its input is {:.1} times as large",
+                human_duration(slow.took_ns),
+                human_duration(slow.usual_ns),
+                slow.by_size.unwrap_or_default()
+            );
+        }
+        Some(slow) => {
+            let mut found = slow::clues(scene, &slow);
+            let retried = scene.case.execution.retries > 0;
+            for clue in &mut found {
+                let failed = clue
+                    .exhibits
+                    .iter()
+                    .any(|it| it.text.contains("Failed") || it.text.contains("TimedOut"));
+                clue.fate = if retried && failed {
+                    Fatality::Survived
+                } else {
+                    Fatality::None
+                };
+                clue.but_for = Some(but_for::of_slowness(&slow));
+            }
+            all.extend(found);
+        }
+        None => {}
+    }
+    all.extend(silent::clues(scene));
+    if all.is_empty() {
+        all = survived(scene);
+    }
+    if all.is_empty() {
+        return innocent(verdict, no_crime(scene, why));
+    }
+    conclude(scene, verdict, all, masked.first())
+}
+
+/// Without healthy runs to compare with, a retry is a crime when it took most of the time.
+fn survived(scene: &Scene) -> Vec<Clue> {
+    if scene.healthy.len() >= HABIT {
+        return Vec::new();
+    }
+    let took = scene.case.execution.duration_ns.unwrap_or_default();
+    let mut all = Vec::new();
+    for failure in failures::survived(scene) {
+        let Some(visit) = failure.visit else {
+            continue;
+        };
+        let tries = scene.tries(visit);
+        let lost: i64 = tries
+            .iter()
+            .map(|it| {
+                it.backoff_ns.unwrap_or(0)
+                    + if it.status.is_failure() {
+                        it.duration_ns.unwrap_or(0)
+                    } else {
+                        0
+                    }
+            })
+            .sum();
+        if lost * 2 > took {
+            all.extend(marked(
+                scene,
+                &failure,
+                clues::of(scene, &failure),
+                Fatality::Survived,
+            ));
+        }
+    }
+    all
+}
+
+fn no_crime(scene: &Scene, why: String) -> String {
+    if !why.is_empty() {
+        return why;
+    }
+    let healthy = scene.healthy.len();
+    let retries = scene.case.execution.retries;
+    match (healthy, retries) {
+        (0, 0) => "it succeeded; there is no other run to compare it with".to_owned(),
+        (n, 0) => format!("it ran as {n} healthy runs do"),
+        (0, r) => format!("it succeeded after {r} retries"),
+        (n, r) => format!("it succeeded after {r} retries, within what {n} healthy runs take"),
+    }
+}
+
+fn conclude(
+    scene: &Scene,
+    mut verdict: Verdict,
+    clues: Vec<Clue>,
+    failure: Option<&Failure>,
+) -> Verdict {
+    let charges = ranking::rank(clues);
+    verdict.suspects = ranking::suspects(&charges);
+    let Some(first) = charges.first().filter(|it| it.score >= LEAST) else {
+        let missing = missing(scene, charges.first(), failure);
+        return cold(
+            verdict,
+            "nothing that is held speaks against anybody in particular".to_owned(),
+            missing,
+        );
+    };
+    let lead = &first.clues[0];
+    verdict.outcome = Outcome::Verdict;
+    verdict.culprit = Some(lead.suspect.clone());
+    verdict.category = Some(lead.category);
+    verdict.mechanism.clone_from(&lead.mechanism);
+    verdict.fatality = lead.fate;
+    verdict.confidence = confidence::of(first.score, ranking::margin(&charges));
+    verdict.changed = first.clues.iter().find_map(|it| it.changed.clone());
+    verdict.but_for.clone_from(&lead.but_for);
+    verdict.exhibits = exhibits(scene, first, lead.fate);
+    verdict.cleared = alibis::of(scene, &lead.suspect, &charges, failure);
+    if verdict.confidence < 0.9 {
+        verdict.missing = missing(scene, Some(first), failure);
+    }
+    verdict
+}
+
+fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Exhibit> {
+    let mut seen = BTreeSet::new();
+    let all = charge
+        .clues
+        .iter()
+        .take(2)
+        .flat_map(|it| it.exhibits.iter());
+    let mut kept: Vec<Exhibit> = all
+        .filter(|it| seen.insert(it.reference.clone()))
+        .take(MOST_EXHIBITS - 1)
+        .cloned()
+        .collect();
+    if fate == Fatality::Fatal
+        && let Some(last) = scene.case.events.iter().rfind(|it| {
+            matches!(
+                it.event_type.as_str(),
+                "ExecutionFailed" | "ExecutionTimedOut"
+            )
+        })
+    {
+        let exhibit = clue::event(last, "the execution ended".to_owned());
+        if seen.insert(exhibit.reference.clone()) {
+            kept.push(exhibit);
+        }
+    }
+    // A span begins before the failure that it explains; within one instant the cause comes first.
+    kept.sort_by(|a, b| {
+        a.at.cmp(&b.at)
+            .then_with(|| order(a).cmp(&order(b)))
+            .then_with(|| a.reference.cmp(&b.reference))
+    });
+    kept
+}
+
+fn order(exhibit: &Exhibit) -> u8 {
+    match exhibit.source.as_str() {
+        "change" => 0,
+        "span" => 1,
+        "log" => 2,
+        "invocation" => 3,
+        _ => 4,
+    }
+}
+
+fn missing(scene: &Scene, charge: Option<&Charge>, failure: Option<&Failure>) -> Vec<String> {
+    let mut all: Vec<String> = charge
+        .into_iter()
+        .flat_map(|it| &it.clues)
+        .flat_map(|it| it.missing.clone())
+        .collect();
+    if let Some(failure) = failure
+        && let Some(function) = failure.function()
+        && failure.invocation.is_none()
+    {
+        all.push(format!("the log of {function} for this invocation"));
+    }
+    if scene.healthy.len() < HABIT {
+        all.push("healthy runs of the same workflow to compare with".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    all.retain(|it| seen.insert(it.clone()));
+    all.truncate(4);
+    all
+}

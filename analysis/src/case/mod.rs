@@ -1,0 +1,74 @@
+//! The case file: everything that is held about one execution, and what it proves.
+//!
+//! [`judge`] is the inquest. It finds what is wrong (a failure that ended the execution, one that a Catch swallowed,
+//! time beyond healthy variation, a path that no healthy run takes), hands it to the detectors in [`clues`], ranks
+//! whom they name, clears the others, and says how sure it is.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`world`] | what is known besides the execution: its siblings, changes, load |
+//! | [`profile`](mod@profile) | what is remembered of a sibling |
+//! | `scene`, `critical` | the case with its records found quickly; what the execution waited for |
+//! | `hosts`, `pulls`, `slots` | one host among several; images that take long; a Map's concurrency |
+//! | `onset` | which siblings are fit to be compared with |
+//! | `failures`, `slow`, `silent` | what is wrong |
+//! | `clues` | who may have done it: one file per family of mechanisms |
+//! | `origin`, `charges` | where the trouble in a tree of spans began, and who is charged with time |
+//! | `ranking`, `confidence` | who did it, how sure |
+//! | `but_for`, `alibis` | what would have happened otherwise, and who did not do it |
+//! | [`report`] | the case file as text, Markdown and HTML |
+
+mod alibis;
+mod but_for;
+pub(crate) mod charges;
+mod clue;
+mod clues;
+mod confidence;
+mod critical;
+mod failures;
+mod hosts;
+mod judge;
+mod onset;
+mod origin;
+mod profile;
+mod pulls;
+mod ranking;
+pub mod report;
+mod scene;
+mod silent;
+mod slots;
+mod slow;
+pub(crate) mod text;
+mod world;
+
+pub use charges::Charge;
+pub use judge::judge;
+pub use profile::{FunctionProfile, Profile, StateProfile, profile};
+pub use world::{Load, World};
+
+use model::{Attempt, Document, Execution, HistoryEvent, Invocation, Join, LogRecord, Span, State};
+
+/// Everything that is held about one execution, as facts and first derivations.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Case {
+    /// The execution.
+    pub execution: Execution,
+    /// Its state visits, in order of their events.
+    pub states: Vec<State>,
+    /// The tries of its tasks.
+    pub attempts: Vec<Attempt>,
+    /// The invocations that its attempts made.
+    pub invocations: Vec<Invocation>,
+    /// Which invocation, span or execution happened inside which attempt.
+    pub joins: Vec<Join>,
+    /// Its raw events.
+    pub events: Vec<HistoryEvent>,
+    /// Descriptions and definition.
+    pub documents: Vec<Document>,
+    /// Application and proxy spans below its invocations and attempts (not those derived from the history).
+    pub spans: Vec<Span>,
+    /// Lines of its invocations, and log records of its spans.
+    pub logs: Vec<LogRecord>,
+    /// The executions that it started, as far as their histories are held.
+    pub children: Vec<Case>,
+}

@@ -1,0 +1,335 @@
+//! A case with its records found quickly: what ran inside what, and which lines belong to it.
+
+use super::{Case, Profile, World, onset};
+use model::{
+    Attempt, Attributes, HistoryEvent, Invocation, Join, LogRecord, Span, SpanId, State, TraceId,
+    Value,
+};
+use std::collections::{HashMap, HashSet};
+
+/// Spans of one attempt that are looked at.
+const MOST_SPANS: usize = 5_000;
+
+/// A case, indexed.
+pub(crate) struct Scene<'a> {
+    pub case: &'a Case,
+    pub world: &'a World,
+    /// Sibling executions that went well.
+    pub healthy: Vec<&'a Profile>,
+    /// The definition as it ran.
+    pub definition: Option<serde_json::Value>,
+    visits: HashMap<SpanId, usize>,
+    tries: HashMap<SpanId, Vec<usize>>,
+    invoked: HashMap<SpanId, Vec<(usize, usize)>>,
+    below: HashMap<(TraceId, SpanId), Vec<usize>>,
+    joined: HashMap<SpanId, Vec<usize>>,
+    lines: HashMap<&'a str, Vec<usize>>,
+    said: HashMap<(TraceId, SpanId), Vec<usize>>,
+    events: HashMap<u64, usize>,
+    /// Spans whose parents are not held, by trace.
+    orphans: HashMap<TraceId, Vec<usize>>,
+}
+
+/// Siblings that went well, without those that were slow of the same incident.
+fn healthy<'a>(case: &Case, world: &'a World) -> Vec<&'a Profile> {
+    let all: Vec<&Profile> = world
+        .peers
+        .iter()
+        .filter(|peer| peer.healthy)
+        .map(|peer| &**peer)
+        .collect();
+    match onset::usual(all.iter().map(|it| it.duration_ns)) {
+        Some(usual) => onset::fit(&all, case.execution.start_time, |it| {
+            usual.is_exceeded(it.duration_ns)
+        }),
+        None => all,
+    }
+}
+
+impl<'a> Scene<'a> {
+    pub fn new(case: &'a Case, world: &'a World) -> Self {
+        let mut scene = Scene {
+            case,
+            world,
+            healthy: healthy(case, world),
+            definition: case
+                .execution
+                .definition
+                .as_deref()
+                .and_then(|text| serde_json::from_str(text).ok()),
+            visits: HashMap::new(),
+            tries: HashMap::new(),
+            invoked: HashMap::new(),
+            below: HashMap::new(),
+            joined: HashMap::new(),
+            lines: HashMap::new(),
+            said: HashMap::new(),
+            events: HashMap::new(),
+            orphans: HashMap::new(),
+        };
+        scene.index_workflow();
+        scene.index_telemetry();
+        scene
+    }
+
+    fn index_workflow(&mut self) {
+        let case = self.case;
+        for (n, visit) in case.states.iter().enumerate() {
+            self.visits.insert(visit.span_id, n);
+        }
+        for (n, attempt) in case.attempts.iter().enumerate() {
+            self.tries
+                .entry(attempt.parent_span_id)
+                .or_default()
+                .push(n);
+        }
+        for (n, event) in case.events.iter().enumerate() {
+            self.events.insert(event.event_id, n);
+        }
+    }
+
+    fn index_telemetry(&mut self) {
+        let case = self.case;
+        let invocations: HashMap<SpanId, usize> = case
+            .invocations
+            .iter()
+            .enumerate()
+            .map(|(n, it)| (it.span_id, n))
+            .collect();
+        let spans: HashMap<(TraceId, SpanId), usize> = case
+            .spans
+            .iter()
+            .enumerate()
+            .map(|(n, it)| ((it.trace_id, it.span_id), n))
+            .collect();
+        for (n, join) in case.joins.iter().enumerate() {
+            if let Some(invocation) = invocations.get(&join.child.span_id)
+                && join.child.kind == "invocation"
+            {
+                let of = self.invoked.entry(join.parent.span_id).or_default();
+                of.push((*invocation, n));
+            }
+            if let Some(span) = spans.get(&(join.child.trace_id, join.child.span_id)) {
+                self.joined
+                    .entry(join.parent.span_id)
+                    .or_default()
+                    .push(*span);
+            }
+        }
+        for (n, span) in case.spans.iter().enumerate() {
+            let above = (span.trace_id, span.parent_span_id);
+            if !span.parent_span_id.is_zero() && !spans.contains_key(&above) {
+                self.orphans.entry(span.trace_id).or_default().push(n);
+            }
+            if !span.parent_span_id.is_zero() {
+                self.below
+                    .entry((span.trace_id, span.parent_span_id))
+                    .or_default()
+                    .push(n);
+            }
+        }
+        for (n, log) in case.logs.iter().enumerate() {
+            if !log.request_id.is_empty() {
+                self.lines.entry(&log.request_id).or_default().push(n);
+            } else if !log.span_id.is_zero() {
+                self.said
+                    .entry((log.trace_id, log.span_id))
+                    .or_default()
+                    .push(n);
+            }
+        }
+    }
+
+    pub fn visit(&self, span_id: SpanId) -> Option<&'a State> {
+        self.visits.get(&span_id).map(|n| &self.case.states[*n])
+    }
+
+    /// The state visit that an attempt belongs to.
+    pub fn visit_of(&self, attempt: &Attempt) -> Option<&'a State> {
+        self.visit(attempt.parent_span_id)
+    }
+
+    /// The tries of a visit, in order.
+    pub fn tries(&self, visit: &State) -> Vec<&'a Attempt> {
+        let found = self.tries.get(&visit.span_id).into_iter().flatten();
+        found.map(|n| &self.case.attempts[*n]).collect()
+    }
+
+    /// Invocations that an attempt made, with the joins that say so.
+    pub fn invocations(&self, attempt: &Attempt) -> Vec<(&'a Invocation, &'a Join)> {
+        let found = self.invoked.get(&attempt.span_id).into_iter().flatten();
+        found
+            .map(|(invocation, join)| {
+                (&self.case.invocations[*invocation], &self.case.joins[*join])
+            })
+            .collect()
+    }
+
+    /// The surest invocation of an attempt; none if several fit equally.
+    pub fn invocation(&self, attempt: &Attempt) -> Option<(&'a Invocation, &'a Join)> {
+        let mut all = self.invocations(attempt);
+        all.sort_by(|a, b| b.1.confidence.total_cmp(&a.1.confidence));
+        let first = all.first().copied()?;
+        let tied = all
+            .get(1)
+            .is_some_and(|it| it.1.confidence >= first.1.confidence);
+        (!tied || first.1.confidence >= 1.0).then_some(first)
+    }
+
+    /// Spans of the traces of an attempt whose parents are lost, and which began while it ran: a sandbox that is
+    /// killed exports nothing of its own, and samplers drop spans.
+    fn orphans_of(&self, attempt: &Attempt, heads: &[usize]) -> Vec<usize> {
+        let invocations = self.invocations(attempt);
+        let rooted = invocations
+            .iter()
+            .filter_map(|(it, _)| crate::lambda::xray_trace(it.xray_trace_id.as_deref()?));
+        let headed = heads.iter().map(|n| self.case.spans[*n].trace_id);
+        let traces: HashSet<TraceId> = rooted.chain(headed).collect();
+        let mut all: Vec<usize> = traces
+            .iter()
+            .filter_map(|it| self.orphans.get(it))
+            .flatten()
+            .copied()
+            .filter(|n| {
+                let began = self.case.spans[*n].start_time;
+                let end = attempt.end_time.unwrap_or(model::UnixNanos(i64::MAX));
+                began >= attempt.start_time && began <= end
+            })
+            .collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Spans below an attempt and its invocations, parents before children.
+    pub fn spans_below(&self, attempt: &Attempt) -> Vec<&'a Span> {
+        let mut queue: Vec<usize> = Vec::new();
+        let mut heads = vec![(attempt.trace_id, attempt.span_id)];
+        heads.extend(
+            self.invocations(attempt)
+                .iter()
+                .map(|(it, _)| (it.trace_id, it.span_id)),
+        );
+        for head in heads {
+            queue.extend(self.joined.get(&head.1).into_iter().flatten());
+            queue.extend(self.below.get(&head).into_iter().flatten());
+        }
+        queue.extend(self.orphans_of(attempt, &queue));
+        let mut seen: HashSet<usize> = HashSet::new();
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < queue.len() && found.len() < MOST_SPANS {
+            let n = queue[at];
+            at += 1;
+            if !seen.insert(n) {
+                continue;
+            }
+            let span = &self.case.spans[n];
+            found.push(span);
+            queue.extend(
+                self.below
+                    .get(&(span.trace_id, span.span_id))
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+        found
+    }
+
+    /// Lines of an invocation.
+    pub fn lines(&self, invocation: &Invocation) -> Vec<&'a LogRecord> {
+        let found = self
+            .lines
+            .get(invocation.request_id.as_str())
+            .into_iter()
+            .flatten();
+        let lines = found.map(|n| &self.case.logs[*n]);
+        lines
+            .filter(|log| log.log_stream.is_empty() || log.log_stream == invocation.log_stream)
+            .collect()
+    }
+
+    /// Records written inside a span.
+    pub fn said(&self, span: &Span) -> Vec<&'a LogRecord> {
+        let found = self
+            .said
+            .get(&(span.trace_id, span.span_id))
+            .into_iter()
+            .flatten();
+        found.map(|n| &self.case.logs[*n]).collect()
+    }
+
+    /// An event by its id.
+    pub fn event(&self, id: u64) -> Option<&'a HistoryEvent> {
+        self.events.get(&id).map(|n| &self.case.events[*n])
+    }
+
+    /// The history of an execution that an attempt started.
+    pub fn child(&self, attempt: &Attempt) -> Option<&'a Case> {
+        let arn = attempt.child_execution_arn.as_deref()?;
+        self.case
+            .children
+            .iter()
+            .find(|child| child.execution.execution_arn == arn)
+    }
+
+    /// A state's text in the definition, wherever it is nested.
+    pub fn written(&self, state: &str) -> Option<&serde_json::Value> {
+        find_state(self.definition.as_ref()?, state, 0)
+    }
+}
+
+fn find_state<'v>(
+    value: &'v serde_json::Value,
+    name: &str,
+    depth: usize,
+) -> Option<&'v serde_json::Value> {
+    if depth > 24 {
+        return None;
+    }
+    let states = value.get("States")?.as_object()?;
+    if let Some(state) = states.get(name) {
+        return Some(state);
+    }
+    states.values().find_map(|state| {
+        let branches = state
+            .get("Branches")
+            .and_then(|it| it.as_array())
+            .into_iter()
+            .flatten();
+        let inner = ["Iterator", "ItemProcessor"]
+            .iter()
+            .filter_map(|key| state.get(*key));
+        branches
+            .chain(inner)
+            .find_map(|inner| find_state(inner, name, depth + 1))
+    })
+}
+
+/// The text of the first attribute whose name ends so, after a dot or as a whole.
+pub(crate) fn attribute(attributes: &Attributes, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| {
+        let exact = attributes.get(*name);
+        let suffixed = || {
+            attributes
+                .iter()
+                .find(|(key, _)| {
+                    key.strip_suffix(name)
+                        .is_some_and(|rest| rest.ends_with('.'))
+                })
+                .map(|(_, value)| value)
+        };
+        exact.or_else(suffixed).and_then(plain)
+    })
+}
+
+fn plain(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Int(number) => number.to_string(),
+        Value::Double(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Array(items) => items.iter().filter_map(plain).collect::<Vec<_>>().join(","),
+        _ => return None,
+    };
+    (!text.is_empty() && text != "-").then_some(text)
+}

@@ -1,0 +1,48 @@
+//! Items of a Map that wait for a slot.
+
+use super::{
+    clue::{self, Clue},
+    critical::Critical,
+    scene::Scene,
+    slow::median,
+};
+use model::{Category, State, time::human_duration};
+
+/// Items that are as quick as ever, but fewer of them ran at once.
+pub(super) fn capped(
+    scene: &Scene,
+    path: &Critical,
+    visits: &[&State],
+    state: &str,
+) -> Option<Clue> {
+    let block = super::critical::block_of(&visits.first()?.path)?;
+    let map = scene
+        .case
+        .states
+        .iter()
+        .find(|it| it.path == block && it.state_type == "Map")?;
+    let longest = visits.iter().filter_map(|it| it.duration_ns).max()?;
+    let usual = median(scene, state, |it| it.longest_ns);
+    let now = path.at_once(map);
+    let before = median(scene, &map.state, |it| i64::from(it.at_once));
+    if longest > usual.saturating_mul(3) / 2 || before < 2 || i64::from(now) * 3 > before * 2 {
+        return None;
+    }
+    let mechanism = format!(
+        "only {now} items of {} ran at once, {before} in healthy runs; each was as quick as ever",
+        map.state
+    );
+    let exited = map.exited_event_id.and_then(|id| scene.event(id));
+    let text = format!(
+        "{} ended after {}",
+        map.state,
+        human_duration(map.duration_ns.unwrap_or_default())
+    );
+    let visit = visits.iter().max_by_key(|it| it.start_time)?;
+    let late = scene.event(visit.entered_event_id);
+    Some(
+        Clue::new(clue::state(scene, map), Category::Capacity, 0.92, mechanism)
+            .with(late.map(|it| clue::event(it, "the last item had to wait for a slot".into())))
+            .with(exited.map(|it| clue::event(it, text))),
+    )
+}

@@ -1,0 +1,592 @@
+//! Executions that took longer than healthy ones: whose time it was.
+
+use super::{
+    charges::Forest,
+    clue::{self, Clue},
+    clues,
+    critical::Critical,
+    failures, origin,
+    profile::Profile,
+    scene::Scene,
+};
+use model::{Attempt, Category, Execution, Fatality, State, time::human_duration};
+use std::collections::BTreeMap;
+
+/// Healthy runs below which nothing is called slow.
+const FEWEST: usize = 3;
+
+/// How much longer an execution took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slow {
+    /// What it took.
+    pub took_ns: i64,
+    /// What the median healthy run takes.
+    pub usual_ns: i64,
+    /// Explained by the size of its input.
+    pub by_size: Option<f64>,
+}
+
+impl Slow {
+    pub fn excess_ns(&self) -> i64 {
+        self.took_ns - self.usual_ns
+    }
+}
+
+/// Whether the execution took longer than healthy variation allows.
+pub(crate) fn of(scene: &Scene) -> Option<Slow> {
+    let took_ns = duration(&scene.case.execution)?;
+    let usual = super::onset::usual(scene.healthy.iter().map(|it| it.duration_ns))?;
+    let usual_ns = usual.median_ns;
+    let slow = usual.is_exceeded(took_ns) && took_ns > usual.worst_ns;
+    slow.then(|| Slow {
+        took_ns,
+        usual_ns,
+        by_size: by_size(scene, took_ns as f64 / usual_ns as f64),
+    })
+}
+
+fn duration(execution: &Execution) -> Option<i64> {
+    execution.duration_ns
+}
+
+/// How many times larger the work is, if that explains the time.
+fn by_size(scene: &Scene, ratio: f64) -> Option<f64> {
+    let execution = &scene.case.execution;
+    let median = |of: &dyn Fn(&Profile) -> f64| {
+        let mut all: Vec<f64> = scene.healthy.iter().map(|it| of(it)).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    let items = f64::from(execution.iterations) / median(&|it| f64::from(it.iterations)).max(1.0);
+    let input = execution.input.as_ref().map_or(0, String::len) as f64;
+    let bytes = input / median(&|it| it.input_bytes as f64).max(64.0);
+    let number = numeric_growth(scene);
+    let size = items.max(bytes).max(number);
+    (size >= 1.4 && ratio <= size * 1.4).then_some(size)
+}
+
+/// The largest growth of a number in the input that healthy runs have, too: `{"rows": 5000}`.
+fn numeric_growth(scene: &Scene) -> f64 {
+    let own = super::profile::numbers(scene.case.execution.input.as_deref());
+    let growth = own.iter().filter_map(|(name, value)| {
+        let mut usual: Vec<f64> = scene
+            .healthy
+            .iter()
+            .filter_map(|it| it.numbers.get(name).copied())
+            .collect();
+        usual.sort_by(f64::total_cmp);
+        let (low, high) = (usual.first()?, usual.last()?);
+        let median = usual[usual.len() / 2];
+        // An id or a timestamp is no size.
+        let sized = usual.len() >= FEWEST && *low > 0.0 && *high < 20.0 * low && median < 1e9;
+        sized.then(|| value / median.max(1.0))
+    });
+    growth.fold(0.0, f64::max)
+}
+
+/// What one state took more than usual.
+struct Excess<'a> {
+    state: &'a str,
+    ns: i64,
+    usual_ns: i64,
+}
+
+/// Whom the time speaks against.
+pub(crate) fn clues<'a>(scene: &Scene<'a>, slow: &Slow) -> Vec<Clue> {
+    let path = Critical::of(scene.case);
+    let by_state = excesses(scene, &path);
+    let all: i64 = by_state.iter().map(|it| it.ns).sum();
+    let mut found = Vec::new();
+    for excess in by_state.iter().take(2) {
+        let share = excess.ns as f64 / slow.excess_ns().max(1) as f64;
+        if share < 0.3 || excess.ns < 50_000_000 {
+            continue;
+        }
+        let sure = share.min(1.0);
+        for mut clue in of_state(scene, &path, excess) {
+            clue.weight *= 0.6 + 0.4 * sure;
+            found.push(clue);
+        }
+    }
+    // Time between states: nobody ran.
+    let between = slow.excess_ns() - all.max(0);
+    if found.is_empty() && between * 2 > slow.excess_ns() {
+        found.extend(between_states(scene, between));
+    }
+    found
+}
+
+fn excesses<'a>(scene: &Scene<'a>, path: &Critical) -> Vec<Excess<'a>> {
+    let mut own: BTreeMap<&str, i64> = BTreeMap::new();
+    for visit in scene.case.states.iter().filter(|it| path.holds(it)) {
+        if matches!(visit.state_type.as_str(), "Map" | "Parallel") && has_inside(scene, visit) {
+            continue;
+        }
+        *own.entry(&visit.state).or_default() += visit.duration_ns.unwrap_or_default();
+    }
+    let mut all: Vec<Excess> = own
+        .into_iter()
+        .map(|(state, took)| {
+            let usual_ns = median(scene, state, |it| it.critical_ns);
+            Excess {
+                state,
+                ns: took - usual_ns,
+                usual_ns,
+            }
+        })
+        .filter(|it| it.ns > 0)
+        .collect();
+    all.sort_by_key(|it| (std::cmp::Reverse(it.ns), it.state));
+    all
+}
+
+fn has_inside(scene: &Scene, block: &State) -> bool {
+    scene
+        .case
+        .states
+        .iter()
+        .any(|it| super::critical::block_of(&it.path) == Some(block.path.as_str()))
+}
+
+pub(super) fn median(
+    scene: &Scene,
+    state: &str,
+    of: impl Fn(&super::profile::StateProfile) -> i64,
+) -> i64 {
+    let mut all: Vec<i64> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(state))
+        .map(of)
+        .collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or_default()
+}
+
+/// Whom the time of one state speaks against.
+fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<Clue> {
+    let visits: Vec<&State> = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.state == excess.state && path.holds(it))
+        .collect();
+    let tries: Vec<&Attempt> = visits.iter().flat_map(|it| scene.tries(it)).collect();
+    let mut found = Vec::new();
+    if let Some(clue) = super::slots::capped(scene, path, &visits, excess.state) {
+        return vec![clue];
+    }
+    let lost: i64 = tries
+        .iter()
+        .map(|it| {
+            it.backoff_ns.unwrap_or(0)
+                + if it.status.is_failure() {
+                    it.duration_ns.unwrap_or(0)
+                } else {
+                    0
+                }
+        })
+        .sum();
+    if lost * 2 > excess.ns {
+        let failed = tries.iter().find(|it| it.status.is_failure());
+        if let Some(attempt) = failed.copied() {
+            let failure = failures::of_try(scene, attempt, Fatality::Survived);
+            found.extend(clues::of(scene, &failure));
+            return found;
+        }
+    }
+    let longest = tries
+        .iter()
+        .copied()
+        .max_by_key(|it| (it.duration_ns, std::cmp::Reverse(it.scheduled_event_id)));
+    let Some(attempt) = longest else {
+        found.extend(visits.first().map(|visit| of_waiting(scene, visit, excess)));
+        return found;
+    };
+    found.extend(queued(scene, attempt, &tries, excess));
+    found.extend(waited(scene, attempt, excess));
+    if found.is_empty() {
+        found.extend(cold(scene, &tries, excess));
+    }
+    if found.is_empty() {
+        found.extend(worked(scene, attempt, &tries, excess));
+    }
+    found
+}
+
+fn ended(scene: &Scene, attempt: &Attempt, usual_ns: i64) -> Option<model::Exhibit> {
+    let event = scene.event(attempt.end_event_id?)?;
+    let took = human_duration(attempt.duration_ns.unwrap_or_default());
+    Some(clue::event(
+        event,
+        format!(
+            "{} took {took}; {} in healthy runs",
+            attempt.state,
+            human_duration(usual_ns)
+        ),
+    ))
+}
+
+fn of_waiting(scene: &Scene, visit: &State, excess: &Excess) -> Clue {
+    let exited = visit.exited_event_id.and_then(|id| scene.event(id));
+    let took = human_duration(visit.duration_ns.unwrap_or_default());
+    let mechanism = format!(
+        "{} took {took}, {} in healthy runs",
+        visit.state,
+        human_duration(excess.usual_ns)
+    );
+    Clue::new(clue::state(scene, visit), Category::Latency, 0.7, mechanism)
+        .with(exited.map(|it| clue::event(it, format!("{} ended after {took}", visit.state))))
+}
+
+/// Work that waited for a worker.
+fn queued(scene: &Scene, attempt: &Attempt, tries: &[&Attempt], excess: &Excess) -> Option<Clue> {
+    if attempt.resource_type != "activity" {
+        return None;
+    }
+    let waited: i64 = tries
+        .iter()
+        .filter_map(|it| Some(it.started_time?.since(it.start_time)))
+        .sum();
+    let usual = median(scene, excess.state, |it| it.queued_ns);
+    if (waited - usual) * 2 < excess.ns {
+        return None;
+    }
+    let name = attempt
+        .resource
+        .rsplit(':')
+        .next()
+        .unwrap_or(&attempt.resource)
+        .to_owned();
+    let mechanism = format!(
+        "work for {name} waited {} for a worker, {} in healthy runs",
+        human_duration(waited),
+        human_duration(usual)
+    );
+    let started = scene
+        .case
+        .events
+        .iter()
+        .find(|it| it.event_type == "ActivityStarted" && Some(it.time) == attempt.started_time);
+    Some(
+        Clue::new(
+            clue::entity(scene, "activity", &name, &[&attempt.path]),
+            Category::Capacity,
+            0.92,
+            mechanism,
+        )
+        .with(started.map(|it| {
+            clue::event(
+                it,
+                format!("a worker took the work after {}", human_duration(waited)),
+            )
+        }))
+        .with(ended(scene, attempt, excess.usual_ns)),
+    )
+}
+
+/// A job or a token that took its time.
+fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
+    let (from, to) = (attempt.submitted_time?, attempt.end_time?);
+    let waited = to.since(from);
+    let usual = median(scene, excess.state, |it| it.waited_ns);
+    if (waited - usual) * 2 < excess.ns {
+        return None;
+    }
+    if let Some(child) = scene.child(attempt) {
+        return of_child(scene, attempt, child, excess);
+    }
+    let spans = Forest::new(scene.spans_below(attempt));
+    let container = ["batch", "ecs"]
+        .iter()
+        .any(|it| attempt.resource_type.contains(it));
+    let pulled = spans.spans.iter().find(|it| {
+        let name = it.name.to_lowercase();
+        (name.contains("pull") || name.contains("provision"))
+            && it.end_time.since(it.start_time) * 2 > excess.ns
+    });
+    let consumer = spans
+        .spans
+        .iter()
+        .find(|it| it.kind == model::SpanKind::Consumer);
+    if let Some(clue) = super::pulls::pulling(scene, attempt, excess.ns).filter(|_| container) {
+        return Some(clue);
+    }
+    let queue_wait = consumer.map(|it| it.start_time.since(from));
+    let callee = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
+    let (kind, name, category, weight) = match (pulled, consumer, queue_wait) {
+        (Some(_), _, _) => (callee.0, callee.1, Category::Infrastructure, 0.92),
+        (None, Some(_), Some(wait)) if wait * 2 > excess.ns => {
+            (callee.0, callee.1, Category::Capacity, 0.9)
+        }
+        (None, Some(worker), _) => (
+            "service",
+            worker.service_name.clone(),
+            Category::Latency,
+            0.88,
+        ),
+        _ if container => (callee.0, callee.1, Category::Latency, 0.7),
+        _ => (callee.0, callee.1, Category::Latency, 0.66),
+    };
+    let mechanism = format!(
+        "{name} kept {} waiting for {}, {} in healthy runs",
+        excess.state,
+        human_duration(waited),
+        human_duration(usual)
+    );
+    let proof = pulled.or(consumer).map(|it| {
+        clue::span(
+            it,
+            format!(
+                "{} took {}",
+                it.name,
+                human_duration(it.end_time.since(it.start_time))
+            ),
+        )
+    });
+    Some(
+        Clue::new(
+            clue::entity(scene, kind, &name, &[&attempt.path]),
+            category,
+            weight,
+            mechanism,
+        )
+        .with(proof)
+        .with(ended(scene, attempt, excess.usual_ns)),
+    )
+}
+
+/// A started execution that took its time: its longest state speaks.
+fn of_child(
+    scene: &Scene,
+    attempt: &Attempt,
+    child: &super::Case,
+    excess: &Excess,
+) -> Option<Clue> {
+    let world = super::World::default();
+    let below = Scene::new(child, &world);
+    let longest = child.attempts.iter().max_by_key(|it| it.duration_ns)?;
+    let spans = Forest::new(below.spans_below(longest));
+    let (kind, name) = match (
+        origin::of_time(&below, &spans, true),
+        longest.function_name.as_deref(),
+    ) {
+        (Some(excess), function)
+            if Some(excess.name.as_str()) != function && excess.share > 0.5 =>
+        {
+            ("service", excess.name)
+        }
+        (_, Some(function)) => ("function", function.to_owned()),
+        _ => ("state", longest.state.clone()),
+    };
+    let mechanism = format!(
+        "{name} took most of the time in {}, which {} waited for",
+        child.execution.name, attempt.state
+    );
+    let event = below.event(longest.end_event_id?)?;
+    let shown = clue::event(
+        event,
+        format!(
+            "{} took {}",
+            longest.state,
+            human_duration(longest.duration_ns.unwrap_or_default())
+        ),
+    );
+    Some(
+        Clue::new(
+            clue::entity(scene, kind, &name, &[&attempt.path, &longest.path]),
+            Category::Latency,
+            0.75,
+            mechanism,
+        )
+        .with([shown])
+        .with(ended(scene, attempt, excess.usual_ns)),
+    )
+}
+
+/// Sandboxes that had to be started.
+fn cold(scene: &Scene, tries: &[&Attempt], excess: &Excess) -> Option<Clue> {
+    let mut best = None;
+    let mut total = 0.0;
+    for attempt in tries {
+        let Some((invocation, _)) = scene.invocation(attempt) else {
+            continue;
+        };
+        let init = invocation
+            .init_duration_ms
+            .or(invocation.restore_duration_ms)
+            .unwrap_or(0.0);
+        let gap = invocation.start_time.since(attempt.start_time).max(0) as f64 / 1e6;
+        // What passed between the call and START holds the init and the search for a place.
+        let added = if invocation.cold_start.is_cold() == Some(true) {
+            init.max(gap)
+        } else {
+            0.0
+        };
+        total += added;
+        if added > best.map_or(0.0, |(most, _, _)| most) {
+            best = Some((added, *attempt, invocation));
+        }
+    }
+    let (_, attempt, invocation) = best?;
+    let name = &invocation.function_name;
+    let usual = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.functions.get(name))
+        .filter(|it| it.cold > 0)
+        .count();
+    let usually_cold = usual * 2 > scene.healthy.len();
+    if total * 1e6 * 2.0 < excess.ns as f64 || usually_cold && total * 1e6 < excess.ns as f64 {
+        return None;
+    }
+    let init = invocation
+        .init_duration_ms
+        .or(invocation.restore_duration_ms)
+        .unwrap_or_default();
+    let mechanism = format!(
+        "{name} started cold in {}: its init took {}",
+        attempt.state,
+        human_duration((init * 1e6) as i64)
+    );
+    let suspect = clue::function(scene, attempt, name, invocation.function_version.as_deref());
+    let new = clues::new_version(scene, scene.visit_of(attempt)?);
+    Some(
+        Clue::new(suspect, Category::ColdStart, 0.94, mechanism)
+            .with([clue::invocation(
+                invocation,
+                format!(
+                    "{name} ran in a new sandbox, init {}",
+                    human_duration((init * 1e6) as i64)
+                ),
+            )])
+            .with(ended(scene, attempt, excess.usual_ns))
+            .changed(new),
+    )
+}
+
+/// Work that took longer: a callee's, a host's, or the function's own.
+fn worked<'a>(
+    scene: &Scene<'a>,
+    attempt: &'a Attempt,
+    tries: &[&'a Attempt],
+    excess: &Excess,
+) -> Vec<Clue> {
+    let spans: Vec<_> = tries.iter().flat_map(|it| scene.spans_below(it)).collect();
+    let forest = Forest::new(spans);
+    let caller = attempt
+        .function_name
+        .clone()
+        .unwrap_or_else(|| attempt.state.clone());
+    let mut found = Vec::new();
+    if let Some(clue) = super::hosts::noisy(scene, &forest, attempt) {
+        found.push(clue);
+    } else if let Some(clue) = super::hosts::slow(scene, &forest, attempt, excess.ns) {
+        found.push(clue);
+    }
+    let grown = origin::of_time(scene, &forest, true);
+    if let Some(grown) = grown {
+        let more = grown.ns - grown.usual_ns.unwrap_or(0);
+        if grown.name != caller && more * 2 > excess.ns {
+            let span = forest.spans[grown.span];
+            let usual = human_duration(grown.usual_ns.unwrap_or(0));
+            let mechanism = format!(
+                "{} took {} in {}, {usual} in healthy runs",
+                grown.name,
+                human_duration(grown.ns),
+                attempt.state
+            );
+            found.push(
+                Clue::new(
+                    clue::entity(scene, "service", &grown.name, &[&attempt.path, &caller]),
+                    Category::Latency,
+                    0.93,
+                    mechanism,
+                )
+                .with([clue::span(
+                    span,
+                    format!(
+                        "{} was waited for {}",
+                        grown.name,
+                        human_duration(span.end_time.since(span.start_time))
+                    ),
+                )])
+                .with(ended(scene, attempt, excess.usual_ns))
+                .explaining([super::clue::Explained {
+                    kind: String::new(),
+                    name: caller.clone(),
+                    reason: format!("{caller} waited for {} most of the time", grown.name),
+                    reference: clue::span_ref(span),
+                }]),
+            );
+            return found;
+        }
+    }
+    found.push(own_work(scene, attempt, excess));
+    found
+}
+
+fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
+    let took = human_duration(attempt.duration_ns.unwrap_or_default());
+    let usual = human_duration(excess.usual_ns);
+    let visit = scene.visit_of(attempt);
+    let (suspect, name) = match attempt.function_name.as_deref() {
+        Some(name) => {
+            let version = scene
+                .invocation(attempt)
+                .and_then(|(it, _)| it.function_version.as_deref());
+            (
+                clue::function(scene, attempt, name, version),
+                name.to_owned(),
+            )
+        }
+        None => {
+            let (kind, name) = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
+            (clue::entity(scene, kind, &name, &[&attempt.path]), name)
+        }
+    };
+    let new = visit.and_then(|it| clues::new_version(scene, it));
+    let grown = clues::input_growth(scene, visit);
+    let (category, weight) = match (&new, grown) {
+        (Some(_), _) => (Category::BadDeploy, 0.8),
+        (None, Some(times)) if times >= 3.0 => (Category::DataSize, 0.7),
+        _ => (Category::Latency, 0.8),
+    };
+    let mechanism = format!(
+        "{name} took {took} in {}, {usual} in healthy runs",
+        attempt.state
+    );
+    let ran = scene.invocation(attempt).map(|(it, _)| {
+        clue::invocation(
+            it,
+            format!(
+                "{name} ran for {}",
+                human_duration(it.duration_ns.unwrap_or_default())
+            ),
+        )
+    });
+    Clue::new(suspect, category, weight, mechanism)
+        .with(ran)
+        .with(ended(scene, attempt, excess.usual_ns))
+        .changed(new)
+}
+
+/// Time in which nothing ran: transitions that were throttled.
+fn between_states(scene: &Scene, between: i64) -> Option<Clue> {
+    let execution = &scene.case.execution;
+    let mechanism = format!(
+        "{} passed between the states of {}, where nothing ran",
+        human_duration(between),
+        execution.state_machine
+    );
+    let last = scene.case.events.last()?;
+    Some(
+        Clue::new(
+            clue::entity(scene, "state_machine", &execution.state_machine, &[]),
+            Category::Capacity,
+            0.7,
+            mechanism,
+        )
+        .with([clue::event(last, "the end of the execution".into())]),
+    )
+}

@@ -1,0 +1,33 @@
+//! What is known besides the execution itself: how its siblings ran, what changed, who else was busy.
+
+use super::Profile;
+use model::{Change, SpanId, TraceId, UnixNanos};
+use std::sync::Arc;
+
+/// What is known besides the execution itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct World {
+    /// Other executions of the same workflow, bounded by the caller; the execution itself is left out.
+    pub peers: Vec<Arc<Profile>>,
+    /// Changes around the execution.
+    pub changes: Vec<Change>,
+    /// How busy functions were while the execution ran.
+    pub loads: Vec<Load>,
+}
+
+/// How busy a function was in a window of time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Load {
+    /// The function.
+    pub function: String,
+    /// Most invocations at once in the window around the execution.
+    pub peak: u32,
+    /// Most invocations at once in a window of the same length before.
+    pub before: u32,
+    /// One of the invocations at the peak, as a span.
+    pub trace_id: TraceId,
+    /// Its span.
+    pub span_id: SpanId,
+    /// Its start.
+    pub at: UnixNanos,
+}

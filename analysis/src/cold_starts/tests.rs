@@ -1,0 +1,111 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use model::{ColdStart, TraceId};
+
+const SECOND: i64 = 1_000_000_000;
+
+fn ran(second: i64, seconds: i64, stream: &str, version: &str, cold: Option<f64>) -> Invocation {
+    let identity = format!("{second}/{stream}");
+    Invocation {
+        trace_id: TraceId::of_parts(&[&identity]),
+        span_id: SpanId::of_parts(&[&identity]),
+        function_name: "pay".to_owned(),
+        function_version: Some(version.to_owned()),
+        log_stream: stream.to_owned(),
+        start_time: UnixNanos(1_700_000_000 * SECOND + second * SECOND),
+        end_time: Some(UnixNanos(
+            1_700_000_000 * SECOND + (second + seconds) * SECOND,
+        )),
+        duration_ns: Some(seconds * SECOND),
+        init_duration_ms: cold,
+        cold_start: if cold.is_some() {
+            ColdStart::Init
+        } else {
+            ColdStart::Warm
+        },
+        ..Invocation::default()
+    }
+}
+
+#[track_caller]
+fn check(invocations: &[Invocation], expect: &[Option<Cause>]) {
+    let found: Vec<Option<Cause>> = causes(invocations)
+        .iter()
+        .map(|it| it.as_ref().map(|it| it.cause))
+        .collect();
+    assert_eq!(found, expect);
+}
+
+#[test]
+fn causes_are_told_apart() {
+    let some = |ms: f64| Some(ms);
+    // The first one of all: nobody knows.
+    check(&[ran(0, 1, "a", "1", some(500.0))], &[Some(Cause::Unknown)]);
+    // While the other one is busy.
+    let first = ran(0, 10, "a", "1", some(500.0));
+    check(
+        &[first.clone(), ran(5, 1, "b", "1", some(500.0))],
+        &[Some(Cause::Unknown), Some(Cause::ScaleOut)],
+    );
+    // After ten minutes in which nobody called.
+    check(
+        &[first.clone(), ran(610, 1, "b", "1", some(500.0))],
+        &[Some(Cause::Unknown), Some(Cause::Idle)],
+    );
+    // The first of a version, in whatever order they come.
+    check(
+        &[ran(20, 1, "b", "2", some(500.0)), first.clone()],
+        &[Some(Cause::NewVersion), Some(Cause::Unknown)],
+    );
+    // After a crash in the same sandbox.
+    let killed = Invocation {
+        cold_start: ColdStart::SuppressedInit,
+        ..ran(12, 1, "a", "1", None)
+    };
+    check(
+        &[first.clone(), killed],
+        &[Some(Cause::Unknown), Some(Cause::RuntimeKilled)],
+    );
+    check(
+        &[first, ran(12, 1, "a", "1", None)],
+        &[Some(Cause::Unknown), None],
+    );
+}
+
+#[test]
+fn rates_and_effects_are_summed_by_function_and_version() {
+    let mut all: Vec<Invocation> = (0..30).map(|n| ran(n, 1, "a", "1", None)).collect();
+    all.extend((0..10).map(|n| ran(n, 1, &format!("s{n}"), "1", Some(1_500.0 + n as f64))));
+    all.push(ran(40, 1, "z", "2", Some(100.0)));
+    let effect = Effect {
+        execution_arn: "arn".to_owned(),
+        on_critical_path: true,
+        added_ns: 2 * SECOND,
+    };
+    let effects = HashMap::from([(all[30].span_id, effect)]);
+    let summary = summarise(&all, &effects, 5);
+    let one = &summary.functions[0];
+    assert_eq!(
+        (one.version.as_str(), one.invocations, one.cold),
+        ("1", 40, 10)
+    );
+    assert_eq!((one.ratio, one.added_ms), (0.25, 2_000.0));
+    assert_eq!(
+        (one.init_ms_p50, one.init_ms_p95),
+        (Some(1_504.0), Some(1_509.0))
+    );
+    assert_eq!(summary.rows.len(), 5);
+    assert_eq!(summary.rows[0].version, "2");
+    assert!(
+        one.advice[0].contains("Provisioned concurrency of 2"),
+        "{:?}",
+        one.advice
+    );
+    assert!(
+        summary.functions[1].advice.is_empty(),
+        "one cold start is no evidence"
+    );
+    let seen: u64 = one.buckets.iter().map(|(_, all, _)| all).sum();
+    assert_eq!(seen, 40);
+}

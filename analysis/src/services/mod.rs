@@ -1,0 +1,79 @@
+//! Which service did it, from plain traces and logs of a faulty and of a healthy period, without any workflow.
+//!
+//! Careful accounting, then simple rules:
+//!
+//! 1. Trees are repaired ([`tree`]): a call span without children that encloses a sibling with children is its parent.
+//! 2. Time belongs to whoever was waited for ([`latency`]): what passes between a call and its answer is charged to the
+//!    callee, unless all calls of one caller are slow. It is summed per trace and entry operation, so that the number of
+//!    calls counts and a change in the mix of requests does not.
+//! 3. Errors belong to the span without a failed cause below it ([`errors`]), against the rate in the healthy period.
+//! 4. Log lines count by presence, given that the trace touched the service ([`logs`]): constant noise says nothing.
+//! 5. Each of the three is a probability of its own; they are joined, and ranked ([`rank`]).
+
+mod errors;
+mod latency;
+mod logs;
+mod rank;
+mod tree;
+
+pub use rank::explain;
+
+use model::{SpanId, SpanKind, TraceId, UnixNanos};
+
+/// What is looked at of a span.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Hop {
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Its id.
+    pub span_id: SpanId,
+    /// The span that called it; zero for none.
+    pub parent_span_id: SpanId,
+    /// Service.
+    pub service: String,
+    /// Operation.
+    pub name: String,
+    /// Side of the call.
+    pub kind: SpanKind,
+    /// Start.
+    pub start: UnixNanos,
+    /// Duration, nanoseconds.
+    pub duration_ns: i64,
+    /// It failed.
+    pub failed: bool,
+    /// What it says of its failure.
+    pub message: String,
+    /// Who it says it calls.
+    pub peer: Option<String>,
+    /// Host, node or pod it ran on.
+    pub host: Option<String>,
+}
+
+/// What is looked at of a log record.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Line {
+    /// Its id.
+    pub log_id: TraceId,
+    /// Trace it says it belongs to; zero for none.
+    pub trace_id: TraceId,
+    /// Service.
+    pub service: String,
+    /// When.
+    pub time: UnixNanos,
+    /// OTLP severity number.
+    pub severity: u8,
+    /// Message.
+    pub body: String,
+}
+
+/// The traces and logs of a period.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Period {
+    /// Spans.
+    pub spans: Vec<Hop>,
+    /// Log records.
+    pub lines: Vec<Line>,
+}
+
+#[cfg(test)]
+mod tests;

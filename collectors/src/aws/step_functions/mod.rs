@@ -1,0 +1,145 @@
+//! Standard workflows: found by listing, followed until they end, with their map runs, children and
+//! definitions.
+//!
+//! A round: list what began since the last one; fetch what has ended whole, and of what runs only what is
+//! new; then map runs; then definitions. Everything is handed over before anything is remembered.
+
+mod definitions;
+mod discover;
+mod follow;
+mod history;
+mod map_runs;
+mod memory;
+
+use super::{call::Calls, session::Session};
+use crate::collect::{About, Check, Collector, Failure, Meter, Outlet, Round};
+use definitions::Definitions;
+use futures::future::BoxFuture;
+use memory::{Memory, SECOND};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+
+/// Between two looks for redriven executions, when there are many state machines.
+const SWEEP: i64 = 300 * SECOND;
+/// So many state machines are looked through for redriven executions in every round.
+const FEW_MACHINES: usize = 20;
+
+/// The collector of one account in one Region.
+pub struct StepFunctions {
+    calls: Calls,
+    memory: Memory,
+    definitions: Definitions,
+    /// State machines of the last round: (ARN, true for Express).
+    machines: Vec<(String, bool)>,
+}
+
+impl StepFunctions {
+    /// A collector over a session.
+    pub fn new(session: Arc<Session>) -> Self {
+        StepFunctions {
+            calls: Calls::new(session),
+            memory: Memory::default(),
+            definitions: Definitions::default(),
+            machines: Vec::new(),
+        }
+    }
+
+    fn lookback(&self) -> i64 {
+        let hours = i64::try_from(self.calls.session.source.lookback_hours).unwrap_or(i64::MAX);
+        hours.saturating_mul(3_600 * SECOND)
+    }
+
+    fn interval(&self) -> i64 {
+        let seconds = i64::try_from(self.calls.session.source.interval_s).unwrap_or(i64::MAX);
+        seconds.saturating_mul(SECOND)
+    }
+
+    async fn go(&mut self, out: &Outlet) -> Result<Round, Failure> {
+        let begun = out.now().0;
+        self.machines = self.list_machines().await?;
+        let standard: Vec<String> = self
+            .machines
+            .iter()
+            .filter(|(_, express)| !express)
+            .map(|(arn, _)| arn.clone())
+            .collect();
+        let first = self.memory.scanned.is_empty();
+        for machine in &standard {
+            self.discover(out, machine).await?;
+        }
+        if !first && (standard.len() <= FEW_MACHINES || begun - self.memory.swept >= SWEEP) {
+            self.sweep(out, &standard).await?;
+            self.memory.swept = begun;
+        }
+        let left = self.follow_due(out).await?;
+        self.collect_map_runs(out).await?;
+        let undefined = self.define(out).await?;
+        self.memory.prune(begun, self.lookback());
+        out.keep(&self.memory).await?;
+        Ok(self.summed_up(begun, left, undefined))
+    }
+
+    fn summed_up(&self, begun: i64, left: usize, undefined: usize) -> Round {
+        let following = self.memory.open.len() + self.memory.map_runs.len();
+        let express = self.machines.iter().filter(|(_, express)| *express).count();
+        let mut detail = format!(
+            "{} state machines ({express} Express, read from their logs), {following} executions and map runs followed",
+            self.machines.len()
+        );
+        if undefined > 0 {
+            detail += &format!(
+                ", {undefined} definitions wait for their turn (DescribeStateMachineForExecution allows few calls)"
+            );
+        }
+        let behind = (left > 0).then(|| {
+            format!(
+                "{left} executions wait for GetExecutionHistory at the share of {} of its quota: raise quota_share, \
+                 have the quota raised, or deliver the logs of the busiest state machines at level ALL and let \
+                 EventBridge tell about ends",
+                self.calls.session.source.quota_share
+            )
+        });
+        let busy = left > 0 || undefined > 0 || !self.memory.map_runs.is_empty();
+        let wait = if busy { SECOND } else { self.interval() };
+        Round {
+            wait: Duration::from_nanos(wait.unsigned_abs()),
+            following: following as u64,
+            up_to: Some(model::UnixNanos(begun)).filter(|_| left == 0),
+            behind,
+            detail,
+            caught_up: !busy,
+        }
+    }
+}
+
+impl Collector for StepFunctions {
+    fn about(&self) -> About {
+        let session = &self.calls.session;
+        About {
+            name: format!("{}/step_functions/{}", session.source.name, session.region),
+            kind: "step_functions".to_owned(),
+            place: session.region.clone(),
+        }
+    }
+
+    fn remember(&mut self, kept: Value) {
+        match serde_json::from_value(kept) {
+            Ok(memory) => self.memory = memory,
+            Err(error) => {
+                tracing::warn!(%error, "what was kept cannot be read; collecting begins anew, nothing is doubled");
+            }
+        }
+    }
+
+    fn round<'a>(&'a mut self, out: &'a Outlet) -> BoxFuture<'a, Result<Round, Failure>> {
+        Box::pin(self.go(out))
+    }
+
+    fn check(&mut self) -> BoxFuture<'_, Vec<Check>> {
+        Box::pin(super::check::step_functions(&self.calls))
+    }
+
+    fn meter(&self) -> &Meter {
+        &self.calls.meter
+    }
+}

@@ -1,0 +1,116 @@
+//! Our own JSON.
+
+use super::{text, time_at};
+use crate::experiment::{Phase, Update};
+use model::UnixNanos;
+use serde_json::Value;
+
+/// `{id, name, tool, start, end, planned_end, scope, slos, max_spend, owner, hypothesis, state, tail_s}`
+pub fn experiment(said: &Value, now: UnixNanos) -> Result<Update, String> {
+    let Some(id) = text(said, "id") else {
+        return Err(
+            "this is no experiment: give at least {\"id\": …}, or what AWS FIS or the Chaos Toolkit send"
+                .into(),
+        );
+    };
+    let known = [
+        "id",
+        "name",
+        "tool",
+        "start",
+        "end",
+        "planned_end",
+        "scope",
+        "slo",
+        "slos",
+        "max_spend",
+        "owner",
+        "hypothesis",
+        "state",
+        "tail_s",
+        "template",
+        "note",
+    ];
+    if let Some(key) = said
+        .as_object()
+        .and_then(|it| it.keys().find(|key| !known.contains(&key.as_str())))
+    {
+        return Err(format!(
+            "'{key}' is not known; known are {}",
+            known.join(", ")
+        ));
+    }
+    let end = time_at(said, "end")?;
+    let start = time_at(said, "start")?;
+    let phase = match said.get("state").and_then(Value::as_str) {
+        Some(word) => Some(phase(word)?),
+        None if end.is_some() => Some(Phase::Completed),
+        None if start.is_some_and(|start| start > now) => Some(Phase::Planned),
+        None => start.map(|_| Phase::Running),
+    };
+    let scope = match said.get("scope") {
+        None | Some(Value::Null) => None,
+        Some(scope) => {
+            Some(serde_json::from_value(scope.clone()).map_err(|it| format!("scope: {it}"))?)
+        }
+    };
+    let slos = match said.get("slos").or_else(|| said.get("slo")) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(one)) => Some(vec![one.clone()]),
+        Some(list) => {
+            Some(serde_json::from_value(list.clone()).map_err(|_| "slos is a list of names")?)
+        }
+    };
+    let hypothesis = match said.get("hypothesis") {
+        None | Some(Value::Null) => None,
+        Some(parts) => {
+            let list = match parts {
+                Value::Array(_) => parts.clone(),
+                one => Value::Array(vec![one.clone()]),
+            };
+            Some(serde_json::from_value(list).map_err(|it| format!("hypothesis: {it}"))?)
+        }
+    };
+    let max_spend = said.get("max_spend").and_then(Value::as_f64);
+    if max_spend.is_some_and(|it| !(0.0..=1e6).contains(&it)) {
+        return Err("max_spend is a share of the budget, such as 0.05".into());
+    }
+    Ok(Update {
+        id,
+        name: text(said, "name"),
+        tool: Some(text(said, "tool").unwrap_or_else(|| "api".into())),
+        template: text(said, "template"),
+        owner: text(said, "owner"),
+        phase,
+        start,
+        end,
+        planned_end: time_at(said, "planned_end")?,
+        tail_s: said
+            .get("tail_s")
+            .and_then(Value::as_u64)
+            .map(|it| it.min(3_600)),
+        scope,
+        slos,
+        max_spend,
+        hypothesis,
+        note: text(said, "note"),
+        at: now,
+    })
+}
+
+/// The word of a phase.
+pub fn phase(word: &str) -> Result<Phase, String> {
+    Ok(match word.to_ascii_lowercase().as_str() {
+        "planned" | "pending" | "initiating" => Phase::Planned,
+        "running" | "stopping" => Phase::Running,
+        "completed" => Phase::Completed,
+        "stopped" | "aborted" | "interrupted" => Phase::Stopped,
+        "failed" => Phase::Failed,
+        "cancelled" | "canceled" => Phase::Cancelled,
+        other => {
+            return Err(format!(
+                "'{other}' is no state: planned, running, completed, stopped, failed, cancelled"
+            ));
+        }
+    })
+}

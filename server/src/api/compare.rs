@@ -1,0 +1,158 @@
+//! Executions beside each other, cold starts, changes.
+
+use super::{
+    App,
+    accounts::facts,
+    problem::{Answer, Failure},
+};
+use crate::compare::{self, Which};
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{Path, Query, State},
+    http::{Response, header},
+};
+use futures::TryStreamExt;
+use model::{
+    Batch,
+    api::cold_starts::ColdStarts,
+    compare::{Comparison, Twins},
+};
+use query::{Format, Options};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Twins when nobody says how many.
+const TWINS: usize = 3;
+
+/// How many twins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct HowMany {
+    k: Option<usize>,
+}
+
+/// `GET /api/v1/executions/{…}/twins?k=`
+pub async fn twins(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Query(how): Query<HowMany>,
+) -> Answer<Json<Twins>> {
+    let subject = facts(&app, &id).await?;
+    let snapshot = app.store.snapshot();
+    let k = how.k.unwrap_or(TWINS);
+    let twins = compare::twins(&app.engine, &snapshot, subject, k).await;
+    twins.map(Json).map_err(failure)
+}
+
+/// What to compare.
+#[derive(Debug, Deserialize)]
+pub struct Sides {
+    a: String,
+    b: String,
+}
+
+/// `GET /api/v1/compare?a=&b=`
+pub async fn compare(
+    State(app): State<App>,
+    Query(sides): Query<Sides>,
+) -> Answer<Json<Comparison>> {
+    let snapshot = app.store.snapshot();
+    let found = compare::compare(&app.engine, &snapshot, &sides.a, &sides.b).await;
+    found.map(Json).map_err(failure)
+}
+
+/// `GET /api/v1/cold-starts?function=&from=&to=&limit=`
+pub async fn cold_starts(
+    State(app): State<App>,
+    Query(which): Query<Which>,
+) -> Answer<Json<ColdStarts>> {
+    let snapshot = app.store.snapshot();
+    let found = compare::cold_starts(&app.engine, &snapshot, which).await;
+    found.map(Json).map_err(failure)
+}
+
+/// Which changes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WhichChanges {
+    from: Option<String>,
+    to: Option<String>,
+    resource: Option<String>,
+}
+
+/// `GET /api/v1/changes?from=&to=&resource=`
+pub async fn changes(
+    State(app): State<App>,
+    Query(which): Query<WhichChanges>,
+) -> Answer<Response<Body>> {
+    let mut conditions = vec!["true".to_owned()];
+    for (text, sign) in [(&which.from, ">="), (&which.to, "<")] {
+        let Some(text) = text else {
+            continue;
+        };
+        let at = compare::nanos(text).ok_or_else(|| {
+            Failure::bad_request(format!(
+                "'{text}' is no time: write ISO 8601 or nanoseconds"
+            ))
+        })?;
+        conditions.push(format!("time {sign} to_timestamp_nanos({at})"));
+    }
+    if let Some(resource) = &which.resource {
+        conditions.push(format!("resource = '{}'", resource.replace('\'', "''")));
+    }
+    let query = format!(
+        "SELECT trace_id, CAST(time AS BIGINT) AS time, kind, resource, change, source, evidence, \
+         attributes FROM changes WHERE {} ORDER BY time, trace_id LIMIT 10000",
+        conditions.join(" AND ")
+    );
+    let snapshot = app.store.snapshot();
+    let answer = app
+        .engine
+        .sql(&snapshot, &query, &Options::default())
+        .await?;
+    let parts: Vec<Bytes> = query::format::write(answer, Format::Json)
+        .try_collect()
+        .await?;
+    let response = Response::builder().header(header::CONTENT_TYPE, "application/json");
+    response
+        .body(Body::from(parts.concat()))
+        .map_err(Failure::internal)
+}
+
+/// `POST /api/v1/changes`, also `/api/changes`: one or an array of `{time, kind, resource, change}`.
+pub async fn tell(State(app): State<App>, Json(told): Json<Value>) -> Answer<Json<Value>> {
+    let list = match told {
+        Value::Array(list) => list,
+        one => vec![one],
+    };
+    let mut changes = Vec::new();
+    for (n, value) in list.iter().enumerate() {
+        let change = collectors::changes::read(value);
+        changes.push(change.map_err(|why| Failure::bad_request(format!("change {n}: {why}")))?);
+    }
+    let ids: Vec<String> = changes.iter().map(|it| it.trace_id.to_string()).collect();
+    let batch = Batch {
+        changes,
+        ..Batch::default()
+    };
+    let taken = app.entrance.door.batch(batch).await;
+    taken.map_err(|refusal| {
+        Failure::new(
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            refusal.to_string(),
+        )
+    })?;
+    Ok(Json(serde_json::json!({ "changes": ids })))
+}
+
+/// A selection that cannot be is the caller's fault.
+fn failure(error: anyhow::Error) -> Failure {
+    match error.downcast::<query::Error>() {
+        Ok(error) => error.into(),
+        Err(error) if error.chain().any(|it| it.is::<store::Error>()) => {
+            Failure::internal(format!("{error:#}"))
+        }
+        Err(error) => Failure::bad_request(format!("{error:#}")),
+    }
+}

@@ -1,0 +1,50 @@
+//! The service map, and what is known of a whole trace beside its tree.
+
+use super::{App, problem::Answer, traces::trace_id};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use model::api::map::{Clocks, Explanation, Explanations, Hops, ServiceMap};
+use query::questions::MapFilter;
+
+/// Joins that are explained at most.
+const MOST_JOINS: usize = 1_000;
+
+/// `GET /api/v1/map`
+pub async fn map(
+    State(app): State<App>,
+    Query(filter): Query<MapFilter>,
+) -> Answer<Json<ServiceMap>> {
+    let snapshot = app.store.snapshot();
+    Ok(Json(app.engine.map(&snapshot, &filter).await?))
+}
+
+/// `GET /api/v1/traces/{trace id}/hops`
+pub async fn hops(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Hops>> {
+    let snapshot = app.store.snapshot();
+    let hops = app.engine.hops(&snapshot, trace_id(&id)?).await?;
+    Ok(Json(Hops { hops }))
+}
+
+/// `GET /api/v1/traces/{trace id}/clocks`
+pub async fn clocks(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Clocks>> {
+    let snapshot = app.store.snapshot();
+    let spans = app.engine.spans(&snapshot, trace_id(&id)?).await?;
+    Ok(Json(analysis::clocks::clocks(&spans)))
+}
+
+/// `GET /api/v1/traces/{trace id}/joins`
+pub async fn joins(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Explanations>> {
+    let snapshot = app.store.snapshot();
+    let joins = app.engine.joins(&snapshot, trace_id(&id)?).await?;
+    let total = joins.len() as u64;
+    let explained = joins.into_iter().take(MOST_JOINS).map(|join| Explanation {
+        text: analysis::joins::explain(&join),
+        join,
+    });
+    Ok(Json(Explanations {
+        joins: explained.collect(),
+        total,
+    }))
+}

@@ -1,0 +1,212 @@
+//! Objectives and their alerts.
+
+use super::{
+    App,
+    problem::{Answer, Failure},
+};
+use crate::{clock, slo::replay};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use model::api::slo::{AlertPage, Replay, SloDetail, SloPage, SloSaved};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// A stretch of time, nanoseconds since the epoch or RFC 3339.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Range {
+    from: Option<String>,
+    to: Option<String>,
+    points: Option<i64>,
+    step: Option<String>,
+}
+
+/// Which alerts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Which {
+    slo: Option<String>,
+    state: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /api/v1/slos`
+pub async fn page(State(app): State<App>) -> Answer<Json<SloPage>> {
+    app.slos.evaluated().await.map_err(Failure::internal)?;
+    Ok(Json(app.slos.page()))
+}
+
+/// `GET /api/v1/slos/{name}`
+pub async fn detail(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Query(range): Query<Range>,
+) -> Answer<Json<SloDetail>> {
+    let (from, to) = (second(range.from.as_deref())?, second(range.to.as_deref())?);
+    app.slos.evaluated().await.map_err(Failure::internal)?;
+    let found = app.slos.detail(&name, from, to, range.points).await;
+    match found.map_err(Failure::internal)? {
+        Some(detail) => Ok(Json(detail)),
+        None => Err(none(&name)),
+    }
+}
+
+/// `GET /api/v1/slos/{name}/definition`
+pub async fn definition(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Answer<impl IntoResponse> {
+    let board = app.slos.board();
+    let slo = board.definitions.slos.iter().find(|slo| slo.name == name);
+    let slo = slo.ok_or_else(|| none(&name))?;
+    let text = crate::slo::definitions::text_of(slo).map_err(Failure::internal)?;
+    Ok((
+        [(header::CONTENT_TYPE, "application/yaml; charset=utf-8")],
+        text,
+    ))
+}
+
+/// `PUT /api/v1/slos/{name}`
+pub async fn save(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    text: String,
+) -> Answer<Json<SloSaved>> {
+    let board = app.slos.board();
+    let held = board.definitions.clone();
+    let slos = app.slos.clone();
+    let saving = tokio::task::spawn_blocking(move || slos.places().save(&name, &text, &held));
+    let saved = saving.await.map_err(Failure::internal)?;
+    let (file, loaded) = saved.map_err(|error| Failure::bad_request(format!("{error:#}")))?;
+    app.slos.round(true).await.map_err(Failure::internal)?;
+    Ok(Json(SloSaved {
+        names: loaded.slos.iter().map(|slo| slo.name.clone()).collect(),
+        file: file.display().to_string(),
+        findings: loaded.findings.iter().map(slo::Finding::to_api).collect(),
+    }))
+}
+
+/// `DELETE /api/v1/slos/{name}`
+pub async fn remove(State(app): State<App>, Path(name): Path<String>) -> Answer<StatusCode> {
+    let board = app.slos.board();
+    let removed = app.slos.places().remove(&name, &board.definitions);
+    let removed =
+        removed.map_err(|error| Failure::new(StatusCode::CONFLICT, format!("{error:#}")))?;
+    if !removed {
+        return Err(none(&name));
+    }
+    app.slos.round(true).await.map_err(Failure::internal)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/v1/slos/preview`
+pub async fn preview(
+    State(app): State<App>,
+    Query(range): Query<Range>,
+    text: String,
+) -> Answer<Json<Replay>> {
+    let loaded = slo::read::read(&[("preview".to_owned(), text)]);
+    if let Some(error) = loaded
+        .findings
+        .iter()
+        .find(|it| it.level == slo::Level::Error)
+    {
+        return Err(Failure::bad_request(format!(
+            "line {}: {}",
+            error.line, error.text
+        )));
+    }
+    let definitions = crate::slo::definitions::Definitions {
+        slos: loaded.slos.into_iter().map(Arc::new).collect(),
+        findings: loaded.findings,
+        ..Default::default()
+    };
+    let now = clock::now().0.div_euclid(60_000_000_000) * 60;
+    let to = second(range.to.as_deref())?.unwrap_or(now);
+    let from = second(range.from.as_deref())?.unwrap_or(to - 7 * 86_400);
+    let step = match &range.step {
+        None => ((to - from) / 2_000 / 60).max(1) * 60,
+        Some(text) => slo::duration::seconds(text).ok_or_else(|| {
+            Failure::bad_request(format!(
+                "step is {text:?}: give a length of time such as 60s"
+            ))
+        })?,
+    };
+    const MOST_SAMPLES: i64 = 50_000;
+    if (to - from) / step.max(1) > MOST_SAMPLES {
+        return Err(Failure::bad_request(
+            "too many steps for a preview: take a longer step, or inquest slo replay",
+        ));
+    }
+    let snapshot = app.store.snapshot();
+    let found = replay::over_data(&app.engine, &snapshot, &definitions, Some(from), to, step).await;
+    let mut found = found.map_err(|error| Failure::bad_request(format!("{error:#}")))?;
+    match found.is_empty() {
+        true => Err(Failure::bad_request(
+            "there is nothing to count yet: no group has an event",
+        )),
+        false => Ok(Json(found.swap_remove(0))),
+    }
+}
+
+/// `GET /api/v1/alerts`
+pub async fn alerts(State(app): State<App>, Query(which): Query<Which>) -> Answer<Json<AlertPage>> {
+    if let Some(state) = which
+        .state
+        .as_deref()
+        .filter(|it| !matches!(*it, "firing" | "resolved" | "unknown"))
+    {
+        return Err(Failure::bad_request(format!(
+            "state is {state:?}: give firing, resolved or unknown"
+        )));
+    }
+    let found = app.slos.alerts(
+        which.slo.as_deref(),
+        which.state.as_deref(),
+        which.limit.unwrap_or(200),
+    );
+    Ok(Json(found.map_err(Failure::internal)?))
+}
+
+/// `GET /metrics`
+pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let mut text = app.slos.metrics().await;
+    match crate::alerts::metrics(&app.alerts) {
+        Ok(more) => text += &more,
+        Err(error) => tracing::warn!(%error, "no numbers about deliveries"),
+    }
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+}
+
+fn none(name: &str) -> Failure {
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        format!("there is no objective {name}"),
+    )
+}
+
+/// A time, in seconds.
+fn second(text: Option<&str>) -> Answer<Option<i64>> {
+    let Some(text) = text.filter(|it| !it.is_empty()) else {
+        return Ok(None);
+    };
+    if let Ok(nanos) = text.parse::<i64>() {
+        return Ok(Some(nanos.div_euclid(1_000_000_000)));
+    }
+    match text.parse::<jiff::Timestamp>() {
+        Ok(at) => Ok(Some(at.as_second())),
+        Err(_) => Err(Failure::bad_request(format!(
+            "{text:?} is no time: give nanoseconds since the epoch, or 2025-01-01T00:00:00Z"
+        ))),
+    }
+}

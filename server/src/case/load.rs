@@ -1,0 +1,267 @@
+//! Everything that is held about executions, for many at once in few look-ups.
+
+use super::Court;
+use analysis::{case::Case, joins};
+use anyhow::Result;
+use model::{Invocation, Join, LogRecord, Span, SpanSource, TraceId, UnixNanos, Value};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Spans and log records that are looked at for one execution.
+const MOST_SPANS: usize = 20_000;
+const MOST_LOGS: usize = 20_000;
+/// How deep executions start executions.
+const DEEPEST: usize = 4;
+/// Executions that one execution started which are looked at.
+const MOST_CHILDREN: usize = 50;
+/// Attributes in which spans name the invocation they ran in.
+const REQUEST_ID: [&str; 2] = ["faas.invocation_id", "aws.request_id"];
+/// How far telemetry may lie outside of its execution, nanoseconds.
+const SLACK: i64 = 600_000_000_000;
+
+impl Court {
+    /// The cases of these executions, with those they started below them.
+    pub(super) async fn cases(&self, ids: &[TraceId]) -> Result<Vec<Case>> {
+        let mut levels = vec![self.flat(ids, true).await?];
+        let mut seen: HashSet<TraceId> = ids.iter().copied().collect();
+        for _ in 1..DEEPEST {
+            let above = levels.last().map(Vec::as_slice).unwrap_or_default();
+            let below: Vec<TraceId> = above
+                .iter()
+                .flat_map(|case| children(case).into_iter().take(MOST_CHILDREN))
+                .filter(|id| seen.insert(*id))
+                .collect();
+            if below.is_empty() {
+                break;
+            }
+            let next = self.flat(&below, true).await?;
+            levels.push(next);
+        }
+        while levels.len() > 1 {
+            let below = levels.pop().unwrap_or_default();
+            let by_id: HashMap<TraceId, Case> = below
+                .into_iter()
+                .map(|it| (it.execution.trace_id, it))
+                .collect();
+            for case in levels.last_mut().into_iter().flatten() {
+                let started = children(case);
+                case.children = started
+                    .iter()
+                    .filter_map(|id| by_id.get(id).cloned())
+                    .collect();
+            }
+        }
+        Ok(levels.pop().unwrap_or_default())
+    }
+
+    /// The cases without those below them; raw events only when they are asked for.
+    pub(super) async fn flat(&self, ids: &[TraceId], raw: bool) -> Result<Vec<Case>> {
+        let mut cases: BTreeMap<TraceId, Case> = BTreeMap::new();
+        for execution in self.held.executions(ids).await? {
+            let case = cases.entry(execution.trace_id).or_default();
+            case.execution = execution;
+        }
+        for state in self.held.states(ids).await? {
+            if let Some(case) = cases.get_mut(&state.trace_id) {
+                case.states.push(state);
+            }
+        }
+        for attempt in self.held.attempts(ids).await? {
+            if let Some(case) = cases.get_mut(&attempt.trace_id) {
+                case.attempts.push(attempt);
+            }
+        }
+        let raw: &[TraceId] = if raw { ids } else { &[] };
+        for event in self.held.events(raw).await? {
+            if let Some(case) = cases.get_mut(&TraceId::of_execution(&event.execution_arn)) {
+                case.events.push(event);
+            }
+        }
+        for document in self.held.documents(raw).await? {
+            if let Some(case) = cases.get_mut(&TraceId::of_execution(&document.execution_arn)) {
+                case.documents.push(document);
+            }
+        }
+        for join in self.held.joins(ids).await? {
+            if let Some(case) = cases.get_mut(&TraceId::of_execution(&join.execution_arn)) {
+                case.joins.push(join);
+            }
+        }
+        let mut cases: Vec<Case> = cases.into_values().collect();
+        for case in &mut cases {
+            case.states
+                .sort_by_key(|it| (it.entered_event_id, it.redrive_count));
+            case.attempts
+                .sort_by_key(|it| (it.scheduled_event_id, it.redrive_count));
+            case.events
+                .sort_by_key(|it| (it.event_id, it.redrive_count));
+        }
+        self.add_telemetry(&mut cases).await?;
+        Ok(cases)
+    }
+
+    async fn add_telemetry(&self, cases: &mut [Case]) -> Result<()> {
+        let joined = |kind: &'static str, cases: &[Case]| -> Vec<TraceId> {
+            let joins = cases.iter().flat_map(|case| &case.joins);
+            let ids: BTreeSet<TraceId> = joins
+                .filter(|it| it.child.kind == kind)
+                .map(|it| it.child.trace_id)
+                .collect();
+            ids.into_iter().collect()
+        };
+        let invocations = self.held.invocations(&joined("invocation", cases)).await?;
+        let by_id: HashMap<TraceId, &Invocation> =
+            invocations.iter().map(|it| (it.trace_id, it)).collect();
+        for case in cases.iter_mut() {
+            let own: BTreeSet<TraceId> = case
+                .joins
+                .iter()
+                .filter(|it| it.child.kind == "invocation")
+                .map(|it| it.child.trace_id)
+                .collect();
+            case.invocations = own
+                .iter()
+                .filter_map(|id| by_id.get(id).map(|it| (*it).clone()))
+                .collect();
+        }
+        let Some(window) = window(cases) else {
+            return Ok(());
+        };
+        let named = self.spans_by_request(cases, window.clone()).await?;
+        let mut traces: BTreeSet<TraceId> = cases.iter().map(|it| it.execution.trace_id).collect();
+        traces.extend(joined("span", cases));
+        traces.extend(cases.iter().flat_map(|it| &it.invocations).filter_map(xray));
+        traces.extend(named.iter().map(|it| it.trace_id));
+        let traces: Vec<TraceId> = traces.into_iter().collect();
+        let mut spans = self.held.spans(&traces).await?;
+        spans.retain(|it| !matches!(it.source, SpanSource::Workflow | SpanSource::Lambda));
+        spans.sort_by_key(|it| (it.start_time, it.trace_id, it.span_id));
+        spans.dedup_by_key(|it| (it.trace_id, it.span_id));
+        let logs = self.logs(cases, &traces, window).await?;
+        for case in cases.iter_mut() {
+            give(case, &spans, &logs);
+        }
+        Ok(())
+    }
+
+    /// Spans that name an invocation of these cases.
+    async fn spans_by_request(
+        &self,
+        cases: &[Case],
+        window: std::ops::RangeInclusive<UnixNanos>,
+    ) -> Result<Vec<Span>> {
+        let requests = requests(cases);
+        let mut found = Vec::new();
+        for name in REQUEST_ID {
+            if !requests.is_empty() && self.held.has_span_attribute(name) {
+                let column = format!("attributes['{name}']");
+                found.extend(
+                    self.held
+                        .spans_where(&column, &requests, Some(window.clone()))
+                        .await?,
+                );
+            }
+        }
+        Ok(found)
+    }
+
+    async fn logs(
+        &self,
+        cases: &[Case],
+        traces: &[TraceId],
+        window: std::ops::RangeInclusive<UnixNanos>,
+    ) -> Result<Vec<LogRecord>> {
+        let mut logs = self.held.logs(traces).await?;
+        let requests = requests(cases);
+        if !requests.is_empty() {
+            logs.extend(
+                self.held
+                    .logs_where("request_id", &requests, Some(window))
+                    .await?,
+            );
+        }
+        logs.sort_by_key(|it| (it.time, it.log_id));
+        logs.dedup_by_key(|it| it.log_id);
+        Ok(logs)
+    }
+}
+
+fn requests(cases: &[Case]) -> BTreeSet<String> {
+    let all = cases
+        .iter()
+        .flat_map(|it| &it.invocations)
+        .map(|it| it.request_id.clone());
+    all.filter(|it| !it.is_empty()).collect()
+}
+
+fn window(cases: &[Case]) -> Option<std::ops::RangeInclusive<UnixNanos>> {
+    let from = cases.iter().map(|it| it.execution.start_time.0).min()?;
+    let to = cases
+        .iter()
+        .map(|it| it.execution.end_time.unwrap_or(it.execution.start_time).0)
+        .max()?;
+    Some(UnixNanos(from.saturating_sub(SLACK))..=UnixNanos(to.saturating_add(SLACK)))
+}
+
+fn xray(invocation: &Invocation) -> Option<TraceId> {
+    analysis::lambda::xray_trace(invocation.xray_trace_id.as_deref()?)
+}
+
+/// Executions that a case started.
+fn children(case: &Case) -> Vec<TraceId> {
+    let arns = case
+        .attempts
+        .iter()
+        .filter_map(|it| it.child_execution_arn.as_deref());
+    arns.filter(|it| !it.is_empty())
+        .map(TraceId::of_execution)
+        .collect()
+}
+
+/// Gives a case its share of spans and logs: those of its traces and of its invocations.
+fn give(case: &mut Case, spans: &[Span], logs: &[LogRecord]) {
+    let mut traces: HashSet<TraceId> = HashSet::from([case.execution.trace_id]);
+    traces.extend(
+        case.joins
+            .iter()
+            .filter(|it| it.child.kind == "span")
+            .map(|it| it.child.trace_id),
+    );
+    traces.extend(case.invocations.iter().filter_map(xray));
+    let requests: HashSet<&str> = case
+        .invocations
+        .iter()
+        .map(|it| it.request_id.as_str())
+        .filter(|it| !it.is_empty())
+        .collect();
+    let named = |span: &Span| {
+        REQUEST_ID.iter().any(|name| matches!(span.attributes.get(*name), Some(Value::String(id)) if requests.contains(id.as_str())))
+    };
+    let by_request: HashSet<TraceId> = spans
+        .iter()
+        .filter(|it| named(it))
+        .map(|it| it.trace_id)
+        .collect();
+    traces.extend(by_request);
+    case.spans = spans
+        .iter()
+        .filter(|it| traces.contains(&it.trace_id))
+        .take(MOST_SPANS)
+        .cloned()
+        .collect();
+    let mine = |log: &&LogRecord| {
+        traces.contains(&log.trace_id) || requests.contains(log.request_id.as_str())
+    };
+    case.logs = logs.iter().filter(mine).take(MOST_LOGS).cloned().collect();
+    let borrowed: Vec<&Invocation> = case.invocations.iter().collect();
+    let found = joins::join_spans(&case.execution.execution_arn, &borrowed, &case.spans);
+    let known: HashSet<_> = case
+        .joins
+        .iter()
+        .map(|it| (it.child.trace_id, it.child.span_id))
+        .collect();
+    let new: Vec<Join> = found
+        .into_iter()
+        .filter(|it| !known.contains(&(it.child.trace_id, it.child.span_id)))
+        .collect();
+    case.joins.extend(new);
+}

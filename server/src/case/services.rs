@@ -1,0 +1,262 @@
+//! Suspects in plain traces and logs: what is held of a symptom and of a baseline, read lean, and compared.
+
+use crate::core::Core;
+use analysis::services::{self, Hop, Line, Period};
+use anyhow::{Context, Result, bail};
+use arrow::{
+    array::{Array, AsArray, RecordBatch},
+    compute::cast,
+    datatypes::{DataType, Int64Type},
+};
+use model::{SpanKind, UnixNanos, Verdict};
+use query::Options;
+
+/// Spans and log records that are read of one side.
+const MOST_SPANS: usize = 3_000_000;
+const MOST_LINES: usize = 2_000_000;
+
+/// Which traces and logs: a SELECT that yields `trace_id`, a condition on `spans`, or a time range `FROM..TO`.
+#[derive(Debug, Clone, PartialEq)]
+enum Which {
+    Between(i64, i64),
+    Traces(String),
+}
+
+/// Compares a symptom with a baseline.
+///
+/// # Errors
+/// When one of them is no question, or cannot be answered.
+pub async fn explain(core: &Core, symptom: &str, baseline: &str) -> Result<Verdict> {
+    let now = period(core, symptom).await.context("--symptom")?;
+    let before = period(core, baseline).await.context("--baseline")?;
+    if now.spans.is_empty() && now.lines.is_empty() {
+        bail!("--symptom '{symptom}' fits no span and no log record");
+    }
+    let about = symptom.to_owned();
+    let judged = tokio::task::spawn_blocking(move || services::explain(&about, &now, &before));
+    Ok(judged.await?)
+}
+
+fn read(question: &str) -> Result<Which> {
+    let text = question.trim().trim_end_matches(';');
+    if text.is_empty() {
+        bail!("say a SELECT that yields trace_id, a condition on spans, or a time range FROM..TO");
+    }
+    if let Some((from, to)) = text.split_once("..")
+        && let (Ok(from), Ok(to)) = (
+            from.trim().parse::<jiff::Timestamp>(),
+            to.trim().parse::<jiff::Timestamp>(),
+        )
+    {
+        let nanos = |time: jiff::Timestamp| {
+            i64::try_from(time.as_nanosecond()).context("a time is out of range")
+        };
+        let (from, to) = (nanos(from)?, nanos(to)?);
+        if to <= from {
+            bail!("the time range {text} ends before it begins");
+        }
+        return Ok(Which::Between(from, to));
+    }
+    let lower = text.to_ascii_lowercase();
+    let selects = lower.starts_with("select") || lower.starts_with("with");
+    Ok(Which::Traces(match selects {
+        true => format!("SELECT trace_id FROM ({text})"),
+        false => format!("SELECT trace_id FROM spans WHERE {text}"),
+    }))
+}
+
+async fn period(core: &Core, question: &str) -> Result<Period> {
+    let which = read(question)?;
+    // Application spans only: those of workflows are derived, and judged by `explain EXECUTION`.
+    let (of_spans, of_logs) = match &which {
+        Which::Between(from, to) => (
+            format!(
+                "start_time >= to_timestamp_nanos({from}) AND start_time < to_timestamp_nanos({to})"
+            ),
+            format!("time >= to_timestamp_nanos({from}) AND time < to_timestamp_nanos({to})"),
+        ),
+        Which::Traces(select) => (
+            format!("trace_id IN ({select})"),
+            format!("trace_id IN ({select})"),
+        ),
+    };
+    let spans = spans(core, &of_spans).await?;
+    let mut lines = lines(core, &of_logs).await?;
+    // Lines that name no trace: those of the same time.
+    if lines.is_empty() && matches!(which, Which::Traces(_)) {
+        let from = spans.iter().map(|it| it.start.0).min();
+        let to = spans
+            .iter()
+            .map(|it| it.start.0.saturating_add(it.duration_ns))
+            .max();
+        if let (Some(from), Some(to)) = (from, to) {
+            let within =
+                format!("time >= to_timestamp_nanos({from}) AND time <= to_timestamp_nanos({to})");
+            lines = self::lines(core, &within).await?;
+        }
+    }
+    Ok(Period { spans, lines })
+}
+
+async fn ask(core: &Core, question: &str) -> Result<Vec<RecordBatch>> {
+    let snapshot = core.store.snapshot();
+    let answer = core
+        .engine
+        .sql(&snapshot, question, &Options::default())
+        .await;
+    let answer = answer.map_err(|error| anyhow::anyhow!("{}", error.problem().error))?;
+    answer
+        .collect()
+        .await
+        .map_err(|error| anyhow::anyhow!("{}", error.problem().error))
+}
+
+/// The first of these attributes that spans have in a column, or null.
+fn attribute(core: &Core, names: &[&str]) -> String {
+    let schema = core.store.snapshot().schema(store::Table::Spans);
+    let held: Vec<String> = names
+        .iter()
+        .filter(|name| {
+            schema
+                .index_of(&format!("{}{name}", store::tables::ATTRIBUTE_PREFIX))
+                .is_ok()
+        })
+        .map(|name| format!("CAST(attributes['{name}'] AS VARCHAR)"))
+        .collect();
+    match held.is_empty() {
+        true => "CAST(NULL AS VARCHAR)".to_owned(),
+        false => format!("COALESCE({})", held.join(", ")),
+    }
+}
+
+async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
+    let status = attribute(core, &["http.response.status_code", "http.status_code"]);
+    let peer = attribute(
+        core,
+        &[
+            "peer.service",
+            "upstream_cluster",
+            "server.address",
+            "net.peer.name",
+            "db.name",
+            "db.system",
+        ],
+    );
+    let host = attribute(core, &["host.name", "k8s.node.name", "k8s.pod.name"]);
+    let question = format!(
+        "SELECT trace_id, span_id, parent_span_id, service_name, name, kind, CAST(start_time AS BIGINT) AS began, duration_ns, \
+         status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host \
+         FROM spans WHERE source NOT IN ('workflow', 'lambda') AND ({condition}) LIMIT {MOST_SPANS}"
+    );
+    let mut found = Vec::new();
+    for batch in ask(core, &question).await? {
+        let text = Texts::of(&batch, &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12])?;
+        let began = cast(batch.column(6), &DataType::Int64)?;
+        let took = cast(batch.column(7), &DataType::Int64)?;
+        for row in 0..batch.num_rows() {
+            let said = text.get(7, row);
+            let code: u32 = text.get(8, row).parse().unwrap_or(0);
+            found.push(Hop {
+                trace_id: text.get(0, row).parse().unwrap_or_default(),
+                span_id: text.get(1, row).parse().unwrap_or_default(),
+                parent_span_id: text.get(2, row).parse().unwrap_or_default(),
+                service: text.get(3, row).to_owned(),
+                name: text.get(4, row).to_owned(),
+                kind: kind(text.get(5, row)),
+                start: UnixNanos(began.as_primitive::<Int64Type>().value(row)),
+                duration_ns: took.as_primitive::<Int64Type>().value(row),
+                failed: text.get(6, row).eq_ignore_ascii_case("error") || code >= 500,
+                message: if said.is_empty() && code >= 500 {
+                    format!("status code {code}")
+                } else {
+                    said.to_owned()
+                },
+                peer: Some(text.get(9, row).to_owned()).filter(|it| !it.is_empty()),
+                host: Some(text.get(10, row).to_owned()).filter(|it| !it.is_empty()),
+            });
+        }
+    }
+    Ok(found)
+}
+
+async fn lines(core: &Core, condition: &str) -> Result<Vec<Line>> {
+    let question = format!(
+        "SELECT log_id, trace_id, service_name, CAST(time AS BIGINT) AS at, CAST(severity_number AS BIGINT) AS severity, body \
+         FROM logs WHERE {condition} LIMIT {MOST_LINES}"
+    );
+    let mut found = Vec::new();
+    for batch in ask(core, &question).await? {
+        let text = Texts::of(&batch, &[0, 1, 2, 5])?;
+        let at = cast(batch.column(3), &DataType::Int64)?;
+        let severity = cast(batch.column(4), &DataType::Int64)?;
+        for row in 0..batch.num_rows() {
+            found.push(Line {
+                log_id: text.get(0, row).parse().unwrap_or_default(),
+                trace_id: text.get(1, row).parse().unwrap_or_default(),
+                service: text.get(2, row).to_owned(),
+                time: UnixNanos(at.as_primitive::<Int64Type>().value(row)),
+                severity: u8::try_from(severity.as_primitive::<Int64Type>().value(row))
+                    .unwrap_or(0),
+                body: text.get(3, row).to_owned(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Text columns of a batch.
+struct Texts(Vec<arrow::array::ArrayRef>);
+
+impl Texts {
+    fn of(batch: &RecordBatch, columns: &[usize]) -> Result<Self> {
+        let all: Result<Vec<_>, _> = columns
+            .iter()
+            .map(|n| cast(batch.column(*n), &DataType::Utf8))
+            .collect();
+        Ok(Texts(all?))
+    }
+
+    fn get(&self, column: usize, row: usize) -> &str {
+        let column = self.0[column].as_string::<i32>();
+        if column.is_null(row) {
+            ""
+        } else {
+            column.value(row)
+        }
+    }
+}
+
+fn kind(word: &str) -> SpanKind {
+    match word {
+        "internal" => SpanKind::Internal,
+        "server" => SpanKind::Server,
+        "client" => SpanKind::Client,
+        "producer" => SpanKind::Producer,
+        "consumer" => SpanKind::Consumer,
+        _ => SpanKind::Unspecified,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_kinds_of_questions_are_understood() {
+        let check = |text: &str, expect: Which| assert_eq!(read(text).expect("understood"), expect);
+        check(
+            "1970-01-01T00:00:01Z..1970-01-01T00:00:02Z",
+            Which::Between(1_000_000_000, 2_000_000_000),
+        );
+        check(
+            "service_name = 'a'",
+            Which::Traces("SELECT trace_id FROM spans WHERE service_name = 'a'".into()),
+        );
+        check(
+            "SELECT trace_id FROM logs;",
+            Which::Traces("SELECT trace_id FROM (SELECT trace_id FROM logs)".into()),
+        );
+        assert!(read(" ").is_err());
+        assert!(read("1970-01-01T00:00:02Z..1970-01-01T00:00:01Z").is_err());
+    }
+}

@@ -1,0 +1,274 @@
+//! `inquest collect`.
+
+use super::import::target;
+use crate::{
+    cli::{Collect, ReportFormat},
+    collect::{self, Asker, Sources, Surroundings},
+    config::Config,
+    importer::Target,
+};
+use anyhow::{Context, Result, bail};
+use collectors::{
+    aws::config::{AwsSource, Part},
+    collect::{Check, CheckOutcome, Collector},
+};
+use state::State;
+use std::{io::Write, process::ExitCode, sync::Arc};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Collects until it is told to end, or once, or only tries whether it could.
+///
+/// # Errors
+/// When a source makes no sense, or the folder or server cannot be used.
+pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
+    let sources = chosen(&config, &command)?;
+    let collectors = collect::collectors(&sources).await?;
+    if command.check {
+        return check(collectors, command.format).await;
+    }
+    let target = target(&config, command.url.as_deref()).await?;
+    let (asker, state) = match &target {
+        Target::Here(core) => (
+            Asker::Here(core.store.clone(), core.engine.clone()),
+            core.state.clone(),
+        ),
+        Target::There(client) => (Asker::There(client.clone()), State::open(&config.data)?),
+    };
+    let around = Surroundings {
+        way: Arc::new(target.way()),
+        state: Arc::new(state),
+        asker,
+        sources: Sources::default(),
+        ending: CancellationToken::new(),
+    };
+    let outcome = run(collectors, &around, &command).await;
+    report(&around, command.format)?;
+    drop(around);
+    if let Target::Here(core) = target {
+        let judged = core.court.after_import(&core.assembler).await;
+        core.close().await?;
+        judged?;
+    }
+    outcome
+}
+
+async fn run(
+    collectors: Vec<Box<dyn Collector>>,
+    around: &Surroundings,
+    command: &Collect,
+) -> Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut running = JoinSet::new();
+    for collector in collectors {
+        running.spawn(collect::run(collector, around.clone(), command.once));
+    }
+    if !command.quiet && !command.once {
+        eprintln!("collecting; end it with ctrl-c, nothing is lost");
+    }
+    let mut code = ExitCode::SUCCESS;
+    loop {
+        tokio::select! {
+            ended = running.join_next() => match ended {
+                None => return Ok(code),
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(failure))) => {
+                    eprintln!("inquest: {failure}");
+                    code = ExitCode::FAILURE;
+                }
+                Some(Err(error)) => return Err(error).context("a collector ended badly"),
+            },
+            _ = interrupt.recv() => around.ending.cancel(),
+            _ = terminate.recv() => around.ending.cancel(),
+        }
+    }
+}
+
+/// The sources of the configuration that were named, with the flags laid over them; without any, the one
+/// that the flags describe.
+fn chosen(config: &Config, command: &Collect) -> Result<Vec<AwsSource>> {
+    let mut sources: Vec<AwsSource> = config.collect.clone();
+    if !command.sources.is_empty() {
+        for name in &command.sources {
+            if !sources.iter().any(|source| source.name == *name) {
+                bail!("there is no [[collect]] table with the name '{name}'");
+            }
+        }
+        sources.retain(|source| command.sources.contains(&source.name));
+    }
+    if sources.is_empty() {
+        sources.push(AwsSource::default());
+    }
+    for source in &mut sources {
+        overlay(source, command)?;
+        if let Some(problem) = source.problem() {
+            bail!(problem);
+        }
+    }
+    Ok(sources)
+}
+
+fn overlay(source: &mut AwsSource, command: &Collect) -> Result<()> {
+    let list = |to: &mut Vec<String>, from: &[String]| {
+        if !from.is_empty() {
+            *to = from.to_vec();
+        }
+    };
+    list(&mut source.regions, &command.regions);
+    list(&mut source.state_machines, &command.state_machines);
+    list(&mut source.log_groups, &command.log_groups);
+    list(&mut source.queues, &command.queues);
+    let text = |to: &mut Option<String>, from: &Option<String>| {
+        if from.is_some() {
+            to.clone_from(from);
+        }
+    };
+    text(&mut source.profile, &command.profile);
+    text(&mut source.assume_role, &command.assume_role);
+    text(&mut source.external_id, &command.external_id);
+    text(&mut source.endpoint_url, &command.endpoint_url);
+    for tag in &command.tags {
+        let Some((key, value)) = tag.split_once('=') else {
+            bail!("--tag {tag} has no '=': say --tag team=payments");
+        };
+        source.tags.insert(key.to_owned(), value.to_owned());
+    }
+    if !command.parts.is_empty() {
+        source.parts = command
+            .parts
+            .iter()
+            .map(|word| part(word))
+            .collect::<Result<_>>()?;
+    }
+    source.lookback_hours = command.lookback_hours.unwrap_or(source.lookback_hours);
+    source.interval_s = command.interval_s.unwrap_or(source.interval_s);
+    source.timeout_s = command.timeout_s.unwrap_or(source.timeout_s);
+    source.quota_share = command.quota_share.unwrap_or(source.quota_share);
+    Ok(())
+}
+
+fn part(word: &str) -> Result<Part> {
+    let found = Part::ALL.into_iter().find(|part| part.as_str() == word);
+    let known: Vec<&str> = Part::ALL.iter().map(|part| part.as_str()).collect();
+    found.with_context(|| {
+        format!(
+            "--part {word} is not known: say one of {}",
+            known.join(", ")
+        )
+    })
+}
+
+async fn check(collectors: Vec<Box<dyn Collector>>, format: ReportFormat) -> Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    let mut all = Vec::new();
+    for mut collector in collectors {
+        let about = collector.about();
+        let checks = collector.check().await;
+        if format == ReportFormat::Text {
+            writeln!(out, "{}", about.name)?;
+            for check in &checks {
+                write_check(&mut out, check)?;
+            }
+        }
+        all.extend(checks.into_iter().map(|check| (about.name.clone(), check)));
+    }
+    let denied: std::collections::BTreeSet<&str> = all
+        .iter()
+        .filter(|(_, check)| check.outcome == CheckOutcome::Denied)
+        .map(|(_, check)| check.resource.as_str())
+        .collect();
+    match format {
+        ReportFormat::Json => serde_json::to_writer_pretty(&mut out, &json(&all))?,
+        ReportFormat::Text if !denied.is_empty() => {
+            let statements: Vec<String> = denied.iter().map(|it| format!("    {it}")).collect();
+            writeln!(
+                out,
+                "\nWhat is missing, as a policy:\n{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n{}\n  ]\n}}",
+                statements.join(",\n")
+            )?;
+        }
+        ReportFormat::Text => {}
+    }
+    writeln!(out)?;
+    Ok(
+        match all
+            .iter()
+            .all(|(_, check)| check.outcome == CheckOutcome::Works)
+        {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        },
+    )
+}
+
+fn word(outcome: CheckOutcome) -> &'static str {
+    match outcome {
+        CheckOutcome::Works => "works",
+        CheckOutcome::Denied => "denied",
+        CheckOutcome::Unknown => "unknown",
+    }
+}
+
+fn write_check(out: &mut impl Write, check: &Check) -> Result<()> {
+    writeln!(
+        out,
+        "  {:<8} {:<42} {}",
+        word(check.outcome),
+        check.action,
+        check.purpose
+    )?;
+    if !check.message.is_empty() {
+        writeln!(out, "           {}", check.message)?;
+    }
+    if check.outcome == CheckOutcome::Denied {
+        writeln!(out, "           allow: {}", check.resource)?;
+    }
+    Ok(())
+}
+
+fn json(all: &[(String, Check)]) -> serde_json::Value {
+    all.iter()
+        .map(|(source, check)| {
+            serde_json::json!({
+                "source": source,
+                "action": check.action,
+                "purpose": check.purpose,
+                "outcome": word(check.outcome),
+                "message": check.message,
+                "statement": check.resource,
+            })
+        })
+        .collect()
+}
+
+/// What was collected, source by source.
+fn report(around: &Surroundings, format: ReportFormat) -> Result<()> {
+    let page = around.sources.page();
+    let new = around.way.counts();
+    let mut out = std::io::stdout().lock();
+    if format == ReportFormat::Json {
+        let json = serde_json::json!({ "sources": page.rows, "new": new });
+        serde_json::to_writer_pretty(&mut out, &json)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    for row in &page.rows {
+        writeln!(
+            out,
+            "{:<40} {:<9} {} records  {}",
+            row.name,
+            row.state.as_str(),
+            row.records,
+            row.detail
+        )?;
+        if let Some(error) = &row.last_error {
+            writeln!(out, "    {}\n    {}", error.message, error.advice)?;
+        }
+    }
+    writeln!(out, "{}", super::import::words(new))?;
+    Ok(())
+}

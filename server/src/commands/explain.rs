@@ -1,0 +1,61 @@
+//! `inquest explain`: the verdict on one execution.
+
+use crate::{
+    ask::Source,
+    case::services,
+    cli::{Explain, ExplainFormat},
+    config::Config,
+    core::Core,
+};
+use analysis::case::report;
+use anyhow::{Context, Result};
+use model::{Execution, TraceId, Verdict};
+use std::{io::Write, process::ExitCode};
+
+/// Explains it.
+///
+/// # Errors
+/// When there is no such execution, or several.
+pub async fn explain(config: &Config, command: Explain) -> Result<ExitCode> {
+    if let (Some(symptom), Some(baseline)) = (&command.symptom, &command.baseline) {
+        let core = Core::open_read_only(config).await?;
+        let verdict = services::explain(&core, symptom, baseline).await?;
+        write(command.format, &Execution::default(), &verdict)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let source = Source::open(config, command.url.as_deref()).await?;
+    let wanted = command.execution.as_deref().unwrap_or_default();
+    let row = super::show::find(&source, wanted).await?;
+    let text = |name: &str| {
+        row.get(name)
+            .and_then(|it| it.as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let id: TraceId = text("trace_id")
+        .parse()
+        .context("the execution has no trace")?;
+    let (execution, verdict) = match &source {
+        Source::Folder(core) => core.court.verdict(id).await?,
+        Source::Server(client) => {
+            let verdict: Verdict = client
+                .get(&format!("api/v1/executions/{id}/verdict"))
+                .await?;
+            let detail: model::api::ExecutionDetail =
+                client.get(&format!("api/v1/executions/{id}")).await?;
+            (detail.execution, verdict)
+        }
+    };
+    write(command.format, &execution, &verdict)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(format: ExplainFormat, execution: &Execution, verdict: &Verdict) -> Result<()> {
+    let text = match format {
+        ExplainFormat::Json => serde_json::to_string_pretty(verdict)? + "\n",
+        ExplainFormat::Text => report::plain(execution, verdict),
+        ExplainFormat::Markdown => report::markdown(execution, verdict),
+        ExplainFormat::Html => report::html(execution, verdict),
+    };
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}

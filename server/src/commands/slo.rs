@@ -1,0 +1,377 @@
+//! `inquest slo`: objectives at the command line.
+
+use crate::{
+    ask::Source,
+    cli::ReportFormat,
+    clock,
+    config::Config,
+    core::Core,
+    slo::{
+        definitions::{self, Definitions},
+        replay,
+    },
+};
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, Subcommand};
+use model::api::slo::Replay;
+use serde_json::{Map, Value, json};
+use slo::{Level, duration};
+use std::{
+    io::{Read, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+/// Examples under `inquest slo --help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  inquest slo lint slos/                              what is wrong with definitions, and which traps they fall into
+  inquest slo list                                    how every objective stands
+  inquest slo replay --slo orders.yaml                would it have paged in the last 30 days?
+  inquest slo replay --slo orders.yaml --from 2025-06-01T00:00:00Z --to 2025-07-01T00:00:00Z --format json
+  inquest slo replay --slo orders.yaml --counts counts.json --step 60s --format json
+  inquest slo replay --slo now.yaml --slo tuned.yaml  two settings, side by side
+  inquest slo export slos/ > openslo.yaml             as OpenSLO v1";
+
+/// What to do with objectives.
+#[derive(Debug, Args)]
+pub struct SloCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Say what objectives would have done over stored data, or over counts
+    Replay(ReplayArgs),
+    /// Check definitions and name the traps in them; exit code 1 for errors
+    Lint(Files),
+    /// Show how every objective stands
+    List(List),
+    /// Write definitions of any dialect as OpenSLO v1
+    Export(Files),
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// File with definitions of any dialect; `-` is stdin (may be repeated)
+    #[arg(long = "slo", value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Only the objective of this name
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// First evaluation: RFC 3339, or seconds since the epoch (with --counts: in its seconds)
+    /// [default: 30 days before the last; with --counts: its begin]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    from: Option<String>,
+    /// Last evaluation, which is also what "now" is [default: now; with --counts: its end]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    to: Option<String>,
+    /// Counts instead of stored data: JSON `[{"from", "to", "total", "bad"}]`, seconds, counts per slice
+    /// of 60 s; `-` is stdin
+    #[arg(long, value_name = "FILE")]
+    counts: Option<PathBuf>,
+    /// Time between two evaluations
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    step: String,
+    /// How to report: text, or json
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+struct Files {
+    /// Files and folders [default: those of the data folder]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// How to report: text, or json
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Ask a running server instead of reading the folder
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// How to report: text, or json
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+}
+
+/// Does it.
+///
+/// # Errors
+/// When files, data or arguments are wrong; it says which.
+pub async fn slo(config: &Config, command: SloCommand) -> Result<ExitCode> {
+    match command.what {
+        What::Replay(args) => replay_command(config, args).await,
+        What::Lint(files) => lint(config, &files),
+        What::List(list) => self::list(config, &list).await,
+        What::Export(files) => export(config, &files),
+    }
+}
+
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Definitions of files, of stdin, or of the data folder.
+fn load(config: &Config, paths: &[PathBuf]) -> Result<Definitions> {
+    if paths.iter().any(|path| path.as_os_str() == "-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read stdin")?;
+        let loaded = slo::read::read(&[("stdin".to_owned(), text)]);
+        return Ok(Definitions {
+            slos: loaded.slos.into_iter().map(std::sync::Arc::new).collect(),
+            findings: loaded.findings,
+            others: loaded.others,
+            ..Definitions::default()
+        });
+    }
+    if !paths.is_empty() {
+        return Ok(definitions::read_paths(paths));
+    }
+    let mut paths = vec![config.data.join("slo")];
+    paths.extend(config.slo_files.iter().cloned());
+    paths.retain(|path| path.exists());
+    if paths.is_empty() {
+        bail!(
+            "there are no definitions in {}: name files",
+            config.data.join("slo").display()
+        );
+    }
+    Ok(definitions::read_paths(&paths))
+}
+
+async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
+    let mut definitions = load(config, &args.files)?;
+    if let Some(name) = &args.name {
+        definitions.slos.retain(|slo| slo.name == *name);
+    }
+    if definitions.slos.is_empty() {
+        for finding in &definitions.findings {
+            eprintln!("{finding}");
+        }
+        bail!("there is no objective in the files given");
+    }
+    let every = duration::seconds(&args.step).filter(|it| *it > 0);
+    let every =
+        every.ok_or_else(|| anyhow!("--step {} is no length of time such as 60s", args.step))?;
+    let (from, to) = (
+        time(args.from.as_deref(), "--from")?,
+        time(args.to.as_deref(), "--to")?,
+    );
+    let found = match &args.counts {
+        Some(path) => replay::over_counts(&definitions, &read(path)?, from, to, every)?,
+        None => {
+            let core = Core::open_read_only(config).await?;
+            let now = clock::now().0.div_euclid(1_000_000_000);
+            let to = to.unwrap_or(now.div_euclid(60) * 60);
+            let snapshot = core.store.snapshot();
+            replay::over_data(&core.engine, &snapshot, &definitions, from, to, every).await?
+        }
+    };
+    match args.format {
+        ReportFormat::Json => say(&format!("{}\n", json_of(&found)?))?,
+        ReportFormat::Text => say(&text_of(&found, args.counts.is_some()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One replay as an object; several as an object each below `slos`, beside the first's keys.
+fn json_of(found: &[Replay]) -> Result<String> {
+    let mut first = serde_json::to_value(found.first().context("nothing was replayed")?)?;
+    if found.len() > 1 {
+        first["slos"] = serde_json::to_value(found)?;
+    }
+    Ok(first.to_string())
+}
+
+fn text_of(found: &[Replay], relative: bool) -> String {
+    let shown = |second: i64| match relative {
+        true => format!("{second} s"),
+        false => jiff::Timestamp::from_second(second)
+            .map_or_else(|_| second.to_string(), |it| it.to_string()),
+    };
+    let mut text = String::new();
+    for replay in found {
+        let name = match &replay.group {
+            Some(_) => format!("{} (group)", replay.slo),
+            None => replay.slo.clone(),
+        };
+        text += &format!("{name}: {}\n", replay.summary);
+        if let Some(reason) = &replay.not_measured {
+            text += &format!("  {reason}\n");
+        }
+        if let Some(last) = replay.samples.last() {
+            let left = last
+                .budget_remaining
+                .map_or("unknown".to_owned(), |it| format!("{:.2} %", it * 100.0));
+            text += &format!(
+                "  at {}: {} bad of {}, budget left {left}\n",
+                shown(last.t),
+                last.bad,
+                last.total
+            );
+        }
+        for change in &replay.severity_transitions {
+            text += &format!(
+                "  {}  {:<8} {:<9} {}\n",
+                shown(change.t),
+                change.severity,
+                change.state,
+                change.rule
+            );
+        }
+        for finding in replay.findings.iter().filter(|it| it.level != "note") {
+            text += &format!("  {}: {} [{}]\n", finding.level, finding.text, finding.rule);
+        }
+    }
+    text
+}
+
+/// A time of the command line, in seconds.
+fn time(text: Option<&str>, flag: &str) -> Result<Option<i64>> {
+    let Some(text) = text else { return Ok(None) };
+    if let Ok(second) = text.parse::<i64>() {
+        return Ok(Some(second));
+    }
+    let at = text.parse::<jiff::Timestamp>();
+    let at =
+        at.map_err(|_| anyhow!("{flag} {text} is no time: give 2025-01-01T00:00:00Z, or seconds"))?;
+    Ok(Some(at.as_second()))
+}
+
+fn read(path: &PathBuf) -> Result<String> {
+    if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read stdin")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn lint(config: &Config, files: &Files) -> Result<ExitCode> {
+    let definitions = load(config, &files.paths)?;
+    let count = |level| {
+        definitions
+            .findings
+            .iter()
+            .filter(|it| it.level == level)
+            .count()
+    };
+    let (errors, warnings) = (count(Level::Error), count(Level::Warning));
+    match files.format {
+        ReportFormat::Json => {
+            let findings: Vec<_> = definitions
+                .findings
+                .iter()
+                .map(slo::Finding::to_api)
+                .collect();
+            let slos: Vec<Value> = definitions
+                .slos
+                .iter()
+                .map(|slo| {
+                    let measured = !matches!(slo.indicator, slo::Indicator::NotMeasured { .. });
+                    let reason = match &slo.indicator {
+                        slo::Indicator::NotMeasured { reason, .. } => Some(reason.clone()),
+                        _ => None,
+                    };
+                    json!({
+                        "name": slo.name, "dialect": slo.source.dialect, "file": slo.source.file,
+                        "line": slo.source.line, "target": slo.target.to_string(), "window": slo.window.words(),
+                        "method": slo.method.word(), "measured": measured, "reason": reason,
+                        "rules": slo.rules.iter().map(|rule| json!({"id": rule.id, "severity": rule.severity, "text": rule.words()})).collect::<Vec<_>>(),
+                    })
+                })
+                .collect();
+            let report = json!({"slos": slos, "findings": findings, "others": definitions.others});
+            say(&format!("{report:#}\n"))?;
+        }
+        ReportFormat::Text => {
+            let mut text = String::new();
+            for finding in &definitions.findings {
+                text += &format!("{finding}\n");
+            }
+            text += &format!(
+                "{} objectives, {} other objects; {errors} errors, {warnings} warnings\n",
+                definitions.slos.len(),
+                definitions.others.len()
+            );
+            say(&text)?;
+        }
+    }
+    Ok(if errors > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+async fn list(config: &Config, list: &List) -> Result<ExitCode> {
+    let source = Source::open(config, list.url.as_deref()).await?;
+    let rows = source
+        .rows(
+            "SELECT slo, status, target, time_window, total, bad, budget_remaining, burn_rate_1h, reason, indicator, \
+             page_firing, ticket_firing, source FROM slos ORDER BY slo",
+        )
+        .await?;
+    match list.format {
+        ReportFormat::Json => say(&format!("{}\n", serde_json::to_string_pretty(&rows)?))?,
+        ReportFormat::Text => say(&lines(&rows))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(rows: &[Map<String, Value>]) -> String {
+    if rows.is_empty() {
+        return "there are no objectives: put definitions into the folder slo of the data folder\n"
+            .to_owned();
+    }
+    let mut text = String::new();
+    for row in rows {
+        let word = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
+        let number = |key: &str| row.get(key).and_then(Value::as_f64);
+        let left =
+            number("budget_remaining").map_or("-".to_owned(), |it| format!("{:.1} %", it * 100.0));
+        let burn = number("burn_rate_1h").map_or("-".to_owned(), |it| format!("{it:.2}"));
+        let firing: Vec<&str> = [("page_firing", "PAGE"), ("ticket_firing", "TICKET")]
+            .into_iter()
+            .filter(|(key, _)| row.get(*key) == Some(&Value::Bool(true)))
+            .map(|(_, word)| word)
+            .collect();
+        text += &format!(
+            "{:<32} {:<12} target {:<8} budget left {left:>9}  burn {burn:>6}  {} {}\n",
+            word("slo"),
+            word("status"),
+            word("target"),
+            firing.join(" "),
+            word("reason")
+        );
+    }
+    text
+}
+
+fn export(config: &Config, files: &Files) -> Result<ExitCode> {
+    let definitions = load(config, &files.paths)?;
+    for finding in definitions
+        .findings
+        .iter()
+        .filter(|it| it.level == Level::Error)
+    {
+        eprintln!("{finding}");
+    }
+    let slos: Vec<slo::Slo> = definitions.slos.iter().map(|slo| (**slo).clone()).collect();
+    if slos.is_empty() {
+        bail!("there is no objective to export");
+    }
+    say(&slo::export::openslo(&slos))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,254 @@
+//! Definitions as files: `<data>/slo/` and those that the configuration names.
+
+use anyhow::{Context, Result, bail};
+use slo::{Finding, Level, Slo, node, read};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+/// Largest folder, files.
+const MOST_FILES: usize = 10_000;
+/// Largest file, bytes.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// What files look like from outside: when this changes they are read again.
+pub type Fingerprint = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
+/// The definitions that hold.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    /// The objectives.
+    pub slos: Vec<Arc<Slo>>,
+    /// What their authors should know.
+    pub findings: Vec<Finding>,
+    /// Other objects that were read.
+    pub others: Vec<String>,
+    /// Of which files.
+    pub fingerprint: Fingerprint,
+}
+
+impl Definitions {
+    /// Files in which something is wrong.
+    pub fn broken(&self) -> BTreeSet<&str> {
+        let errors = self.findings.iter().filter(|it| it.level == Level::Error);
+        errors.map(|it| it.file.as_str()).collect()
+    }
+}
+
+/// Where definitions are.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The folder in the data folder, which the pages may write to.
+    pub folder: PathBuf,
+    /// Files and folders besides.
+    pub more: Vec<PathBuf>,
+}
+
+impl Places {
+    /// The files as they are now.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut found = Fingerprint::new();
+        list(&self.folder, &mut found, 0);
+        for path in &self.more {
+            list(path, &mut found, 0);
+        }
+        found
+    }
+
+    /// Reads everything.
+    pub fn load(&self) -> Definitions {
+        let fingerprint = self.fingerprint();
+        let paths: Vec<PathBuf> = fingerprint.keys().cloned().collect();
+        let mut definitions = read_files(&paths);
+        for path in self.more.iter().filter(|path| !path.exists()) {
+            definitions
+                .findings
+                .push(unreadable(path, "there is no such file"));
+        }
+        definitions.fingerprint = fingerprint;
+        definitions
+    }
+
+    /// Writes a definition to a file of the folder, named after its first objective. What the file held
+    /// before is replaced.
+    ///
+    /// # Errors
+    /// When it is no definition, or another file defines one of its objectives, or the disk refuses.
+    pub fn save(
+        &self,
+        name: &str,
+        text: &str,
+        held: &Definitions,
+    ) -> Result<(PathBuf, read::Loaded)> {
+        check_name(name)?;
+        let path = match held.slos.iter().find(|slo| slo.name == name) {
+            Some(slo) if Path::new(&slo.source.file).starts_with(&self.folder) => {
+                PathBuf::from(&slo.source.file)
+            }
+            Some(slo) => bail!(
+                "{name} is defined in {}, which is not in the data folder: change it there",
+                slo.source.file
+            ),
+            None => self.folder.join(format!("{name}.yaml")),
+        };
+        let loaded = read::read(&[(path.display().to_string(), text.to_owned())]);
+        if let Some(error) = loaded.findings.iter().find(|it| it.level == Level::Error) {
+            bail!("line {}: {}", error.line, error.text);
+        }
+        if !loaded.slos.iter().any(|slo| slo.name == name) {
+            let names: Vec<&str> = loaded.slos.iter().map(|slo| slo.name.as_str()).collect();
+            bail!(
+                "the definition is of {}, not of {name}",
+                if names.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            );
+        }
+        for slo in &loaded.slos {
+            let elsewhere = held.slos.iter().find(|it| it.name == slo.name);
+            if let Some(other) = elsewhere.filter(|it| Path::new(&it.source.file) != path) {
+                bail!("{} is defined in {} already", slo.name, other.source.file);
+            }
+        }
+        std::fs::create_dir_all(&self.folder)
+            .with_context(|| format!("cannot make {}", self.folder.display()))?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(&path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok((path, loaded))
+    }
+
+    /// Removes the file that defines an objective.
+    ///
+    /// # Errors
+    /// When it is not in the data folder, or holds other objectives, too.
+    pub fn remove(&self, name: &str, held: &Definitions) -> Result<bool> {
+        let Some(slo) = held.slos.iter().find(|slo| slo.name == name) else {
+            return Ok(false);
+        };
+        let path = PathBuf::from(&slo.source.file);
+        if !path.starts_with(&self.folder) {
+            bail!(
+                "{name} is defined in {}, which is not in the data folder: remove it there",
+                slo.source.file
+            );
+        }
+        if held
+            .slos
+            .iter()
+            .filter(|it| it.source.file == slo.source.file)
+            .count()
+            > 1
+        {
+            bail!(
+                "{} defines other objectives, too: take {name} out of it",
+                slo.source.file
+            );
+        }
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        Ok(true)
+    }
+}
+
+/// A name that can be the name of a file, and nothing else.
+fn check_name(name: &str) -> Result<()> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 128 || name.starts_with('.') || !name.chars().all(plain) {
+        bail!("{name:?} cannot be the name of a file: use letters, digits, - and _");
+    }
+    Ok(())
+}
+
+fn list(path: &Path, found: &mut Fingerprint, depth: usize) {
+    let Ok(about) = std::fs::metadata(path) else {
+        return;
+    };
+    if about.is_file() {
+        found.insert(path.to_owned(), (about.len(), about.modified().ok()));
+        return;
+    }
+    if depth > 4 {
+        return;
+    }
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let kind = path
+            .extension()
+            .and_then(|it| it.to_str())
+            .unwrap_or_default();
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let wanted = path.is_dir() || matches!(kind, "yaml" | "yml" | "json");
+        if wanted && !hidden && found.len() < MOST_FILES {
+            list(&path, found, depth + 1);
+        }
+    }
+}
+
+fn unreadable(path: &Path, text: &str) -> Finding {
+    Finding {
+        level: Level::Error,
+        rule: "unreadable",
+        file: path.display().to_string(),
+        line: 0,
+        slo: None,
+        text: text.to_owned(),
+    }
+}
+
+/// Reads files, and folders of files.
+pub fn read_paths(paths: &[PathBuf]) -> Definitions {
+    let mut found = Fingerprint::new();
+    for path in paths {
+        list(path, &mut found, 0);
+    }
+    let mut definitions = read_files(&found.into_keys().collect::<Vec<_>>());
+    for path in paths.iter().filter(|path| !path.exists()) {
+        definitions
+            .findings
+            .push(unreadable(path, "there is no such file"));
+    }
+    definitions
+}
+
+fn read_files(paths: &[PathBuf]) -> Definitions {
+    let mut texts = Vec::new();
+    let mut findings = Vec::new();
+    for path in paths {
+        let long = std::fs::metadata(path).is_ok_and(|it| it.len() > MOST_BYTES);
+        match std::fs::read(path) {
+            _ if long => findings.push(unreadable(path, "the file is larger than 4 MB")),
+            Err(error) => findings.push(unreadable(path, &format!("it cannot be read: {error}"))),
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => texts.push((path.display().to_string(), text)),
+                Err(_) => findings.push(unreadable(path, "it is no UTF-8 text")),
+            },
+        }
+    }
+    let loaded = read::read(&texts);
+    findings.extend(loaded.findings);
+    Definitions {
+        slos: loaded.slos.into_iter().map(Arc::new).collect(),
+        findings,
+        others: loaded.others,
+        fingerprint: Fingerprint::new(),
+    }
+}
+
+/// The text that defines an objective: the document, or its file if it holds several.
+pub fn text_of(slo: &Slo) -> Result<String> {
+    let text = std::fs::read_to_string(&slo.source.file)
+        .with_context(|| format!("cannot read {}", slo.source.file))?;
+    node::parse(&text).map_err(anyhow::Error::from)?;
+    Ok(text)
+}

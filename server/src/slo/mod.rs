@@ -1,0 +1,109 @@
+//! Objectives: their definitions, what is counted for them, and how they stand.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`definitions`] | files: read, watched, written |
+//! | [`count`] | events by minute, from the tables |
+//! | [`series`] | counts by indicator, kept up to date minute by minute |
+//! | [`board`] | how every objective stands at a moment |
+//! | [`keeper`] | evaluates when a minute is over or data came late; writes what was decided |
+//! | [`rest`] | events without those of experiments, for alerts |
+//! | [`incidents`] | alerts, as they are kept |
+//! | [`culprits`] | who burns a budget |
+//! | [`pages`], [`tables`], [`metrics`] | the same for the browser, for SQL, for Prometheus |
+//!
+//! Evaluation is in event time. A minute whose rows changed is counted again as a whole, so that what is
+//! late, delivered twice or redriven needs no rule of its own.
+
+mod board;
+mod count;
+mod culprits;
+pub mod definitions;
+mod incidents;
+mod keeper;
+mod metrics;
+mod pages;
+pub mod replay;
+mod rest;
+mod series;
+mod tables;
+
+pub use board::{Board, Unit};
+pub use incidents::{Incident, all as all_incidents};
+pub use rest::measure;
+pub use tables::show;
+
+use crate::{alerts::Alerts, config::Config, experiments::Experiments};
+use definitions::Places;
+use query::Engine;
+use state::State;
+use std::sync::{Arc, OnceLock, RwLock};
+use store::Store;
+
+/// The objectives of this server. Clones are the same.
+#[derive(Clone)]
+pub struct Slos(Arc<Inner>);
+
+struct Inner {
+    places: Places,
+    store: Store,
+    /// For counting: a query of somebody else that uses the budget must not stop alerts.
+    engine: Engine,
+    state: State,
+    board: RwLock<Arc<Board>>,
+    keeper: tokio::sync::Mutex<keeper::Keeper>,
+    rows: metrics::Rows,
+    alerts: Alerts,
+    experiments: OnceLock<Experiments>,
+}
+
+impl Slos {
+    /// The objectives of a data folder. Nothing is evaluated yet.
+    pub fn new(config: &Config, store: Store, engine: Engine, alerts: Alerts) -> Self {
+        Slos(Arc::new(Inner {
+            places: Places {
+                folder: config.data.join("slo"),
+                more: config.slo_files.clone(),
+            },
+            store,
+            engine,
+            state: alerts.state.clone(),
+            board: RwLock::default(),
+            keeper: tokio::sync::Mutex::default(),
+            rows: metrics::Rows::default(),
+            alerts,
+            experiments: OnceLock::new(),
+        }))
+    }
+
+    /// Whose events alerts leave out; the first call holds.
+    pub fn leave_out(&self, experiments: Experiments) {
+        let _ = self.0.experiments.set(experiments);
+    }
+
+    /// How things stood at the last evaluation.
+    pub fn board(&self) -> Arc<Board> {
+        let board = self.0.board.read();
+        board
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    fn publish(&self, board: Board) {
+        let held = self.0.board.write();
+        *held.unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(board);
+    }
+
+    /// The text that a Prometheus scrapes.
+    pub async fn metrics(&self) -> String {
+        let mut text = metrics::metrics(&self.board());
+        let snapshot = self.0.store.snapshot();
+        text += &self.0.rows.text(&self.0.engine, &snapshot).await;
+        text
+    }
+
+    /// Where definitions are.
+    pub fn places(&self) -> &Places {
+        &self.0.places
+    }
+}

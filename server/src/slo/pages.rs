@@ -1,0 +1,370 @@
+//! Objectives as the pages show them.
+
+use super::{
+    Slos,
+    board::{self, Board, Unit},
+    culprits, incidents,
+};
+use anyhow::Result;
+use model::api::slo::{
+    AlertPage, AlertRow, Annotation, BudgetPoint, Burn, BurnSeries, EventBar, RuleState, SloDetail,
+    SloPage, SloStatus,
+};
+use slo::{Level, definition::Test, duration, evaluate::Moment};
+
+/// Points of a line, at most.
+const MOST_POINTS: i64 = 1_000;
+/// Alerts of one page, at most.
+const MOST_ALERTS: usize = 1_000;
+
+fn nanos(second: i64) -> String {
+    second.saturating_mul(1_000_000_000).to_string()
+}
+
+impl Slos {
+    /// Waits for the first evaluation, if there was none yet.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn evaluated(&self) -> Result<()> {
+        match self.board().now {
+            Some(_) => Ok(()),
+            None => self.round(false).await,
+        }
+    }
+
+    /// The overview.
+    pub fn page(&self) -> SloPage {
+        let board = self.board();
+        let mut rows: Vec<_> = board.units.iter().map(|unit| unit.row.clone()).collect();
+        let rank = |status: SloStatus| match status {
+            SloStatus::Breached => 0,
+            SloStatus::AtRisk => 1,
+            SloStatus::Unknown => 2,
+            SloStatus::NotMeasured => 3,
+            SloStatus::Ok => 4,
+        };
+        rows.sort_by(|a, b| {
+            let firing = b
+                .firing
+                .contains(&"page".to_owned())
+                .cmp(&a.firing.contains(&"page".to_owned()));
+            let left = |row: &model::api::slo::SloRow| row.budget_remaining.unwrap_or(1.0);
+            firing
+                .then(rank(a.status).cmp(&rank(b.status)))
+                .then(left(a).total_cmp(&left(b)))
+                .then(a.name.cmp(&b.name))
+        });
+        let problems = board
+            .definitions
+            .findings
+            .iter()
+            .filter(|it| it.level == Level::Error);
+        SloPage {
+            rows,
+            problems: problems.map(slo::Finding::to_api).collect(),
+            evaluated_at: board.now.map(nanos),
+        }
+    }
+
+    /// One objective; `None` if there is none of this name. Without a time range, that of its window.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn detail(
+        &self,
+        name: &str,
+        from: Option<i64>,
+        to: Option<i64>,
+        points: Option<i64>,
+    ) -> Result<Option<SloDetail>> {
+        let board = self.board();
+        let Some(unit) = board.unit(name).cloned() else {
+            return Ok(None);
+        };
+        let moment = board.moment();
+        let span = unit.slo.window.at(moment.now);
+        let (begin, end) = (
+            from.unwrap_or(span.from),
+            to.unwrap_or(span.to.min(moment.now)),
+        );
+        let (begin, end) = (begin.min(end), end.max(begin + 60));
+        let points = points.unwrap_or(300).clamp(2, MOST_POINTS);
+        // Whole minutes, so that every point is an evaluation; the last one is the end.
+        let step = ((end - begin) / points).div_euclid(60).max(0) * 60 + 60;
+        let end = end.div_euclid(60) * 60;
+        let begin = end - (end - begin) / step * step;
+        let times: Vec<i64> = (0..=(end - begin) / step)
+            .map(|it| begin + it * step)
+            .collect();
+        let culprits = match unit.not_measured {
+            None => culprits::of(&self.0.engine, &self.0.store.snapshot(), &unit, begin, end).await,
+            Some(_) => culprits::Culprits::default(),
+        };
+        let all = incidents::all(&self.0.state)?;
+        let mut alerts: Vec<AlertRow> = all
+            .iter()
+            .filter(|it| it.slo == name)
+            .map(|it| it.to_api())
+            .collect();
+        alerts.truncate(100);
+        Ok(Some(SloDetail {
+            description: unit.slo.description.clone(),
+            burns: burns(&unit, moment),
+            budget: times.iter().map(|at| point(&unit, *at)).collect(),
+            forecast_remaining: board::forecast(&unit, moment),
+            window_start: nanos(span.from),
+            window_end: nanos(span.to),
+            burn_series: burn_series(&unit, &times),
+            rules: rules(&unit),
+            events: bars(&unit, begin, end, step),
+            bar_s: step,
+            contributors: culprits.contributors,
+            alerts,
+            annotations: self.annotations(&board, &unit, begin, end).await,
+            findings: findings(&board, &unit),
+            explain: explain(&unit, moment),
+            editable: std::path::Path::new(&unit.slo.source.file)
+                .starts_with(&self.places().folder),
+            with_excluded: with_excluded(&unit, moment),
+            row: unit.row.clone(),
+        }))
+    }
+
+    /// Incidents, the newest first.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn alerts(
+        &self,
+        slo: Option<&str>,
+        state: Option<&str>,
+        limit: usize,
+    ) -> Result<AlertPage> {
+        let all = incidents::all(&self.0.state)?
+            .into_iter()
+            .map(|it| it.to_api());
+        let wanted = |row: &AlertRow| {
+            slo.is_none_or(|name| row.slo == name || row.slo.starts_with(&format!("{name}:")))
+                && state.is_none_or(|state| row.state == state)
+        };
+        Ok(AlertPage {
+            rows: all.filter(wanted).take(limit.min(MOST_ALERTS)).collect(),
+        })
+    }
+
+    /// Deploys that were seen in the data, and time that does not count.
+    async fn annotations(&self, _: &Board, unit: &Unit, from: i64, to: i64) -> Vec<Annotation> {
+        let mut all: Vec<Annotation> = unit
+            .slo
+            .exclusions
+            .iter()
+            .filter(|it| it.every_days.is_some() || it.from < to && it.to > from)
+            .map(|it| Annotation {
+                kind: "exclusion".to_owned(),
+                from: nanos(it.from),
+                to: Some(nanos(it.to)),
+                text: it.reason.clone(),
+            })
+            .collect();
+        all.extend(self.deploys(unit, from, to).await.unwrap_or_default());
+        all.sort_by(|a, b| a.from.cmp(&b.from));
+        all
+    }
+
+    /// Versions of its workflow that were first seen in this time.
+    async fn deploys(&self, unit: &Unit, from: i64, to: i64) -> Result<Vec<Annotation>> {
+        let slo::Indicator::Measured(measure) = &unit.slo.indicator else {
+            return Ok(Vec::new());
+        };
+        let (version, of) = match measure.over {
+            slo::measure::Over::Executions => ("state_machine_version", "state_machine"),
+            slo::measure::Over::Invocations => ("function_version", "function_name"),
+            _ => return Ok(Vec::new()),
+        };
+        let question = format!(
+            "SELECT {of}, {version}, CAST(min(start_time) AS BIGINT) AS first FROM {} WHERE {version} IS NOT NULL \
+             AND ({}) GROUP BY 1, 2 HAVING min(start_time) >= to_timestamp_nanos({}) \
+             AND min(start_time) < to_timestamp_nanos({}) ORDER BY 3 LIMIT 50",
+            measure.over.table(),
+            measure.valid_sql(),
+            from.saturating_mul(1_000_000_000),
+            to.saturating_mul(1_000_000_000)
+        );
+        let options = query::Options {
+            time: Some(std::time::Duration::from_secs(10)),
+            ..query::Options::default()
+        };
+        let answer = self
+            .0
+            .engine
+            .sql(&self.0.store.snapshot(), &question, &options)
+            .await?;
+        let bytes = query::format::write_all(answer, query::Format::Json).await?;
+        let rows: Vec<serde_json::Value> = serde_json::from_slice(&bytes)?;
+        let text = |row: &serde_json::Value, key: &str| match &row[key] {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Ok(rows
+            .iter()
+            .map(|row| Annotation {
+                kind: "deploy".to_owned(),
+                from: text(row, "first"),
+                to: None,
+                text: format!(
+                    "{} version {} first seen",
+                    text(row, of),
+                    text(row, version)
+                ),
+            })
+            .collect())
+    }
+}
+
+fn point(unit: &Unit, at: i64) -> BudgetPoint {
+    let budget = unit.evaluation().budget(Moment::complete(at));
+    let scale = unit.by.unit().max(1);
+    BudgetPoint {
+        t: nanos(at),
+        remaining: budget.remaining,
+        sli: budget.sli,
+        total: budget.counts.total / scale,
+        bad: budget.counts.bad / scale,
+    }
+}
+
+fn burns(unit: &Unit, moment: Moment) -> Vec<Burn> {
+    let evaluation = unit.evaluation();
+    let scale = unit.by.unit().max(1);
+    let mut windows = unit.slo.windows();
+    if windows.is_empty() {
+        windows = vec![300, 3_600, 21_600, 86_400];
+    }
+    windows
+        .into_iter()
+        .map(|seconds| {
+            let counts = evaluation.over(moment, seconds);
+            Burn {
+                window: duration::words(seconds),
+                seconds,
+                bad: counts.bad / scale,
+                total: counts.total / scale,
+                burn: evaluation.known_burn(moment, seconds),
+            }
+        })
+        .collect()
+}
+
+fn burn_series(unit: &Unit, times: &[i64]) -> Vec<BurnSeries> {
+    let evaluation = unit.evaluation();
+    unit.slo
+        .windows()
+        .into_iter()
+        .map(|seconds| BurnSeries {
+            window: duration::words(seconds),
+            seconds,
+            burn: times
+                .iter()
+                .map(|at| evaluation.burn(Moment::complete(*at), seconds))
+                .collect(),
+        })
+        .collect()
+}
+
+fn rules(unit: &Unit) -> Vec<RuleState> {
+    let of = |rule: &slo::definition::Rule| {
+        let memory = unit.memory.rules.get(&rule.id).cloned().unwrap_or_default();
+        let (state, since) = match (memory.firing_since, memory.unknown_since, memory.true_since) {
+            (_, Some(since), _) => ("unknown", Some(since)),
+            (Some(since), ..) => ("firing", Some(since)),
+            (None, None, Some(since)) => ("pending", Some(since)),
+            _ => ("ok", None),
+        };
+        let burn = rule.tests.iter().find_map(|test| match test {
+            Test::Burn {
+                windows, factor, ..
+            } => Some((windows, factor)),
+            _ => None,
+        });
+        RuleState {
+            id: rule.id.clone(),
+            severity: rule.severity.clone(),
+            text: rule.words(),
+            long_s: burn.and_then(|(windows, _)| windows.first().copied()),
+            short_s: burn.and_then(|(windows, _)| windows.get(1).copied()),
+            threshold: burn.map(|(_, factor)| factor.to_f64()),
+            state: state.to_owned(),
+            since: since.map(nanos),
+        }
+    };
+    unit.slo.rules.iter().map(of).collect()
+}
+
+fn bars(unit: &Unit, from: i64, to: i64, step: i64) -> Vec<EventBar> {
+    let begins = (0..(to - from).div_euclid(step)).map(|it| from + it * step);
+    begins
+        .map(|begin| {
+            let counts = unit.base.sum(begin, begin + step);
+            EventBar {
+                t: nanos(begin),
+                good: counts.total - counts.bad,
+                bad: counts.bad,
+            }
+        })
+        .collect()
+}
+
+fn findings(board: &Board, unit: &Unit) -> Vec<model::api::slo::SloFinding> {
+    let name = unit.slo.name.split(':').next().unwrap_or_default();
+    let of = board.definitions.findings.iter().filter(|it| {
+        it.slo.as_deref().is_some_and(|slo| slo == name)
+            || it.slo.is_none() && it.file == unit.slo.source.file
+    });
+    let traffic =
+        slo::lint::traffic(&unit.slo, unit.row.total).filter(|_| unit.not_measured.is_none());
+    of.map(slo::Finding::to_api)
+        .chain(traffic.map(|it| it.to_api()))
+        .collect()
+}
+
+/// How the numbers come about.
+fn explain(unit: &Unit, moment: Moment) -> Vec<String> {
+    if let Some(reason) = &unit.not_measured {
+        return vec![format!("not measured: {reason}")];
+    }
+    let evaluation = unit.evaluation();
+    let budget = evaluation.budget(moment);
+    let row = &unit.row;
+    let mut all = vec![format!("counted: {}", row.indicator)];
+    if let (Some(left), Some(sli)) = (budget.remaining, budget.sli) {
+        all.push(format!(
+            "good: 1 - {} / {} = {:.6}",
+            row.bad, row.total, sli
+        ));
+        all.push(format!(
+            "budget left: 1 - {} / ((1 - {}) × {}) = {:.2} %",
+            row.bad,
+            unit.slo.target,
+            row.total,
+            left * 100.0
+        ));
+    }
+    all.extend(
+        unit.slo
+            .rules
+            .iter()
+            .map(|rule| format!("{}: {}", rule.id, evaluation.explain(rule, moment))),
+    );
+    all
+}
+
+/// The budget with excluded time counted as well.
+fn with_excluded(unit: &Unit, moment: Moment) -> Option<BudgetPoint> {
+    if unit.slo.exclusions.is_empty() {
+        return None;
+    }
+    let mut whole = unit.clone();
+    whole.by = std::sync::Arc::new(unit.base.by(&unit.slo.method));
+    Some(point(&whole, moment.now))
+}

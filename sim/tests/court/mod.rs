@@ -1,0 +1,324 @@
+//! The way from files to verdicts without a store: recognise, assemble, join, judge. For tests that look at many
+//! mysteries; `inquest sim run` goes the ordinary way.
+
+mod otlp;
+
+use analysis::{case, case::Case, joins, lambda, workflow};
+use bytes::Bytes;
+use collectors::import::{self, Chunk};
+use inquest_sim::Mystery;
+use model::{
+    Attempt, Change, Document, HistoryEvent, Invocation, LogRecord, Span, TraceId, UnixNanos,
+    Value, Verdict,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Everything that was imported.
+#[derive(Default)]
+pub struct Held {
+    events: BTreeMap<String, Vec<HistoryEvent>>,
+    documents: Vec<Document>,
+    logs: Vec<LogRecord>,
+    spans: Vec<Span>,
+    changes: Vec<Change>,
+}
+
+impl Held {
+    /// Reads the files of a mystery.
+    pub fn read(mystery: &Mystery) -> Self {
+        let mut held = Held::default();
+        let files: Vec<(PathBuf, Bytes)> = mystery
+            .files
+            .iter()
+            .filter(|(path, _)| path != "deploys.json")
+            .map(|(path, bytes)| (PathBuf::from(path), Bytes::from(bytes.clone())))
+            .collect();
+        let mut sink = |chunk: Chunk| {
+            match chunk {
+                Chunk::Batch(batch) => {
+                    for event in batch.events {
+                        held.events
+                            .entry(event.execution_arn.clone())
+                            .or_default()
+                            .push(event);
+                    }
+                    held.documents.extend(batch.documents);
+                    held.logs.extend(batch.logs);
+                    held.spans.extend(batch.spans);
+                }
+                Chunk::OtlpTracesJson(bytes) => held.spans.extend(otlp::spans(&bytes)),
+                Chunk::OtlpLogsJson(bytes) => held.logs.extend(otlp::logs(&bytes)),
+                _ => {}
+            }
+            Ok(())
+        };
+        import::import_files(&files, &mut sink).expect("the files of a mystery can be imported");
+        for (_, bytes) in mystery
+            .files
+            .iter()
+            .filter(|(path, _)| path == "deploys.json")
+        {
+            held.changes = changes(bytes);
+        }
+        held
+    }
+
+    /// The verdicts on these executions, by ARN.
+    pub fn judge(&self, asked: &[&str]) -> HashMap<String, Verdict> {
+        let cases = self.cases();
+        let profiles: BTreeMap<&str, Arc<case::Profile>> = cases
+            .iter()
+            .map(|(arn, case)| (arn.as_str(), Arc::new(case::profile(case))))
+            .collect();
+        let mut verdicts = HashMap::new();
+        for arn in asked {
+            let Some(own) = cases.get(*arn) else { continue };
+            let peers = cases
+                .iter()
+                .filter(|(other, case)| {
+                    *other != arn && case.execution.state_machine == own.execution.state_machine
+                })
+                .filter_map(|(other, _)| profiles.get(other.as_str()).cloned())
+                .collect();
+            let end = own.execution.end_time.unwrap_or(own.execution.start_time).0 + 60_000_000_000;
+            let changes = self
+                .changes
+                .iter()
+                .filter(|change| change.time.0 <= end)
+                .cloned()
+                .collect();
+            let world = case::World {
+                peers,
+                changes,
+                loads: self.loads(own),
+            };
+            verdicts.insert((*arn).to_owned(), case::judge(own, &world));
+        }
+        verdicts
+    }
+
+    fn cases(&self) -> BTreeMap<String, Case> {
+        let invocations = self.invocations();
+        let mut cases: BTreeMap<String, Case> = BTreeMap::new();
+        for (arn, events) in &self.events {
+            let documents: Vec<Document> = self
+                .documents
+                .iter()
+                .filter(|document| document.execution_arn == *arn)
+                .cloned()
+                .collect();
+            let trace = workflow::build(events, &documents);
+            let case = Case {
+                execution: trace.execution,
+                states: trace.states,
+                attempts: trace.attempts,
+                events: events.clone(),
+                documents,
+                ..Case::default()
+            };
+            cases.insert(arn.clone(), case);
+        }
+        let mut claims: HashMap<String, BTreeSet<String>> = HashMap::new();
+        for (arn, case) in &cases {
+            for id in case
+                .attempts
+                .iter()
+                .filter_map(|attempt| attempt.request_id.clone())
+            {
+                claims.entry(id).or_default().insert(arn.clone());
+            }
+        }
+        let mut by_request: HashMap<&str, Vec<&Span>> = HashMap::new();
+        for span in &self.spans {
+            if let Some(Value::String(id)) = span.attributes.get("faas.invocation_id") {
+                by_request.entry(id).or_default().push(span);
+            }
+        }
+        for (arn, case) in &mut cases {
+            let near: Vec<Invocation> = invocations
+                .iter()
+                .filter(|it| case.attempts.iter().any(|attempt| fits(attempt, it)))
+                .filter(|it| claims.get(&it.request_id).is_none_or(|by| by.contains(arn)))
+                .cloned()
+                .collect();
+            let spans: Vec<Span> = near
+                .iter()
+                .filter_map(|it| by_request.get(it.request_id.as_str()))
+                .flatten()
+                .map(|span| (*span).clone())
+                .collect();
+            case.joins = joins::join(&case.execution, &case.attempts, &near, &spans);
+            let own: BTreeSet<TraceId> = case
+                .joins
+                .iter()
+                .filter(|join| join.child.kind == "invocation")
+                .map(|join| join.child.trace_id)
+                .collect();
+            case.invocations = near
+                .into_iter()
+                .filter(|it| own.contains(&it.trace_id))
+                .collect();
+            let requests: HashSet<&str> = case
+                .invocations
+                .iter()
+                .map(|it| it.request_id.as_str())
+                .collect();
+            let named = requests
+                .iter()
+                .filter_map(|id| by_request.get(id))
+                .flatten()
+                .map(|span| span.trace_id);
+            let rooted = case
+                .invocations
+                .iter()
+                .filter_map(|it| lambda::xray_trace(it.xray_trace_id.as_deref()?));
+            let traces: HashSet<TraceId> = named.chain(rooted).collect();
+            case.spans = self
+                .spans
+                .iter()
+                .filter(|span| traces.contains(&span.trace_id))
+                .cloned()
+                .collect();
+            let borrowed: Vec<&Invocation> = case.invocations.iter().collect();
+            let known: HashSet<_> = case
+                .joins
+                .iter()
+                .map(|it| (it.child.trace_id, it.child.span_id))
+                .collect();
+            let more = joins::join_spans(arn, &borrowed, &case.spans);
+            case.joins.extend(
+                more.into_iter()
+                    .filter(|it| !known.contains(&(it.child.trace_id, it.child.span_id))),
+            );
+            let mine = |log: &&LogRecord| {
+                traces.contains(&log.trace_id) || requests.contains(log.request_id.as_str())
+            };
+            case.logs = self.logs.iter().filter(mine).cloned().collect();
+            case.logs.sort_by_key(|log| (log.time, log.log_id));
+        }
+        let flat = cases.clone();
+        for case in cases.values_mut() {
+            add_children(case, &flat, 3);
+        }
+        cases
+    }
+
+    fn invocations(&self) -> Vec<Invocation> {
+        let mut streams: BTreeMap<&str, Vec<LogRecord>> = BTreeMap::new();
+        for log in self.logs.iter().filter(|log| !log.log_stream.is_empty()) {
+            streams
+                .entry(&log.log_stream)
+                .or_default()
+                .push(log.clone());
+        }
+        streams
+            .values()
+            .flat_map(|lines| lambda::invocations(lines))
+            .collect()
+    }
+
+    fn loads(&self, case: &Case) -> Vec<case::Load> {
+        let all = case
+            .attempts
+            .iter()
+            .chain(case.children.iter().flat_map(|child| &child.attempts));
+        let refused = all.into_iter().find(|attempt| {
+            attempt
+                .error
+                .as_deref()
+                .unwrap_or_default()
+                .contains("TooManyRequests")
+        });
+        let Some(refused) = refused else {
+            return Vec::new();
+        };
+        let (from, to) = (
+            refused.start_time.0 - 120_000_000_000,
+            refused.start_time.0 + 60_000_000_000,
+        );
+        let mut ran: BTreeMap<String, Vec<Invocation>> = BTreeMap::new();
+        for invocation in self.invocations() {
+            if (from - 240_000_000_000..=to).contains(&invocation.start_time.0) {
+                ran.entry(invocation.function_name.clone())
+                    .or_default()
+                    .push(invocation);
+            }
+        }
+        let most = |ran: &[Invocation], late: bool| {
+            let of: Vec<&Invocation> = ran
+                .iter()
+                .filter(|it| (it.start_time.0 >= from) == late)
+                .collect();
+            let at_once = |at: UnixNanos| {
+                of.iter()
+                    .filter(|it| it.start_time <= at && at < it.end_time.unwrap_or(it.start_time))
+                    .count()
+            };
+            of.iter()
+                .map(|it| (at_once(it.start_time) as u32, (*it).clone()))
+                .max_by_key(|(count, _)| *count)
+        };
+        ran.into_iter()
+            .filter_map(|(function, ran)| {
+                let (peak, at) = most(&ran, true)?;
+                let before = most(&ran, false).map_or(0, |(count, _)| count);
+                Some(case::Load {
+                    function,
+                    peak,
+                    before,
+                    trace_id: at.trace_id,
+                    span_id: at.span_id,
+                    at: at.start_time,
+                })
+            })
+            .collect()
+    }
+}
+
+fn fits(attempt: &Attempt, invocation: &Invocation) -> bool {
+    if attempt.request_id.as_deref() == Some(&invocation.request_id) {
+        return true;
+    }
+    let slack = 5_000_000_000;
+    let end = attempt.end_time.map_or(i64::MAX - slack, |end| end.0);
+    attempt.function_name.as_deref() == Some(&invocation.function_name)
+        && (attempt.start_time.0 - slack..=end + slack).contains(&invocation.start_time.0)
+}
+
+fn add_children(case: &mut Case, all: &BTreeMap<String, Case>, depth: usize) {
+    if depth == 0 {
+        return;
+    }
+    let arns: Vec<String> = case
+        .attempts
+        .iter()
+        .filter_map(|attempt| attempt.child_execution_arn.clone())
+        .collect();
+    for arn in arns {
+        if let Some(child) = all.get(&arn) {
+            let mut child = child.clone();
+            add_children(&mut child, all, depth - 1);
+            case.children.push(child);
+        }
+    }
+}
+
+fn changes(bytes: &[u8]) -> Vec<Change> {
+    let list: Vec<serde_json::Value> =
+        serde_json::from_slice(bytes).expect("deploys.json is an array");
+    list.iter()
+        .map(|change| {
+            let text = |name: &str| change[name].as_str().unwrap_or_default();
+            let time: jiff::Timestamp = text("time").parse().expect("times are RFC 3339");
+            Change::new(
+                UnixNanos(time.as_nanosecond() as i64),
+                text("kind"),
+                text("resource"),
+                text("change"),
+                "told",
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,143 @@
+//! pyrra: `pyrra.dev/v1alpha1`, `kind: ServiceLevelObjective`.
+
+use super::{blank, conditions, target, texts};
+use crate::{
+    Indicator, Ratio, Slo, Window,
+    bind::promql,
+    definition::Rule,
+    duration,
+    lint::{Findings, Level},
+    node::Node,
+};
+
+/// The objective of a resource.
+pub(super) fn slos(node: &Node, found: &mut Findings) -> Vec<Slo> {
+    let line = node.line;
+    let Some(name) = node.at(&["metadata", "name"]).and_then(Node::text) else {
+        found.say(Level::Error, "name", line, None, "metadata.name is missing");
+        return Vec::new();
+    };
+    let Some(spec) = node.get("spec") else {
+        found.say(
+            Level::Error,
+            "definition",
+            line,
+            Some(name),
+            "there is no spec",
+        );
+        return Vec::new();
+    };
+    let mut slo = blank(name, found.source(line, "pyrra"));
+    slo.labels = texts(node.at(&["metadata", "labels"]));
+    slo.annotations = texts(node.at(&["metadata", "annotations"]));
+    slo.description = spec
+        .text_of("description")
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    slo.service = node
+        .at(&["metadata", "namespace"])
+        .and_then(Node::text)
+        .map(str::to_owned);
+    let percent = spec.text_of("target").unwrap_or_default();
+    match target(&format!("{}%", percent.trim_end_matches('%'))) {
+        Ok(ratio) => slo.target = ratio,
+        Err(text) => {
+            found.say(Level::Error, "target", spec.line, Some(name), text);
+            return Vec::new();
+        }
+    }
+    let window = spec.text_of("window").and_then(duration::seconds);
+    let Some(window) = window.filter(|it| (3_600..=400 * 86_400).contains(it)) else {
+        found.say(
+            Level::Error,
+            "window",
+            spec.line,
+            Some(name),
+            "window is no length of time such as 28d",
+        );
+        return Vec::new();
+    };
+    slo.window = Window::Rolling(window);
+    (slo.indicator, slo.group_by) = indicator(spec.get("indicator"));
+    let alerting = spec.get("alerting");
+    let off = |key: &str, value: &str| alerting.and_then(|it| it.text_of(key)) == Some(value);
+    if !off("disabled", "true") && !off("burnrates", "false") {
+        slo.rules = rules(window);
+    }
+    vec![slo]
+}
+
+fn indicator(node: Option<&Node>) -> (Indicator, Option<String>) {
+    let none = |reason: &str| {
+        let indicator = Indicator::NotMeasured {
+            reason: reason.to_owned(),
+            query: String::new(),
+        };
+        (indicator, None)
+    };
+    let Some(node) = node else {
+        return none("it has no indicator");
+    };
+    let metric = |of: &Node, key: &str| {
+        let text = of.at(&[key, "metric"]).and_then(Node::text);
+        text.unwrap_or_default().to_owned()
+    };
+    let group = |of: &Node| match of.items_of("grouping") {
+        [one] => one.text().map(str::to_owned),
+        _ => None,
+    };
+    if let Some(ratio) = node.get("ratio") {
+        let bound = promql::ratio(&metric(ratio, "errors"), &metric(ratio, "total"), true);
+        return (bound, group(ratio));
+    }
+    if let Some(latency) = node.get("latency") {
+        let bound = promql::ratio(
+            &metric(latency, "success"),
+            &metric(latency, "total"),
+            false,
+        );
+        return (bound, group(latency));
+    }
+    if let Some(native) = node.get("latencyNative") {
+        let limit = native
+            .text_of("latency")
+            .and_then(duration::nanos)
+            .unwrap_or(0);
+        let total = metric(native, "total");
+        let (name, labels) = total.split_once('{').unwrap_or((&total, "}"));
+        let seconds = Ratio::new(i128::from(limit), 1_000_000_000);
+        let bucket = format!("{name}_bucket{{le=\"{seconds}\",{labels}");
+        let count = format!("{name}_count{{{labels}");
+        return (promql::ratio(&bucket, &count, false), group(native));
+    }
+    match node.get("bool_gauge").or_else(|| node.get("boolGauge")) {
+        Some(_) => none(
+            "a gauge of truths is sampled by a Prometheus; here are events: bind it in a bindings file",
+        ),
+        None => none("its indicator is none of ratio, latency, latencyNative and bool_gauge"),
+    }
+}
+
+/// pyrra's windows (`slo/rules.go`): factors 14, 7, 2 and 1, and times scaled from 28 days, rounded to
+/// minutes. Its severities critical and warning are our page and ticket.
+fn rules(window: i64) -> Vec<Rule> {
+    let scaled = |parts: i64| ((window as f64 / parts as f64 / 60.0).round() as i64 * 60).max(60);
+    const HOURS: i64 = 28 * 24;
+    let tiers = [
+        ("page", HOURS * 30, HOURS, HOURS * 12, 14),
+        ("page", HOURS * 4, 28 * 4, HOURS * 2, 7),
+        ("ticket", HOURS, 28, 28 * 12, 2),
+        ("ticket", 28 * 8, 7, 28 * 4, 1),
+    ];
+    let mut rules: Vec<Rule> = tiers
+        .into_iter()
+        .map(|(severity, wait, long, short, burn)| {
+            let mut rule = Rule::burn(severity, scaled(long), scaled(short), Ratio::new(burn, 1));
+            rule.for_s = scaled(wait);
+            rule
+        })
+        .collect();
+    conditions::unique(&mut rules);
+    rules
+}

@@ -1,0 +1,480 @@
+//! Counts per slice of time, in a form in which any window is two look-ups.
+
+use crate::definition::{Empty, Exclusion, Method, Slices};
+use std::collections::BTreeMap;
+
+/// Length of a slice in which events are counted, seconds.
+pub const SLICE: i64 = 60;
+
+/// Valid and bad events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Valid ones.
+    pub total: u64,
+    /// Bad ones.
+    pub bad: u64,
+}
+
+impl Counts {
+    /// Both together.
+    pub fn plus(self, other: Counts) -> Counts {
+        Counts {
+            total: self.total.saturating_add(other.total),
+            bad: self.bad.saturating_add(other.bad),
+        }
+    }
+}
+
+/// Counts by slice. Slices without events are not held.
+///
+/// A slice `[t, t + length)` holds its events at its middle: a window `[from, to)` has it when the middle
+/// lies in it. With evaluations at whole slices that is all of the slice or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Series {
+    length: i64,
+    /// First second of each slice, ascending.
+    starts: Vec<i64>,
+    /// Sums up to and including each slice.
+    sums: Vec<Counts>,
+    /// When data begins; before it nothing is known.
+    known_from: Option<i64>,
+    /// What a slice without events is from `known_from` on, if it counts.
+    empty: Option<Empty>,
+    /// What one slice counts, where slices are counted.
+    unit: u64,
+}
+
+impl Series {
+    /// A series of slices of this length, seconds, from counts by first second.
+    pub fn new(length: i64, counts: &BTreeMap<i64, Counts>, known_from: Option<i64>) -> Self {
+        let mut series = Series {
+            length: length.max(1),
+            known_from,
+            ..Series::default()
+        };
+        for (start, counts) in counts.iter().filter(|(_, counts)| counts.total > 0) {
+            series.push(*start, *counts);
+        }
+        series
+    }
+
+    fn push(&mut self, start: i64, counts: Counts) {
+        let before = self.sums.last().copied().unwrap_or_default();
+        self.starts.push(start);
+        self.sums.push(before.plus(counts));
+    }
+
+    /// Puts other counts in the place of those of some slices; none removes a slice. `changed` is
+    /// ascending. Sums are made again from the first changed slice on.
+    pub fn replace(&mut self, changed: &BTreeMap<i64, Counts>) {
+        let Some((first, _)) = changed.first_key_value() else {
+            return;
+        };
+        let at = self.starts.partition_point(|start| start < first);
+        let mut tail: BTreeMap<i64, Counts> = (at..self.starts.len())
+            .map(|index| (self.starts[index], self.slice(index)))
+            .collect();
+        for (start, counts) in changed {
+            match counts.total {
+                0 => tail.remove(start),
+                _ => tail.insert(*start, *counts),
+            };
+        }
+        self.starts.truncate(at);
+        self.sums.truncate(at);
+        for (start, counts) in tail {
+            self.push(start, counts);
+        }
+    }
+
+    /// Forgets what is before this second.
+    pub fn forget_before(&mut self, second: i64) {
+        let at = self.starts.partition_point(|start| *start < second);
+        // Rarely, because it moves everything.
+        if at > 1_024 && at * 4 > self.starts.len() {
+            let gone = self.sums[at - 1];
+            self.starts.drain(..at);
+            self.sums.drain(..at);
+            for sum in &mut self.sums {
+                sum.total -= gone.total;
+                sum.bad -= gone.bad;
+            }
+        }
+    }
+
+    /// When data begins.
+    pub fn known_from(&self) -> Option<i64> {
+        self.known_from
+    }
+
+    /// Says when data begins.
+    pub fn set_known_from(&mut self, second: Option<i64>) {
+        self.known_from = second;
+    }
+
+    /// Length of a slice, seconds.
+    pub fn length(&self) -> i64 {
+        self.length
+    }
+
+    /// What one slice counts, where slices are counted; 0 where events are.
+    pub fn unit(&self) -> u64 {
+        self.unit
+    }
+
+    /// Number of slices with events.
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// True without events.
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// The slices with events: first second and counts.
+    pub fn slices(&self) -> impl DoubleEndedIterator<Item = (i64, Counts)> + '_ {
+        (0..self.starts.len()).map(|index| (self.starts[index], self.slice(index)))
+    }
+
+    /// The slices from this second on.
+    pub fn slices_from(&self, second: i64) -> impl DoubleEndedIterator<Item = (i64, Counts)> + '_ {
+        let at = self.starts.partition_point(|start| *start < second);
+        (at..self.starts.len()).map(|index| (self.starts[index], self.slice(index)))
+    }
+
+    fn slice(&self, index: usize) -> Counts {
+        let before = index
+            .checked_sub(1)
+            .map(|it| self.sums[it])
+            .unwrap_or_default();
+        Counts {
+            total: self.sums[index].total - before.total,
+            bad: self.sums[index].bad - before.bad,
+        }
+    }
+
+    /// Counts in `[from, to)`.
+    pub fn sum(&self, from: i64, to: i64) -> Counts {
+        let (from_index, to_index) = (self.index(from), self.index(to));
+        let at = |index: usize| {
+            index
+                .checked_sub(1)
+                .map(|it| self.sums[it])
+                .unwrap_or_default()
+        };
+        let (low, high) = (at(from_index), at(to_index.max(from_index)));
+        let mut counts = Counts {
+            total: high.total - low.total,
+            bad: high.bad - low.bad,
+        };
+        if let Some(empty @ (Empty::Good | Empty::Bad)) = self.empty {
+            let missing = self
+                .slots(from, to)
+                .saturating_sub((to_index.max(from_index) - from_index) as u64);
+            counts.total += missing * self.unit;
+            if empty == Empty::Bad {
+                counts.bad += missing * self.unit;
+            }
+        }
+        counts
+    }
+
+    /// First slice whose middle is at or after this second.
+    fn index(&self, second: i64) -> usize {
+        let doubled = second.saturating_mul(2);
+        self.starts
+            .partition_point(|start| start * 2 + self.length < doubled)
+    }
+
+    /// Slices with or without events whose middle lies in `[from, to)`, from the first known one.
+    fn slots(&self, from: i64, to: i64) -> u64 {
+        let from = self.known_from.map_or(to, |known| known.max(from));
+        let after = |second: i64| {
+            (second * 2 - self.length + self.length * 2 - 1).div_euclid(self.length * 2)
+        };
+        u64::try_from(after(to) - after(from)).unwrap_or(0)
+    }
+}
+
+/// What a slice of RatioTimeslices counts: its ratio is kept to twelve digits.
+pub const RATIO_UNIT: u64 = 1_000_000_000_000;
+
+impl Series {
+    /// The same time counted by a method: events, or slices of time.
+    pub fn by(&self, method: &Method) -> Series {
+        let Some(slices) = method.slices() else {
+            return self.clone();
+        };
+        let mut merged: BTreeMap<i64, Counts> = BTreeMap::new();
+        for (start, counts) in self.slices() {
+            let start = start.div_euclid(slices.length) * slices.length;
+            let held = merged.entry(start).or_default();
+            *held = held.plus(counts);
+        }
+        let ratio = matches!(method, Method::RatioTimeslices(_));
+        for counts in merged.values_mut() {
+            *counts = if ratio {
+                share(*counts)
+            } else {
+                verdict(*counts, slices)
+            };
+        }
+        let known = self.known_from.map(|it| {
+            let at = it.div_euclid(slices.length) * slices.length;
+            if at < it { at + slices.length } else { at }
+        });
+        let mut series = Series::new(slices.length, &merged, known);
+        series.empty = (slices.empty != Empty::Ignored).then_some(slices.empty);
+        series.unit = if ratio { RATIO_UNIT } else { 1 };
+        series
+    }
+
+    /// The same without the time that does not count.
+    pub fn without(&self, exclusions: &[Exclusion]) -> Series {
+        let kept = self.slices().filter(|(start, _)| {
+            let middle = start + self.length / 2;
+            !exclusions.iter().any(|exclusion| exclusion.covers(middle))
+        });
+        let counts: BTreeMap<i64, Counts> = kept.collect();
+        let mut series = Series::new(self.length, &counts, self.known_from);
+        series.empty = self.empty;
+        series.unit = self.unit;
+        series
+    }
+
+    /// Minutes by how fresh the last good event was at their end.
+    pub fn freshness(&self, within: i64, now: i64) -> Series {
+        const MOST_SLICES: i64 = 1_000_000;
+        let good: Vec<i64> = self
+            .slices()
+            .filter(|(_, counts)| counts.total > counts.bad)
+            .map(|(start, _)| start)
+            .collect();
+        let (Some(first), last) = (good.first().copied().or(self.known_from), now - SLICE) else {
+            return Series::new(SLICE, &BTreeMap::new(), self.known_from);
+        };
+        let first = first.max(last - MOST_SLICES * SLICE);
+        let mut counts = BTreeMap::new();
+        let mut next = 0;
+        let mut start = first.div_euclid(SLICE) * SLICE;
+        while start <= last {
+            let end = start + SLICE;
+            while next < good.len() && good[next] < end {
+                next += 1;
+            }
+            // The newest good slice that has begun; events lie in its middle.
+            let fresh = next > 0 && end - (good[next - 1] + SLICE / 2) <= within;
+            let bad = u64::from(!fresh);
+            counts.insert(start, Counts { total: 1, bad });
+            start = end;
+        }
+        Series::new(SLICE, &counts, Some(first))
+    }
+
+    /// Several series as one. Events are added, times their weights; a slice of a method that counts
+    /// slices is bad if it is bad in any part.
+    pub fn together(parts: &[(&Series, u64)], any_bad: bool) -> Series {
+        let mut merged: BTreeMap<i64, Counts> = BTreeMap::new();
+        let length = parts
+            .iter()
+            .map(|(series, _)| series.length)
+            .max()
+            .unwrap_or(SLICE);
+        for (series, weight) in parts {
+            for (start, counts) in series.slices() {
+                let start = start.div_euclid(length) * length;
+                let held = merged.entry(start).or_default();
+                *held = match any_bad {
+                    true => Counts {
+                        total: 1,
+                        bad: held.bad.max(u64::from(counts.bad > 0)),
+                    },
+                    false => held.plus(Counts {
+                        total: counts.total.saturating_mul(*weight),
+                        bad: counts.bad.saturating_mul(*weight),
+                    }),
+                };
+            }
+        }
+        // Nothing is known of the whole before something is known of every part.
+        let known = parts.iter().map(|(series, _)| series.known_from);
+        let known = known.max().flatten();
+        let mut series = Series::new(length, &merged, known);
+        series.empty = parts.iter().find_map(|(series, _)| series.empty);
+        series.unit = parts
+            .iter()
+            .map(|(series, _)| series.unit)
+            .max()
+            .unwrap_or(0);
+        series
+    }
+}
+
+/// A slice that is good or bad as a whole: good when the share of good events is at least the target.
+fn verdict(counts: Counts, slices: &Slices) -> Counts {
+    let good = i128::from(counts.total - counts.bad.min(counts.total));
+    let enough = slices.target.compare_share(good, i128::from(counts.total));
+    Counts {
+        total: 1,
+        bad: u64::from(enough == std::cmp::Ordering::Less),
+    }
+}
+
+fn share(counts: Counts) -> Counts {
+    let (bad, total) = (
+        u128::from(counts.bad.min(counts.total)),
+        u128::from(counts.total),
+    );
+    let scaled = (bad * u128::from(RATIO_UNIT) + total / 2) / total.max(1);
+    Counts {
+        total: RATIO_UNIT,
+        bad: scaled as u64,
+    }
+}
+
+impl Exclusion {
+    /// Whether a second lies in it.
+    pub fn covers(&self, second: i64) -> bool {
+        let Some(every) = self.every_days else {
+            return self.from <= second && second < self.to;
+        };
+        if second < self.from {
+            return false;
+        }
+        // Local time of day repeats, so the offset of the zone at each end is taken out.
+        let local = |second: i64| {
+            let at = jiff::Timestamp::from_second(second).unwrap_or_default();
+            second + i64::from(self.zone.to_offset(at).seconds())
+        };
+        let since = (local(second) - local(self.from)).rem_euclid(every.max(1) * 86_400);
+        since < self.to - self.from
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ratio;
+
+    fn series(counts: &[(i64, u64, u64)]) -> Series {
+        let counts = counts
+            .iter()
+            .map(|(start, total, bad)| {
+                (
+                    *start,
+                    Counts {
+                        total: *total,
+                        bad: *bad,
+                    },
+                )
+            })
+            .collect();
+        Series::new(60, &counts, Some(0))
+    }
+
+    fn slices(target: &str, empty: Empty) -> Slices {
+        Slices {
+            length: 60,
+            target: Ratio::parse(target).expect("a number"),
+            empty,
+        }
+    }
+
+    #[test]
+    fn a_window_has_the_slices_whose_middle_it_has() {
+        let series = series(&[(0, 10, 1), (60, 10, 2), (120, 10, 4)]);
+        let check = |from, to, bad| assert_eq!(series.sum(from, to).bad, bad, "{from}..{to}");
+        check(0, 180, 7);
+        check(60, 120, 2);
+        check(30, 90, 1);
+        check(31, 91, 2);
+        check(180, 999, 0);
+        check(120, 60, 0);
+    }
+
+    #[test]
+    fn late_counts_change_every_sum_after_them() {
+        let mut late = series(&[(0, 10, 0), (120, 10, 4)]);
+        late.replace(&[(60, Counts { total: 5, bad: 5 }), (120, Counts::default())].into());
+        assert_eq!(late, series(&[(0, 10, 0), (60, 5, 5)]));
+    }
+
+    #[test]
+    fn forgetting_keeps_the_sums() {
+        let counts: Vec<(i64, u64, u64)> = (0..5_000).map(|it| (it * 60, 2, 1)).collect();
+        let mut short = series(&counts);
+        short.forget_before(3_000 * 60);
+        assert_eq!(short.len(), 2_000);
+        assert_eq!(
+            short.sum(3_000 * 60, 5_000 * 60),
+            Counts {
+                total: 4_000,
+                bad: 2_000
+            }
+        );
+    }
+
+    #[test]
+    fn a_slice_is_good_at_exactly_its_target() {
+        let method = Method::Timeslices(slices("0.95", Empty::Ignored));
+        let by = series(&[(0, 100, 5), (60, 100, 6)]).by(&method);
+        assert_eq!(by.sum(0, 120), Counts { total: 2, bad: 1 });
+    }
+
+    #[test]
+    fn slices_without_data_are_good_bad_or_nothing() {
+        let day = series(
+            &(0..1_380)
+                .map(|it| (it * 60, 10, if it < 10 { 10 } else { 0 }))
+                .collect::<Vec<_>>(),
+        );
+        let check = |empty, expect: (u64, u64)| {
+            let counts = day
+                .by(&Method::Timeslices(slices("1", empty)))
+                .sum(0, 86_400);
+            assert_eq!((counts.total - counts.bad, counts.total), expect);
+        };
+        check(Empty::Good, (1_430, 1_440));
+        check(Empty::Ignored, (1_370, 1_380));
+        check(Empty::Bad, (1_370, 1_440));
+    }
+
+    #[test]
+    fn the_mean_of_ratios_is_not_the_ratio_of_sums() {
+        let method = Method::RatioTimeslices(slices("1", Empty::Ignored));
+        let counts = series(&[(0, 1, 1), (60, 999, 0)]).by(&method).sum(0, 120);
+        assert_eq!(counts.bad * 2, counts.total);
+    }
+
+    #[test]
+    fn parts_are_added_or_any_bad_part_counts() {
+        let (a, b) = (series(&[(0, 10, 1)]), series(&[(0, 10, 0), (60, 10, 5)]));
+        let sum = Series::together(&[(&a, 3), (&b, 1)], false).sum(0, 120);
+        assert_eq!(sum, Counts { total: 50, bad: 8 });
+        let any = Series::together(&[(&a, 1), (&b, 1)], true).sum(0, 120);
+        assert_eq!(any, Counts { total: 2, bad: 2 });
+    }
+
+    #[test]
+    fn freshness_ages_minute_by_minute() {
+        let fresh = series(&[(0, 1, 0)]).freshness(150, 300);
+        let bad: Vec<u64> = fresh.slices().map(|(_, counts)| counts.bad).collect();
+        assert_eq!(bad, [0, 0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn excluded_time_does_not_count() {
+        let zone = jiff::tz::TimeZone::UTC;
+        let nightly = Exclusion {
+            from: 0,
+            to: 60,
+            every_days: Some(1),
+            zone,
+            reason: String::new(),
+        };
+        let kept =
+            series(&[(0, 1, 1), (60, 1, 1), (86_400, 1, 1), (86_460, 1, 0)]).without(&[nightly]);
+        assert_eq!(kept.sum(0, 999_999), Counts { total: 2, bad: 1 });
+    }
+}

@@ -1,0 +1,163 @@
+//! The state of alerts through time: what the vectors do not have.
+
+use crate::{
+    Ratio, read,
+    replay::{self, Steps},
+};
+use model::api::slo::Replay;
+
+fn run(options: &str, counts: &str, to: i64, coverage: Ratio) -> Replay {
+    let yaml = format!("slo: a\ntarget: 99%\nwindow: 30d\nindicator: {{workflow: w}}\n{options}");
+    let loaded = read::read(&[("f.yaml".to_owned(), yaml)]);
+    assert!(!loaded.has_errors(), "{:?}", loaded.findings);
+    let (series, _) = replay::counts(counts).expect("counts");
+    let steps = Steps {
+        from: 0,
+        to,
+        every: 60,
+    };
+    replay::replay(&loaded.slos[0], &series, steps, coverage)
+}
+
+fn changes(replay: &Replay) -> Vec<(i64, &str, &str)> {
+    let all = replay.transitions.iter();
+    all.map(|it| (it.t, it.rule.as_str(), it.state.as_str()))
+        .collect()
+}
+
+const QUIET: &str = "[{\"from\": -259200, \"to\": 0, \"total\": 10, \"bad\": 0}, \
+    {\"from\": 0, \"to\": 600, \"total\": 10, \"bad\": 10}, {\"from\": 600, \"to\": 9000, \"total\": 10, \"bad\": 0}]";
+
+#[test]
+fn for_and_hold_wait() {
+    let rule = "alerts: [{id: r, long: 5m, burn: 10, for: 2m, hold: 3m}]\n";
+    let found = run(rule, QUIET, 3_600, Ratio::ZERO);
+    // True from 60 on (10 of 50 is burn 20); below 10 once at most 5 of 50 are bad.
+    assert_eq!(
+        changes(&found),
+        [(180, "r", "firing"), (1_080, "r", "resolved")]
+    );
+}
+
+#[test]
+fn an_unknown_burn_holds_what_fires_and_fires_nothing() {
+    let counts = "[{\"from\": -259200, \"to\": 0, \"total\": 10, \"bad\": 0}, \
+        {\"from\": 0, \"to\": 600, \"total\": 10, \"bad\": 10}, {\"from\": 4200, \"to\": 9000, \"total\": 10, \"bad\": 0}]";
+    let rule = "alerts: [{id: r, long: 5m, burn: 10}]\n";
+    let found = run(rule, counts, 7_200, Ratio::ZERO);
+    assert_eq!(
+        changes(&found),
+        [
+            (60, "r", "firing"),
+            (900, "r", "unknown"),
+            (4_260, "r", "resolved")
+        ]
+    );
+    let found = run(&format!("{rule}no_data: ok\n"), counts, 7_200, Ratio::ZERO);
+    assert_eq!(
+        changes(&found),
+        [(60, "r", "firing"), (900, "r", "resolved")]
+    );
+}
+
+#[test]
+fn a_new_objective_is_judged_when_enough_of_the_window_is_covered() {
+    let counts = "[{\"from\": 0, \"to\": 9000, \"total\": 10, \"bad\": 5}]";
+    let rule = "alerts: [{id: r, long: 1h, short: 5m, burn: 10}]\n";
+    let found = run(rule, counts, 7_200, Ratio::new(9, 10));
+    assert_eq!(changes(&found), [(3_240, "r", "firing")]);
+    let found = run(
+        &format!("{rule}coverage: 50%\n"),
+        counts,
+        7_200,
+        Ratio::new(9, 10),
+    );
+    assert_eq!(changes(&found), [(1_800, "r", "firing")]);
+}
+
+#[test]
+fn a_guard_does_not_hide_a_total_outage() {
+    let counts = "[{\"from\": -259200, \"to\": 0, \"total\": 1, \"bad\": 0, \"every_s\": 3600}, \
+        {\"from\": 0, \"to\": 18000, \"total\": 1, \"bad\": 1, \"every_s\": 3600}, \
+        {\"from\": 18000, \"to\": 36000, \"total\": 1, \"bad\": 0, \"every_s\": 3600}]";
+    let options = "alerts: [{id: r, long: 1h, short: 5m, burn: 14.4}]\nmin_bad: 3\noutage: 4\n";
+    let found = run(options, counts, 36_000, Ratio::ZERO);
+    assert_eq!(
+        changes(&found),
+        [
+            (10_860, "page-outage", "firing"),
+            (18_060, "page-outage", "resolved")
+        ]
+    );
+}
+
+#[test]
+fn budgets_end_and_are_told_before() {
+    let counts = "[{\"from\": -2592000, \"to\": 0, \"total\": 10, \"bad\": 0}, {\"from\": 0, \"to\": 90000, \"total\": 10, \"bad\": 10}]";
+    let options = "alerts:\n  - {id: half, severity: ticket, budget_left: 50%}\n  - {id: spent, budget_left: 0}\n  - {id: soon, exhausts_within: 6h, lookback: 1h}\n";
+    let found = run(options, counts, 36_000, Ratio::ZERO);
+    let at = |rule: &str| {
+        found
+            .transitions
+            .iter()
+            .find(|it| it.rule == rule)
+            .map(|it| it.t)
+    };
+    // 1 % of 432,000 events: 4,320 bad ones, 10 a minute.
+    assert_eq!((at("half"), at("spent")), (Some(12_960), Some(25_920)));
+    assert!(at("soon").is_some_and(|at| at < 12_960), "{:?}", at("soon"));
+    let last = found.samples.last().and_then(|it| it.budget_remaining);
+    assert!(last.is_some_and(|left| left < 0.0), "{last:?}");
+}
+
+#[test]
+fn silence_is_an_alert_only_where_it_is_asked_for() {
+    let counts = "[{\"from\": -259200, \"to\": 0, \"total\": 1, \"bad\": 0}, {\"from\": 7200, \"to\": 9000, \"total\": 1, \"bad\": 0}]";
+    let found = run(
+        "alerts: [{id: quiet, severity: ticket, no_data: 1h}]\n",
+        counts,
+        9_000,
+        Ratio::ZERO,
+    );
+    assert_eq!(
+        changes(&found),
+        [(3_600, "quiet", "firing"), (7_260, "quiet", "resolved")]
+    );
+}
+
+#[test]
+fn excluded_time_burns_nothing() {
+    let options = "alerts: [{id: r, long: 5m, burn: 10}]\nexclude: [{from: 1970-01-01T00:00:00Z, duration: 10m, every: day, reason: night}]\n";
+    assert_eq!(
+        changes(&run(options, QUIET, 3_600, Ratio::ZERO)).len(),
+        1,
+        "only unknown"
+    );
+}
+
+#[test]
+fn counts_are_checked() {
+    let check = |text: &str, word: &str| {
+        let error = replay::counts(text).expect_err("an error");
+        assert!(error.contains(word), "{error}");
+    };
+    check("[]", "no counts");
+    check("[{\"from\": 0, \"to\": 60, \"total\": 1}]", "no bad");
+    check(
+        "[{\"from\": 0, \"to\": 60, \"total\": 1, \"bad\": 2}]",
+        "bad <= total",
+    );
+    check(
+        "[{\"from\": 60, \"to\": 0, \"total\": 1, \"bad\": 1}]",
+        "from < to",
+    );
+    check(
+        "[{\"from\": 0, \"to\": 9e15, \"total\": 1, \"bad\": 1}]",
+        "",
+    );
+    check(
+        "[{\"from\": 0.5, \"to\": 60, \"total\": 1, \"bad\": 1}]",
+        "no whole number",
+    );
+    check("{", "line");
+}

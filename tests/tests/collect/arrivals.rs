@@ -1,0 +1,349 @@
+//! What arrives late, is dropped, is pushed, or must not be kept.
+
+use crate::{
+    binary::{Server, good, number, request, rows},
+    recordings::Recorded,
+};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const FRONT: &str = "arn:aws:states:us-east-1:111111111111";
+const RUN: &str = "arn:aws:states:us-east-1:111111111111:mapRun:big/Fan:0f";
+const CHILDREN: u64 = 120;
+const START: f64 = 1_700_000_000.0;
+
+fn events(of: &[(&str, u64, f64, Value)]) -> Vec<Value> {
+    let event = |(n, (kind, previous, after, details)): (usize, &(&str, u64, f64, Value))| {
+        let mut event = json!({"id": n + 1, "type": kind, "previousEventId": previous, "timestamp": START + after});
+        let own = match *kind {
+            kind if kind.ends_with("StateEntered") => "stateEnteredEventDetails".to_owned(),
+            kind if kind.ends_with("StateExited") => "stateExitedEventDetails".to_owned(),
+            kind => format!("{}{}EventDetails", kind[..1].to_lowercase(), &kind[1..]),
+        };
+        if !details.is_null() {
+            event[own] = details.clone();
+        }
+        event
+    };
+    of.iter().enumerate().map(event).collect()
+}
+
+/// A Distributed Map of legacy Lambda tasks, every ninth of which fails.
+fn distributed(folder: &Path) {
+    let parent = Recorded::new(
+        "p1",
+        "big",
+        events(&[
+            (
+                "ExecutionStarted",
+                0,
+                0.0,
+                json!({"input": "{\"card\":\"4111\"}"}),
+            ),
+            (
+                "MapStateEntered",
+                0,
+                0.1,
+                json!({"name": "Fan", "input": "{}"}),
+            ),
+            ("MapStateStarted", 2, 0.2, json!({"length": CHILDREN})),
+            ("MapRunStarted", 3, 0.3, json!({"mapRunArn": RUN})),
+            ("MapRunSucceeded", 4, 900.0, Value::Null),
+            (
+                "MapStateExited",
+                5,
+                900.0,
+                json!({"name": "Fan", "output": "[]"}),
+            ),
+            ("ExecutionSucceeded", 6, 900.0, json!({"output": "[]"})),
+        ]),
+    );
+    let mut all = vec![parent];
+    for n in 0..CHILDREN {
+        let at = 1.0 + n as f64;
+        let fails = n % 9 == 4;
+        let mut steps = vec![
+            ("ExecutionStarted", 0, at, json!({"input": "{}"})),
+            (
+                "TaskStateEntered",
+                0,
+                at,
+                json!({"name": "Work", "input": "{}"}),
+            ),
+            (
+                "LambdaFunctionScheduled",
+                2,
+                at,
+                json!({"resource": "arn:aws:lambda:us-east-1:111111111111:function:work", "input": "{}"}),
+            ),
+            ("LambdaFunctionStarted", 3, at, Value::Null),
+        ];
+        match fails {
+            true => {
+                steps.push((
+                    "LambdaFunctionFailed",
+                    4,
+                    at + 0.3,
+                    json!({"error": "Boom", "cause": "{\"errorType\":\"Boom\"}"}),
+                ));
+                steps.push(("ExecutionFailed", 5, at + 0.3, json!({"error": "Boom"})));
+            }
+            false => {
+                steps.push((
+                    "LambdaFunctionSucceeded",
+                    4,
+                    at + 0.3,
+                    json!({"output": "{}"}),
+                ));
+                steps.push((
+                    "TaskStateExited",
+                    5,
+                    at + 0.3,
+                    json!({"name": "Work", "output": "{}"}),
+                ));
+                steps.push(("ExecutionSucceeded", 6, at + 0.3, json!({"output": "{}"})));
+            }
+        }
+        let mut child = Recorded::new(&format!("c{n:04}"), "big", events(&steps));
+        child.arn = format!("{FRONT}:execution:big/Fan:c{n:04}");
+        child.description["executionArn"] = json!(child.arn);
+        child.description["mapRunArn"] = json!(RUN);
+        all.push(child);
+    }
+    crate::recordings::write(folder, &all);
+    let counts = json!({"total": CHILDREN});
+    let run = json!({"mapRunArn": RUN, "executionArn": format!("{FRONT}:execution:big:p1"), "status": "SUCCEEDED",
+        "startDate": START, "stopDate": START + 900.0, "itemCounts": counts, "executionCounts": counts});
+    std::fs::write(folder.join("p1.map-run.json"), run.to_string()).expect("written");
+}
+
+/// A CloudWatch subscription payload: what the sandbox of one child printed, or a part of it.
+fn payload(n: u64, lines: std::ops::Range<usize>) -> Value {
+    let id = format!("{n:08x}-0000-4000-8000-000000000000");
+    let at = (START as u64 + 1 + n) * 1_000 + 50;
+    let all = [
+        (at, format!("START RequestId: {id} Version: $LATEST")),
+        (at + 150, format!("END RequestId: {id}")),
+        (
+            at + 150,
+            format!(
+                "REPORT RequestId: {id}\tDuration: 100.00 ms\tBilled Duration: 100 ms\tMemory Size: 128 MB\tMax Memory Used: 64 MB\t"
+            ),
+        ),
+    ];
+    let events: Vec<Value> = all[lines]
+        .iter()
+        .map(|(time, text)| json!({"id": format!("{time}{}", text.len()), "timestamp": time, "message": text}))
+        .collect();
+    json!({"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "/aws/lambda/work",
+        "logStream": format!("2023/11/14/[$LATEST]{n:032x}"), "subscriptionFilters": ["all"], "logEvents": events})
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const WORDS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for part in bytes.chunks(3) {
+        let word = part
+            .iter()
+            .fold(0u32, |all, byte| all << 8 | u32::from(*byte))
+            << (8 * (3 - part.len()));
+        for n in 0..4 {
+            text.push(match n <= part.len() {
+                true => WORDS[(word >> (18 - 6 * n) & 63) as usize] as char,
+                false => '=',
+            });
+        }
+    }
+    text
+}
+
+fn push(server: &Server, payloads: &[Value]) -> Value {
+    let records: Vec<Value> = payloads
+        .iter()
+        .map(|it| json!({"data": base64(it.to_string().as_bytes())}))
+        .collect();
+    let body = json!({"requestId": "r-1", "timestamp": 1, "records": records}).to_string();
+    let headers = "Content-Type: application/json\r\nX-Amz-Firehose-Request-Id: r-1\r\n";
+    let (status, answer) = request(
+        &server.api,
+        "POST",
+        "/api/v1/push/firehose",
+        headers,
+        body.as_bytes(),
+    )
+    .expect("an answer");
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+    serde_json::from_slice(&answer).expect("JSON")
+}
+
+fn coverage(server: &Server) -> Value {
+    let target = format!("/api/v1/executions/{FRONT}:execution:big:p1/coverage");
+    let (status, answer) = request(&server.api, "GET", &target, "", b"").expect("an answer");
+    assert_eq!(status, 200);
+    serde_json::from_slice(&answer).expect("JSON")
+}
+
+#[test]
+fn a_dropped_batch_is_named_and_completes_when_it_comes() {
+    let files = tempfile::tempdir().expect("a folder");
+    distributed(files.path());
+    let data = tempfile::tempdir().expect("a folder");
+    good(
+        data.path(),
+        &["import", "--quiet", &files.path().to_string_lossy()],
+    );
+    let server = Server::start(data.path());
+    let (mut sent, mut dropped) = (Vec::new(), Vec::new());
+    for n in 0..CHILDREN {
+        match n {
+            50..=52 => {
+                sent.push(payload(n, 0..1));
+                dropped.push(payload(n, 1..3));
+            }
+            70 => dropped.push(payload(n, 0..3)),
+            _ => sent.push(payload(n, 0..3)),
+        }
+    }
+    assert_eq!(push(&server, &sent)["requestId"], "r-1");
+    let found = coverage(&server);
+    assert_eq!(found["status"], "partial", "{found}");
+    let ids: Vec<&str> = found["missing"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|it| it["id"].as_str())
+        .collect();
+    for n in 50..=52 {
+        let id = format!("{n:08x}-0000-4000-8000-000000000000");
+        assert!(ids.contains(&id.as_str()), "{ids:?}");
+    }
+    assert_eq!(ids.len(), 4, "{found}");
+    push(&server, &dropped);
+    push(&server, &dropped);
+    let found = coverage(&server);
+    assert_eq!(found["status"], "complete", "{found}");
+    assert_eq!(
+        found["invocations"],
+        json!({"expected": CHILDREN, "received": CHILDREN})
+    );
+    assert_eq!(
+        found["executions"],
+        json!({"expected": CHILDREN, "received": CHILDREN})
+    );
+    drop(server);
+    let below = "select count(*) from joins j join states s on s.span_id = j.parent_span_id \
+        where j.method = 'map_run' and s.state = 'Fan'";
+    assert_eq!(number(data.path(), below), CHILDREN);
+    let complete = "select count(*) from executions where coverage = 'complete'";
+    assert_eq!(number(data.path(), complete), CHILDREN + 1);
+}
+
+#[test]
+fn what_must_not_be_kept_is_nowhere_in_the_folder() {
+    let files = tempfile::tempdir().expect("a folder");
+    distributed(files.path());
+    let config = files.path().join("inquest.toml");
+    std::fs::write(&config, "[[redact]]\njson_path = \"$..card\"\n").expect("written");
+    let data = tempfile::tempdir().expect("a folder");
+    let history = files.path().join("p1.history.json");
+    let config = config.to_string_lossy();
+    good(
+        data.path(),
+        &[
+            "--config",
+            &config,
+            "import",
+            "--quiet",
+            &history.to_string_lossy(),
+        ],
+    );
+    let input = rows(data.path(), "select input from executions");
+    assert_eq!(input[0]["input"], "{\"card\":\"***\"}");
+    let clean = "select count(*) from events where details like '%4111%'";
+    assert_eq!(number(data.path(), clean), 0);
+}
+
+#[test]
+fn a_task_that_an_execution_waited_for_lies_below_its_attempt() {
+    let files = tempfile::tempdir().expect("a folder");
+    let arn = "arn:aws:ecs:us-east-1:111111111111:task/main/0123456789abcdef0123456789abcdef";
+    let answer = json!({"Tasks": [{"TaskArn": arn}]}).to_string();
+    let run = Recorded::new(
+        "run",
+        "etl",
+        events(&[
+            ("ExecutionStarted", 0, 0.0, json!({"input": "{}"})),
+            (
+                "TaskStateEntered",
+                0,
+                0.0,
+                json!({"name": "Load", "input": "{}"}),
+            ),
+            (
+                "TaskScheduled",
+                2,
+                0.0,
+                json!({"resourceType": "ecs", "resource": "runTask.sync", "region": "us-east-1", "parameters": "{}"}),
+            ),
+            (
+                "TaskStarted",
+                3,
+                0.1,
+                json!({"resourceType": "ecs", "resource": "runTask.sync"}),
+            ),
+            (
+                "TaskSubmitted",
+                4,
+                0.5,
+                json!({"resourceType": "ecs", "resource": "runTask.sync", "output": answer}),
+            ),
+            (
+                "TaskSucceeded",
+                5,
+                100.0,
+                json!({"resourceType": "ecs", "resource": "runTask.sync", "output": "{}"}),
+            ),
+            (
+                "TaskStateExited",
+                6,
+                100.0,
+                json!({"name": "Load", "output": "{}"}),
+            ),
+            ("ExecutionSucceeded", 7, 100.0, json!({"output": "{}"})),
+        ]),
+    );
+    crate::recordings::write(files.path(), &[run]);
+    let data = tempfile::tempdir().expect("a folder");
+    good(
+        data.path(),
+        &["import", "--quiet", &files.path().to_string_lossy()],
+    );
+    let one = |query: &str| rows(data.path(), query).remove(0);
+    let before = one("select coverage, expected_jobs, received_jobs from executions");
+    assert_eq!(
+        before,
+        json!({"coverage": "partial", "expected_jobs": 1, "received_jobs": 0})
+    );
+    let event = json!({"source": "aws.ecs", "detail-type": "ECS Task State Change", "time": "2023-11-14T22:15:00Z", "detail": {
+        "taskArn": arn, "clusterArn": "arn:aws:ecs:us-east-1:111111111111:cluster/main", "lastStatus": "STOPPED", "version": 6,
+        "taskDefinitionArn": "arn:aws:ecs:us-east-1:111111111111:task-definition/load:3",
+        "createdAt": START + 1.0, "pullStartedAt": START + 21.0, "pullStoppedAt": START + 26.0, "startedAt": START + 30.0,
+        "executionStoppedAt": START + 95.0, "stoppedAt": START + 99.0, "containers": [{"exitCode": 0}]}});
+    let file = files.path().join("event.json");
+    std::fs::write(&file, event.to_string()).expect("written");
+    for _ in 0..2 {
+        good(data.path(), &["import", "--quiet", &file.to_string_lossy()]);
+    }
+    let after = one("select coverage, expected_jobs, received_jobs from executions");
+    assert_eq!(
+        after,
+        json!({"coverage": "complete", "expected_jobs": 1, "received_jobs": 1})
+    );
+    let job = one("select name, provision_ns, pull_ns, boot_ns, run_ns, failed from jobs");
+    let expect = json!({"name": "load", "provision_ns": 20_000_000_000_i64, "pull_ns": 5_000_000_000_i64,
+        "boot_ns": 4_000_000_000_i64, "run_ns": 65_000_000_000_i64, "failed": false});
+    assert_eq!(job, expect);
+    let phases = "select count(*) from spans s join joins j on j.child_trace_id = s.trace_id \
+        join attempts a on a.span_id = j.parent_span_id where j.method = 'job_id' and s.source = 'container'";
+    assert_eq!(number(data.path(), phases), 6);
+}

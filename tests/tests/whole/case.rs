@@ -1,0 +1,213 @@
+//! Verdicts: the command line, the table and the API say the same, everything cited can be found, and late facts give
+//! a verdict the next number.
+
+use crate::binary::{Server, fixture, good, request, rows, run};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const NASA: &str = "aws-sfn-nasa-cumulus/ingest-granule-retries-then-fail.history.json";
+
+fn explained(data: &Path, execution: &str) -> Value {
+    let text = good(data, &["explain", "--format", "json", execution]);
+    serde_json::from_str(&text).expect("a verdict")
+}
+
+fn only_execution(data: &Path) -> String {
+    let rows = rows(data, "select execution_arn from executions");
+    rows[0]["execution_arn"]
+        .as_str()
+        .expect("an ARN")
+        .to_owned()
+}
+
+#[test]
+fn the_three_doors_agree_and_everything_cited_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    good(data, &["import", &fixture(NASA)]);
+    let arn = only_execution(data);
+    let verdict = explained(data, &arn);
+    assert_eq!(verdict["outcome"], "verdict");
+    assert_eq!(verdict["fatality"], "fatal");
+    let name = verdict["culprit"]["name"].as_str().expect("a name");
+    assert!(name.contains("SyncGranule"), "{name}");
+    let table = rows(data, "select * from verdicts");
+    assert_eq!(table.len(), 1);
+    for member in [
+        "execution",
+        "version",
+        "outcome",
+        "category",
+        "mechanism",
+        "fatality",
+        "confidence",
+        "but_for",
+    ] {
+        assert_eq!(table[0][member], verdict[member], "{member}");
+    }
+    for member in ["culprit", "exhibits", "cleared", "suspects", "missing"] {
+        let text = table[0][member].as_str().expect("JSON text");
+        let value: Value = serde_json::from_str(text).expect("JSON");
+        assert_eq!(value, verdict[member], "{member}");
+    }
+    let exhibits = verdict["exhibits"].as_array().expect("a list");
+    assert!(!exhibits.is_empty());
+    for exhibit in exhibits {
+        let reference = exhibit["ref"].as_str().expect("text");
+        assert_eq!(found(data, reference), 1, "{reference}");
+    }
+    for format in ["text", "markdown", "html"] {
+        assert!(good(data, &["explain", "--format", format, &arn]).contains("SyncGranule"));
+    }
+    let server = Server::start(data);
+    let path = |end: &str| format!("/api/v1/executions/{}/{end}", arn.replace(':', "%3A"));
+    let (status, body) = request(&server.api, "GET", &path("verdict"), "", b"").expect("an answer");
+    assert_eq!(status, 200);
+    let answer: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(answer, verdict);
+    let (status, page) =
+        request(&server.api, "GET", &path("case.html"), "", b"").expect("an answer");
+    let page = String::from_utf8_lossy(&page).into_owned();
+    assert!(status == 200 && page.contains("SyncGranule") && !page.contains("<script"));
+    let (status, body) =
+        request(&server.api, "GET", "/api/v1/mysteries", "", b"").expect("an answer");
+    let mysteries: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(
+        (status, &mysteries["mysteries"][0]["count"]),
+        (200, &json!(1))
+    );
+    let (status, _) = request(
+        &server.api,
+        "GET",
+        "/api/v1/executions/nobody/verdict",
+        "",
+        b"",
+    )
+    .expect("an answer");
+    assert_eq!(status, 404);
+}
+
+/// How many rows a reference names.
+fn found(data: &Path, reference: &str) -> usize {
+    let (kind, rest) = reference.split_once(':').expect("a kind");
+    let query = match kind {
+        "event" => {
+            let (arn, id) = rest.rsplit_once('#').expect("an id");
+            format!("select 1 from events where execution_arn = '{arn}' and event_id = {id}")
+        }
+        "span" => {
+            let (trace, span) = rest.split_once('/').expect("a span");
+            format!("select 1 from spans where trace_id = '{trace}' and span_id = '{span}'")
+        }
+        "log" => format!("select 1 from logs where log_id = '{rest}'"),
+        other => panic!("{other} is no kind of reference"),
+    };
+    rows(data, &query).len()
+}
+
+#[test]
+fn late_facts_give_the_next_number() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let text = std::fs::read_to_string(fixture(NASA)).expect("read");
+    let mut history: Value = serde_json::from_str(&text).expect("JSON");
+    let whole = history.clone();
+    let events = history["events"].as_array_mut().expect("events");
+    events.truncate(events.len() / 2);
+    let write = |name: &str, value: &Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, value.to_string()).expect("written");
+        path.to_string_lossy().into_owned()
+    };
+    let (first, second) = (write("first.json", &history), write("second.json", &whole));
+    good(data, &["import", &first]);
+    let arn = only_execution(data);
+    let early = explained(data, &arn);
+    assert_ne!(early["outcome"], "verdict");
+    good(data, &["import", &second]);
+    let late = explained(data, &arn);
+    assert_eq!(late["outcome"], "verdict");
+    assert_eq!(
+        late["version"].as_u64(),
+        early["version"].as_u64().map(|it| it + 1)
+    );
+    good(data, &["import", &second]);
+    assert_eq!(explained(data, &arn), late);
+}
+
+#[test]
+fn plain_traces_are_compared_without_a_workflow() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let lines: String = (0..60_u64)
+        .map(|n| format!("{}\n", shop(n, n >= 30)))
+        .collect();
+    let file = folder.path().join("shop.jsonl");
+    std::fs::write(&file, lines).expect("written");
+    good(data, &["import", &file.to_string_lossy()]);
+    let check = |symptom: &str, baseline: &str| {
+        let text = good(
+            data,
+            &[
+                "explain",
+                "--symptom",
+                symptom,
+                "--baseline",
+                baseline,
+                "--format",
+                "json",
+            ],
+        );
+        let verdict: Value = serde_json::from_str(&text).expect("a verdict");
+        assert_eq!(verdict["culprit"]["name"], "stock", "{text}");
+        let reference = verdict["exhibits"][0]["ref"].as_str().expect("an exhibit");
+        assert_eq!(found(data, reference), 1);
+    };
+    check(
+        "2026-09-21T14:17:10Z..2026-09-21T14:18:00Z",
+        "2026-09-21T14:16:00Z..2026-09-21T14:17:10Z",
+    );
+    check(
+        "select trace_id from spans where service_name = 'front' and duration_ns > 500000000",
+        "service_name = 'front' and duration_ns < 500000000",
+    );
+    let wrong = run(
+        data,
+        &["explain", "--symptom", "nonsense =", "--baseline", "true"],
+    );
+    assert!(!wrong.status.success());
+}
+
+/// One trace as OTLP: `front` calls `cart` and `stock`; `stock` is slow when it is ill.
+fn shop(n: u64, ill: bool) -> String {
+    let start = 1_790_000_200_000_000_000 + n * 1_000_000_000;
+    let stock_ms = if ill { 800 } else { 20 + n % 5 };
+    let span = |id: u64, parent: u64, kind: u64, name: &str, from_ms: u64, ms: u64| {
+        let mut span = json!({
+            "traceId": format!("{:032x}", n + 1), "spanId": format!("{id:016x}"), "name": name, "kind": kind,
+            "startTimeUnixNano": (start + from_ms * 1_000_000).to_string(),
+            "endTimeUnixNano": (start + (from_ms + ms) * 1_000_000).to_string(),
+        });
+        if parent > 0 {
+            span["parentSpanId"] = json!(format!("{parent:016x}"));
+        }
+        span
+    };
+    let of = |service: &str, spans: Vec<Value>| {
+        json!({
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+            "scopeSpans": [{"spans": spans}],
+        })
+    };
+    let front = vec![
+        span(1, 0, 2, "POST /order", 0, stock_ms + 40),
+        span(2, 1, 3, "cart", 1, 14),
+        span(4, 1, 3, "stock", 20, stock_ms + 4),
+    ];
+    let resources = vec![
+        of("front", front),
+        of("cart", vec![span(3, 2, 2, "GET /cart", 2, 12)]),
+        of("stock", vec![span(5, 4, 2, "GET /stock", 22, stock_ms)]),
+    ];
+    json!({ "resourceSpans": resources }).to_string()
+}

@@ -1,0 +1,155 @@
+//! The proof: exhibits in causal order, on the line of time and as raw facts.
+
+use crate::api::{Abort, Failure, ask_json};
+use crate::browser::Preferences;
+use crate::components::{JsonTree, icon};
+use crate::format;
+use crate::geometry::case::{Reference, marks};
+use crate::url::query_string;
+use leptos::prelude::*;
+use model::api::{ExecutionDetail, Grid};
+use model::time::human_duration;
+use model::{Exhibit, Verdict};
+use std::sync::Arc;
+
+/// The exhibits of a verdict.
+#[component]
+pub fn Exhibits(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl IntoView {
+    let execution = &detail.execution;
+    let start = execution.start_time.0;
+    let times: Vec<i64> = verdict
+        .exhibits
+        .iter()
+        .map(|exhibit| format::parse_time(&exhibit.at).unwrap_or(start))
+        .collect();
+    let last = times.iter().copied().max().unwrap_or(start);
+    let end = execution.end_time.map_or(last, |end| end.0).max(start + 1);
+    let narrow = Preferences::get().narrow.get_untracked();
+    let places = marks(&times, start, end, if narrow { 8.0 } else { 2.6 });
+    let dots: Vec<_> = places
+        .iter()
+        .enumerate()
+        .map(|(at, place)| {
+            let outside = times[at] < start || times[at] > end;
+            view! { <i class:outside=outside style:left=format!("{place:.2}%")>{at + 1}</i> }
+        })
+        .collect();
+    let trace_id = execution.trace_id.to_string();
+    let rows: Vec<_> = verdict
+        .exhibits
+        .iter()
+        .zip(times)
+        .map(|(exhibit, time)| view! { <Line exhibit=exhibit.clone() offset=time - start time=time trace_id=trace_id.clone() /> })
+        .collect();
+    view! {
+        <div class="exhibit-line" aria-hidden="true">
+            <span></span>
+            {dots}
+        </div>
+        <div class="exhibit-ends" aria-hidden="true">
+            <small>"start"</small>
+            <small>{human_duration(end - start)}</small>
+        </div>
+        <ol class="exhibits">{rows}</ol>
+    }
+}
+
+/// Time from the start of the execution; what was before it says so.
+fn offset_words(offset: i64) -> String {
+    match offset {
+        0.. => format!("+{}", human_duration(offset)),
+        _ => format!("{} before", human_duration(offset.saturating_neg())),
+    }
+}
+
+#[component]
+fn Line(exhibit: Exhibit, offset: i64, time: i64, trace_id: String) -> impl IntoView {
+    let reference = Reference::read(&exhibit.reference);
+    let page = reference.page(&trace_id);
+    let sql = reference.sql();
+    let raw = RwSignal::new(None::<Result<Arc<Grid>, Failure>>);
+    let open = RwSignal::new(false);
+    let asked = StoredValue::new(false);
+    let query = sql.clone();
+    let toggle = move |_| {
+        open.update(|open| *open = !*open);
+        let Some(query) = query.clone().filter(|_| !asked.get_value()) else {
+            return;
+        };
+        asked.set_value(true);
+        let body = serde_json::json!({ "query": query, "format": "grid", "limit": 5 }).to_string();
+        ask_json(
+            "/api/sql".to_owned(),
+            Some(body),
+            Abort::new(),
+            move |answer: Result<Grid, Failure>| {
+                let _ = raw.try_set(Some(answer.map(Arc::new)));
+            },
+        );
+    };
+    let shown = move || {
+        open.get().then(|| match raw.get() {
+            None => view! { <p class="quiet">"Looking it up…"</p> }.into_any(),
+            Some(Err(failure)) => {
+                view! { <p class="error-line">{failure.problem.error}</p> }.into_any()
+            }
+            Some(Ok(grid)) => raw_view(&grid).into_any(),
+        })
+    };
+    let console = sql
+        .clone()
+        .map(|sql| format!("/sql{}", query_string(&[("q", &sql)])));
+    view! {
+        <li>
+            <div class="exhibit-head">
+                <small class="source">{exhibit.source.clone()}</small>
+                <time title=format::exact(time)>{offset_words(offset)}</time>
+            </div>
+            <p>{exhibit.text.clone()}</p>
+            <p class="exhibit-links">
+                {page.map(|href| view! { <a href=href>{icon("link")} " Show"</a> })}
+                {sql.is_some().then(|| view! {
+                    <button class="link" aria-expanded=move || open.get().to_string() on:click=toggle>
+                        {move || if open.get() { "Hide the raw record" } else { "Raw record" }}
+                    </button>
+                })}
+                {console.map(|href| view! { <a href=href>"SQL"</a> })}
+            </p>
+            {shown}
+        </li>
+    }
+}
+
+/// The rows of a fact as they are held, without what is empty.
+fn raw_view(grid: &Grid) -> impl IntoView + use<> {
+    let rows: Vec<_> = grid
+        .rows
+        .iter()
+        .map(|row| {
+            let cells = grid.columns.iter().zip(row);
+            let held = cells.filter(|(_, cell)| !cell.is_null() && cell.as_str() != Some(""));
+            let map: serde_json::Map<String, serde_json::Value> = held
+                .map(|(column, cell)| (column.name.clone(), cell.clone()))
+                .collect();
+            view! { <JsonTree text=serde_json::Value::Object(map).to_string() depth=1 /> }
+        })
+        .collect();
+    match rows.is_empty() {
+        true => view! { <p class="quiet">"It is not held any more."</p> }.into_any(),
+        false => rows.into_any(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_before_the_start_says_so() {
+        let check = |offset, expect: &str| assert_eq!(offset_words(offset), expect);
+        check(1_500_000_000, "+1.5 s");
+        check(0, "+0 ns");
+        check(-3_000_000, "3 ms before");
+        check(i64::MIN, "106751 d 23 h before");
+    }
+}
