@@ -24,7 +24,7 @@ fn only_execution(data: &Path) -> String {
 fn the_three_doors_agree_and_everything_cited_is_found() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
-    good(data, &["import", &fixture(NASA)]);
+    good(data, &["import", &fixture(NASA).to_string_lossy()]);
     let arn = only_execution(data);
     let verdict = explained(data, &arn);
     assert_eq!(verdict["outcome"], "verdict");
@@ -114,12 +114,15 @@ fn late_facts_give_the_next_number() {
     let whole = history.clone();
     let events = history["events"].as_array_mut().expect("events");
     events.truncate(events.len() / 2);
-    let write = |name: &str, value: &Value| {
-        let path = folder.path().join(name);
+    // A history names no execution: its file does.
+    let write = |part: &str, value: &Value| {
+        let path = folder.path().join(part);
+        std::fs::create_dir(&path).expect("a folder");
+        let path = path.join("run.history.json");
         std::fs::write(&path, value.to_string()).expect("written");
         path.to_string_lossy().into_owned()
     };
-    let (first, second) = (write("first.json", &history), write("second.json", &whole));
+    let (first, second) = (write("first", &history), write("second", &whole));
     good(data, &["import", &first]);
     let arn = only_execution(data);
     let early = explained(data, &arn);
