@@ -147,7 +147,7 @@ mod tests {
         };
         assert!(add(&state, silence.clone(), UnixNanos(20)).is_err());
         let made = add(&state, silence, UnixNanos(5)).expect("made");
-        assert_eq!(list(&state).expect("listed"), [made.clone()]);
+        assert_eq!(list(&state).expect("listed"), std::slice::from_ref(&made));
         assert!(made.covers("checkout", "page", UnixNanos(10)));
         assert!(!made.covers("checkout", "page", UnixNanos(20)));
         assert!(!made.covers("orders", "page", UnixNanos(10)));

@@ -4,6 +4,9 @@ use crate::setting::{Place, Setting};
 use crate::world::{Trouble, Window};
 use demo::dice::Dice;
 
+/// Plants one herring, loud or not, and says which; `None` if the setting has no place for it.
+type Herring = fn(&mut Setting, &mut Dice, bool) -> Option<String>;
+
 /// Plants as many as a tier has, and says which.
 pub(crate) fn plant(setting: &mut Setting, dice: &mut Dice, tier: u8) -> Vec<String> {
     let count = match tier {
@@ -12,7 +15,7 @@ pub(crate) fn plant(setting: &mut Setting, dice: &mut Dice, tier: u8) -> Vec<Str
         _ => 0,
     };
     let loud = tier == 5;
-    let mut kinds: Vec<fn(&mut Setting, &mut Dice, bool) -> Option<String>> =
+    let mut kinds: Vec<Herring> =
         vec![deploy, warnings, ignored_errors, slow_branch, old_grievance];
     let mut planted = Vec::new();
     while planted.len() < count && !kinds.is_empty() {

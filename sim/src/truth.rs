@@ -401,7 +401,7 @@ fn invocation(line: &crate::facts::Line) -> Vec<String> {
     let marks = ["START RequestId: ", "\"requestId\":\""];
     let id = marks
         .iter()
-        .find_map(|mark| Some(line.text.split_once(mark)?.1.get(..36)?));
+        .find_map(|mark| line.text.split_once(mark)?.1.get(..36));
     let Some(id) = id.filter(|_| line.says.starts_with("START")) else {
         return Vec::new();
     };

@@ -11,8 +11,11 @@ use crate::router::{Page, Router};
 use leptos::html::Dialog;
 use leptos::prelude::*;
 
-/// The pages in the navigation: address, word, and which pages count as it.
-const NAV: [(&str, &str, fn(&Page) -> bool); 8] = [
+/// Address, word, and which pages count as it.
+type Link = (&'static str, &'static str, fn(&Page) -> bool);
+
+/// The pages in the navigation.
+const NAV: [Link; 8] = [
     ("/", "Executions", |page| {
         matches!(page, Page::Executions | Page::Execution(_))
     }),

@@ -249,7 +249,7 @@ fn failed_visit<'a>(scene: &Scene<'a>, name: &str) -> Option<&'a State> {
     visits()
         .find(|it| it.status.is_failure() && !it.caught)
         .or_else(|| visits().rfind(|it| it.status != Status::Succeeded))
-        .or_else(|| visits().last())
+        .or_else(|| visits().next_back())
 }
 
 /// Failures that a Catch took, in order.

@@ -173,7 +173,11 @@ fn without_twins_nothing_diverges() {
 #[test]
 fn attributes_that_distinguish_are_ranked_and_confounders_cleared() {
     let make = |n: usize, fails: bool| {
-        let tenant = if fails || n % 10 == 0 { "b" } else { "a" };
+        let tenant = if fails || n.is_multiple_of(10) {
+            "b"
+        } else {
+            "a"
+        };
         // Of tenant b nine in ten are in the west, of tenant a one in ten.
         let west = (n % 10 == 3) != (tenant == "b");
         let input = format!(

@@ -17,12 +17,15 @@ const LETTER: f64 = 7.6;
 /// Width of a letter of a label.
 const SMALL: f64 = 6.2;
 
+/// From and to which box of a scope, and by which way of which state, but for the way in.
+type Between = (usize, usize, Option<(usize, usize)>);
+
 /// A scope with its measures: what is in it lies relative to its corner.
 struct Sheet {
     laid: Laid,
     sizes: Vec<(f64, f64)>,
     inner: Vec<Vec<Sheet>>,
-    links: Vec<(usize, usize, Option<(usize, usize)>)>,
+    links: Vec<Between>,
 }
 
 /// Lays out a workflow.

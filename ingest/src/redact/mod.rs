@@ -308,14 +308,14 @@ mod tests {
         check(
             Some("$.card"),
             None,
-            r#"{"card":"4111","a":1}"#,
-            r#"{"card":"***","a":1}"#,
+            r#"{"a":1,"card":"4111"}"#,
+            r#"{"a":1,"card":"***"}"#,
         );
         check(
             Some("$.card"),
             None,
-            r#"{"card":{"no":4111},"a":1}"#,
-            r#"{"card":"***","a":1}"#,
+            r#"{"a":1,"card":{"no":4111}}"#,
+            r#"{"a":1,"card":"***"}"#,
         );
         check(
             Some("$.a.b"),

@@ -8,8 +8,9 @@ use arrow::{
     compute::cast,
     datatypes::{DataType, Int64Type},
 };
-use model::{SpanKind, UnixNanos, Verdict};
+use model::{SpanKind, TraceId, UnixNanos, Verdict};
 use query::Options;
+use std::collections::HashSet;
 
 /// Spans and log records that are read of one side.
 const MOST_SPANS: usize = 3_000_000;
@@ -22,15 +23,26 @@ enum Which {
     Traces(String),
 }
 
-/// Compares a symptom with a baseline.
+/// Compares a symptom with a baseline. A trace that fits both is the symptom's: a baseline may be said as wide as `true`.
 ///
 /// # Errors
 /// When one of them is no question, or cannot be answered.
 pub async fn explain(core: &Core, symptom: &str, baseline: &str) -> Result<Verdict> {
     let now = period(core, symptom).await.context("--symptom")?;
-    let before = period(core, baseline).await.context("--baseline")?;
+    let mut before = period(core, baseline).await.context("--baseline")?;
     if now.spans.is_empty() && now.lines.is_empty() {
         bail!("--symptom '{symptom}' fits no span and no log record");
+    }
+    let ill = now.spans.iter().map(|it| it.trace_id);
+    let ill: HashSet<TraceId> = ill.chain(now.lines.iter().map(|it| it.trace_id)).collect();
+    let both = |id: &TraceId| *id != TraceId::default() && ill.contains(id);
+    let fitted = before.spans.len() + before.lines.len();
+    before.spans.retain(|it| !both(&it.trace_id));
+    before.lines.retain(|it| !both(&it.trace_id));
+    if fitted > 0 && before.spans.is_empty() && before.lines.is_empty() {
+        bail!(
+            "--baseline '{baseline}' fits no trace outside of the symptom: say which traces were well"
+        );
     }
     let about = symptom.to_owned();
     let judged = tokio::task::spawn_blocking(move || services::explain(&about, &now, &before));

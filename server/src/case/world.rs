@@ -350,7 +350,7 @@ impl Court {
                 });
             }
         }
-        found.sort_by(|a, b| (a.time, a.trace_id).cmp(&(b.time, b.trace_id)));
+        found.sort_by_key(|it| (it.time, it.trace_id));
         Ok(found)
     }
 }

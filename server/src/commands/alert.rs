@@ -32,7 +32,7 @@ pub async fn alert(config: &Config, command: Alert) -> Result<ExitCode> {
         Alert::Receivers { format } => {
             let alerts = Alerts::open(config, State::open_read_only(&config.data)?)?;
             let page = alerts::receiver_page(&alerts)?;
-            print(format, &page.receivers, |it| receiver_line(it))?;
+            print(format, &page.receivers, receiver_line)?;
         }
         Alert::List { all, format } => list(config, all, format).await?,
         Alert::Deliveries {
@@ -47,7 +47,7 @@ pub async fn alert(config: &Config, command: Alert) -> Result<ExitCode> {
             let page = alerts::delivery_page(&state, limit, clock::now(), |it| {
                 same(&status, &it.status) && same(&receiver, &it.receiver)
             })?;
-            print(format, &page.rows, |it| delivery_line(it))?;
+            print(format, &page.rows, delivery_line)?;
         }
         Alert::Replay {
             ids,
@@ -103,7 +103,7 @@ pub async fn alert(config: &Config, command: Alert) -> Result<ExitCode> {
                 .iter()
                 .map(|it| alerts::silence_view(it, now))
                 .collect();
-            print(format, &views, |it| silence_line(it))?;
+            print(format, &views, silence_line)?;
         }
     }
     Ok(ExitCode::SUCCESS)

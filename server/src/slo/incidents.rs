@@ -1,9 +1,15 @@
 //! Incidents: one per objective and severity at a time, from its first firing rule to the end of its last.
 
+use super::board::Unit;
 use anyhow::Result;
 use model::api::slo::{AlertRow, TransitionRow};
 use serde::{Deserialize, Serialize};
-use slo::alert::{Memory, Transition};
+use slo::{
+    alert::{Memory, Transition},
+    definition::Test,
+    duration,
+    evaluate::Moment,
+};
 use state::{Changes, State};
 
 /// Collection of incidents, by number.
@@ -169,4 +175,56 @@ pub fn remember(changes: &Changes<'_>, name: &str, what: &Remembered) -> state::
         return Ok(());
     }
     changes.put(MEMORIES, name, what)
+}
+
+/// A new incident.
+pub(super) fn fired(
+    unit: &Unit,
+    change: &Transition,
+    moment: Moment,
+    number: u64,
+    first: bool,
+) -> Incident {
+    let slo = &unit.slo;
+    let evaluation = unit.evaluation();
+    let rule = slo.rules.iter().find(|rule| rule.id == change.rule);
+    let mut incident = Incident {
+        number,
+        key: format!("{}/{}/{}", slo.name, change.severity, change.at),
+        slo: slo.name.clone(),
+        group: unit.group.clone(),
+        severity: change.severity.clone(),
+        rule: change.rule.clone(),
+        fired_at: change.at,
+        budget_remaining: evaluation.budget(moment).remaining,
+        inhibited: slo.inhibit
+            && change.severity != "page"
+            && unit.memory.firing.contains_key("page"),
+        ..Incident::default()
+    };
+    let Some(rule) = rule else { return incident };
+    incident.explain = evaluation.explain(rule, moment);
+    if let Some(Test::Burn {
+        windows, factor, ..
+    }) = rule.tests.first()
+    {
+        incident.threshold = Some(factor.to_f64());
+        incident.burn_long = windows.first().and_then(|it| evaluation.burn(moment, *it));
+        incident.burn_short = windows.get(1).and_then(|it| evaluation.burn(moment, *it));
+    }
+    // With what is known now it would have fired earlier: data came late.
+    if !first && rule.for_s == 0 {
+        const MOST_MINUTES: i64 = 1_440;
+        let earlier = (1..MOST_MINUTES)
+            .take_while(|ago| {
+                let then = moment.now - ago * 60;
+                evaluation.rule(rule, Moment::complete(then)) == Some(true)
+            })
+            .count() as i64;
+        if earlier > 0 {
+            incident.detected_late_s = Some(earlier * 60);
+            incident.explain += &format!("; detected late by {}", duration::words(earlier * 60));
+        }
+    }
+    incident
 }

@@ -6,7 +6,7 @@ use super::{
     board::{self, Board, Unit},
     culprits::{self, Culprits},
     definitions::{self, Definitions},
-    incidents::{self, Former, Incident, Remembered},
+    incidents::{self, Former, Incident, Remembered, fired},
     rest,
     series::Shelf,
 };
@@ -17,8 +17,6 @@ use notify::{Kind, Notification};
 use slo::{
     Slo,
     alert::{Change, Changes, Transition},
-    definition::Test,
-    duration,
     evaluate::Moment,
     read,
 };
@@ -552,50 +550,4 @@ fn keep_alerting(units: &mut [Unit], old: Unit, moment: Moment) {
     if !covered {
         *unit = old;
     }
-}
-
-/// A new incident.
-fn fired(unit: &Unit, change: &Transition, moment: Moment, number: u64, first: bool) -> Incident {
-    let slo = &unit.slo;
-    let evaluation = unit.evaluation();
-    let rule = slo.rules.iter().find(|rule| rule.id == change.rule);
-    let mut incident = Incident {
-        number,
-        key: format!("{}/{}/{}", slo.name, change.severity, change.at),
-        slo: slo.name.clone(),
-        group: unit.group.clone(),
-        severity: change.severity.clone(),
-        rule: change.rule.clone(),
-        fired_at: change.at,
-        budget_remaining: evaluation.budget(moment).remaining,
-        inhibited: slo.inhibit
-            && change.severity != "page"
-            && unit.memory.firing.contains_key("page"),
-        ..Incident::default()
-    };
-    let Some(rule) = rule else { return incident };
-    incident.explain = evaluation.explain(rule, moment);
-    if let Some(Test::Burn {
-        windows, factor, ..
-    }) = rule.tests.first()
-    {
-        incident.threshold = Some(factor.to_f64());
-        incident.burn_long = windows.first().and_then(|it| evaluation.burn(moment, *it));
-        incident.burn_short = windows.get(1).and_then(|it| evaluation.burn(moment, *it));
-    }
-    // With what is known now it would have fired earlier: data came late.
-    if !first && rule.for_s == 0 {
-        const MOST_MINUTES: i64 = 1_440;
-        let earlier = (1..MOST_MINUTES)
-            .take_while(|ago| {
-                let then = moment.now - ago * 60;
-                evaluation.rule(rule, Moment::complete(then)) == Some(true)
-            })
-            .count() as i64;
-        if earlier > 0 {
-            incident.detected_late_s = Some(earlier * 60);
-            incident.explain += &format!("; detected late by {}", duration::words(earlier * 60));
-        }
-    }
-    incident
 }

@@ -84,10 +84,10 @@ impl Rows {
     /// The text that a Prometheus scrapes.
     pub async fn text(&self, engine: &Engine, snapshot: &Snapshot) -> String {
         let mut held = self.0.lock().await;
-        if let Some((at, took, text)) = held.as_ref() {
-            if at.elapsed() < (*took * 60).max(LEAST_AGE) {
-                return text.clone();
-            }
+        if let Some((at, took, text)) = held.as_ref()
+            && at.elapsed() < (*took * 60).max(LEAST_AGE)
+        {
+            return text.clone();
         }
         let began = Instant::now();
         let mut text = String::new();

@@ -278,7 +278,7 @@ impl Held {
                 (second, counts.get(&second).copied().unwrap_or_default())
             };
             let changed: BTreeMap<i64, Counts> = minutes.iter().map(of).collect();
-            if series.len() == 0 && series.length() == 0 {
+            if series.is_empty() && series.length() == 0 {
                 *series = Arc::new(Series::new(SLICE, &changed, Some(known)));
                 continue;
             }

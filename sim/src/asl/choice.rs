@@ -48,10 +48,10 @@ fn holds(rule: &Value, input: &Value, context: &Value) -> Result<bool, String> {
     }
     let held = held.ok_or_else(|| variable.to_owned())?;
     let members = rule.as_object().into_iter().flatten();
-    let compare = members
+    let mut compare = members
         .filter(|(name, _)| !["Variable", "Next"].contains(&name.as_str()))
         .map(|(name, wanted)| compare(name, held, wanted));
-    Ok(compare.fold(true, |all, one| all && one))
+    Ok(compare.all(|holds| holds))
 }
 
 fn compare(operator: &str, held: &Value, wanted: &Value) -> bool {

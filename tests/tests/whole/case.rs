@@ -24,7 +24,7 @@ fn only_execution(data: &Path) -> String {
 fn the_three_doors_agree_and_everything_cited_is_found() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
-    good(data, &["import", &fixture(NASA).to_string_lossy()]);
+    good(data, &["import", &fixture(NASA)]);
     let arn = only_execution(data);
     let verdict = explained(data, &arn);
     assert_eq!(verdict["outcome"], "verdict");

@@ -23,7 +23,7 @@ pub fn status_words(status: SloStatus) -> (&'static str, &'static str) {
 pub fn percent(share: f64) -> String {
     let value = share * 100.0;
     let digits = match (1.0 - share).abs() {
-        gap if gap == 0.0 => 0,
+        0.0 => 0,
         gap if gap < 0.0001 => 4,
         gap if gap < 0.01 => 3,
         gap if gap < 0.1 => 2,

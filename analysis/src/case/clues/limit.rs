@@ -22,7 +22,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     );
     let told = text::is(&said, Topic::HistoryLimit);
     let full = scene.case.events.len() * 100 >= MOST_EVENTS * 98;
-    if !told && !(full && failure.attempt.is_none_or(|it| !it.status.is_failure())) {
+    let ended_well = failure.attempt.is_none_or(|it| !it.status.is_failure());
+    if !(told || full && ended_well) {
         return Vec::new();
     }
     let mut visits: BTreeMap<&str, u32> = BTreeMap::new();

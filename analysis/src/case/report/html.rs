@@ -58,7 +58,7 @@ pub fn html(execution: &Execution, verdict: &Verdict) -> String {
 fn list(out: &mut String, title: &str, tag: &str, rows: impl Iterator<Item = String>) {
     let rows: String = rows.map(|row| format!("<li>{row}</li>")).collect();
     if !rows.is_empty() {
-        let _ = write!(out, "<h2>{title}</h2><{tag}>{rows}</{tag}>\n");
+        let _ = writeln!(out, "<h2>{title}</h2><{tag}>{rows}</{tag}>");
     }
 }
 

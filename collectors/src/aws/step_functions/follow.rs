@@ -3,7 +3,7 @@
 use super::{
     StepFunctions,
     history::{self, Fetched},
-    memory::{MapRun, Open, SECOND, Undefined},
+    memory::{Open, SECOND, Undefined},
 };
 use crate::{
     aws::{api, call::CallError},
@@ -171,10 +171,7 @@ impl StepFunctions {
             );
         }
         for map_run in fetched.map_runs {
-            self.memory
-                .map_runs
-                .entry(map_run)
-                .or_insert_with(MapRun::default);
+            self.memory.map_runs.entry(map_run).or_default();
         }
         for child in fetched.children {
             if !self.memory.is_done(&child, 0) && self.is_ours(&child) {

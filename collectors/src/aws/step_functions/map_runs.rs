@@ -4,7 +4,7 @@ use super::{
     StepFunctions,
     discover::{Listed, Listing},
     history,
-    memory::{MapRun, SECOND, Undefined},
+    memory::{SECOND, Undefined},
 };
 use crate::{
     aws::{api, call::CallError},
@@ -144,10 +144,7 @@ impl StepFunctions {
             self.memory.close(&arn, start, redrives);
         }
         for run in runs {
-            self.memory
-                .map_runs
-                .entry(run)
-                .or_insert_with(MapRun::default);
+            self.memory.map_runs.entry(run).or_default();
         }
         out.keep(&self.memory).await
     }

@@ -197,20 +197,22 @@ fn focus_node(at: usize) {
     }
 }
 
-type Handlers<A, B, C, D> = (A, B, C, D);
-
+#[expect(
+    clippy::type_complexity,
+    reason = "closures have no names that an alias could take"
+)]
 /// Dragging with one pointer, pinching with two, the wheel.
 fn pointers(
     node: NodeRef<Div>,
     view: RwSignal<Option<View>>,
     sheet: (f64, f64),
     window: RwSignal<(f64, f64)>,
-) -> Handlers<
+) -> (
     impl Fn(web_sys::PointerEvent) + Clone,
     impl Fn(web_sys::PointerEvent) + Clone,
     impl Fn(&web_sys::PointerEvent) + Copy,
     impl Fn(web_sys::WheelEvent) + Clone,
-> {
+) {
     let down = StoredValue::new(Pointers::new());
     let at = move |event: &web_sys::MouseEvent| {
         let area = node
