@@ -8,6 +8,7 @@
 //! | [`read`] | own YAML, OpenSLO v1, v1alpha and v2alpha, sloth, pyrra → definitions and findings |
 //! | [`lint`] | findings: traps that a definition falls into |
 //! | [`bind`] | indicators of other systems → what is measured here |
+//! | [`brief`](mod@brief) | an indicator in a sentence |
 //! | [`measure`] | which rows are events, and which are good |
 //! | [`series`], [`window`] | counts by slice of time; rolling and calendar windows |
 //! | [`evaluate`], [`alert`] | burn, budget, rules; the state of rules through time |
@@ -19,6 +20,7 @@
 
 pub mod alert;
 pub mod bind;
+pub mod brief;
 pub mod definition;
 pub mod duration;
 pub mod evaluate;

@@ -16,6 +16,12 @@ async function pages(demo) {
     [`/x/${trace_id}?tab=graph`, '.sheet g.node'],
     ['/mysteries', '.mystery'],
     ['/compare', '.presets button'],
+    ['/map?range=24h', '.map-drawing .box'],
+    ['/slos', '.slo-table tbody tr'],
+    ['/slo/orders-in-time', '.time-plot path.line'],
+    ['/slos/new', '#definition'],
+    ['/alerts', '.alerts > li'],
+    ['/sources', '.sources > li'],
     ['/traces', 'main a[href^="/t/"]'],
     ['/sql', '.cm-content, textarea'],
   ];

@@ -40,6 +40,21 @@ const pictures = {
     const of = (status) => encodeURIComponent(`state_machine = 'order-pipeline' and status = '${status}'`);
     await open(page, `/compare?a=${of('FAILED')}&b=${of('SUCCEEDED')}`, '.compare-page .card');
   },
+  async map({ page }) {
+    await open(page, '/map?range=24h', '.map-drawing .box');
+  },
+  async slos({ page }) {
+    await open(page, '/slos', '.slo-table tbody tr');
+  },
+  async slo({ page }) {
+    await open(page, '/slo/orders-in-time', '.time-plot path.line');
+  },
+  async alerts({ page }) {
+    await open(page, '/alerts', '.alerts > li');
+  },
+  async sources({ page }) {
+    await open(page, '/sources', '.sources > li');
+  },
   async events({ page, demo }) {
     const { trace_id } = await execution(demo, "root_error = 'CardDeclined'");
     await open(page, `/x/${trace_id}?tab=events`, '[aria-label=Events] [role=row]:not(.head)');

@@ -9,7 +9,10 @@ mod layout;
 mod observed;
 mod overlay;
 mod place;
+mod services;
 mod visits;
+
+pub use services::place as place_services;
 
 use model::api::graph::Graph;
 use model::{Attempt, Execution, State};

@@ -50,6 +50,14 @@ pub struct MapNode {
     pub p50_ns: Option<i64>,
     /// 19 of 20 took no longer, nanoseconds.
     pub p95_ns: Option<i64>,
+    /// Left edge of its box in the drawing, pixels.
+    pub x: f64,
+    /// Upper edge of its box.
+    pub y: f64,
+    /// Width of its box.
+    pub width: f64,
+    /// Height of its box.
+    pub height: f64,
 }
 
 /// A trace or an execution in which a call happened.
@@ -84,6 +92,8 @@ pub struct MapEdge {
     pub p95_ns: Option<i64>,
     /// Some of them, failed ones first, then the slowest: at most 5.
     pub examples: Vec<MapExample>,
+    /// The line in the drawing, as SVG path data.
+    pub path: String,
 }
 
 /// The map of a time.
@@ -101,6 +111,10 @@ pub struct ServiceMap {
     pub spans: u64,
     /// True when there were more spans than are looked at, or more edges than are shown.
     pub truncated: bool,
+    /// Width of the drawing, pixels.
+    pub width: f64,
+    /// Height of the drawing.
+    pub height: f64,
 }
 
 /// The proxies on the way of a trace.

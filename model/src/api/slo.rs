@@ -84,6 +84,8 @@ pub struct SloRow {
     pub method: String,
     /// What counts as good, in words.
     pub indicator: String,
+    /// The same in a short sentence.
+    pub brief: String,
     /// Valid events (or slices) in the window.
     pub total: u64,
     /// Bad ones among them.

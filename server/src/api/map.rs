@@ -17,7 +17,9 @@ pub async fn map(
     Query(filter): Query<MapFilter>,
 ) -> Answer<Json<ServiceMap>> {
     let snapshot = app.store.snapshot();
-    Ok(Json(app.engine.map(&snapshot, &filter).await?))
+    let mut map = app.engine.map(&snapshot, &filter).await?;
+    analysis::graph::place_services(&mut map);
+    Ok(Json(map))
 }
 
 /// `GET /api/v1/traces/{trace id}/hops`

@@ -237,6 +237,7 @@ pub fn row(unit: &Unit, moment: Moment, findings: u32) -> SloRow {
         window: slo.window.words(),
         method: slo.method.word().to_owned(),
         indicator: words(&slo.indicator),
+        brief: slo::brief::brief(&slo.indicator),
         total: budget.counts.total / scale,
         bad: (budget.counts.bad + scale / 2) / scale,
         sli: budget.sli.filter(|_| measured),

@@ -19,6 +19,7 @@ mod states;
 pub mod status;
 pub mod trace_view;
 pub mod waterfall;
+mod when;
 
 pub use filters::FilterBar;
 pub use histogram::TimeHistogram;
@@ -27,3 +28,4 @@ pub use json_tree::JsonTree;
 pub use rows::Rows;
 pub use states::{Empty, Problem, Waiting};
 pub use status::{Status, status_class};
+pub use when::{When, moment};

@@ -1,6 +1,7 @@
 //! Lines through time, with limits, stretches and marks.
 
-use crate::format;
+use crate::browser::Preferences;
+use crate::components::moment;
 use crate::geometry::plot::{Frame, SIZE};
 use leptos::html::Div;
 use leptos::prelude::*;
@@ -14,6 +15,8 @@ pub struct Line {
     pub class: String,
     /// A value for each time; `None` where nothing is known.
     pub values: Vec<Option<f64>>,
+    /// Whether it is shown at first; the legend switches it.
+    pub shown: bool,
 }
 
 /// A stretch of time or a moment.
@@ -57,6 +60,9 @@ pub fn Plot(
     let all = drawn.lines.iter().flat_map(|line| &line.values);
     let limits = drawn.limits.iter().map(|(_, limit)| *limit);
     let frame = Frame::around(from, to, all.filter_map(|value| *value).chain(limits));
+    let preferences = Preferences::get();
+    let shown: RwSignal<Vec<bool>> =
+        RwSignal::new(drawn.lines.iter().map(|line| line.shown).collect());
     let hover = RwSignal::new(None::<usize>);
     let node = NodeRef::<Div>::new();
     let drawn = StoredValue::new(drawn);
@@ -67,8 +73,12 @@ pub fn Plot(
             hover.set(drawn.with_value(|drawn| frame.nearest(&drawn.times, ratio)));
         }
     };
-    let text = move || drawn.with_value(|drawn| caption(drawn, hover.get(), value));
-    let shapes = drawn.with_value(|drawn| shapes(drawn, frame));
+    let text = move || {
+        drawn.with_value(|drawn| caption(drawn, &shown.get(), hover.get(), value, preferences))
+    };
+    let below = drawn.with_value(|drawn| shapes(drawn, frame));
+    let lines = move || drawn.with_value(|drawn| lines(drawn, &shown.get(), frame));
+    let names = drawn.with_value(|drawn| limit_names(drawn, frame, value));
     let cursor = move || {
         hover.get().and_then(|at| {
             let time = drawn.with_value(|drawn| drawn.times.get(at).copied())?;
@@ -77,9 +87,10 @@ pub fn Plot(
         })
     };
     let legend = drawn.with_value(|drawn| {
-        let lines = drawn.lines.iter();
+        let several = drawn.lines.len() > 1;
+        let lines = drawn.lines.iter().enumerate();
         lines
-            .map(|line| view! { <li><i class=line.class.clone() aria-hidden="true"></i> {line.name.clone()}</li> })
+            .map(|(at, line)| entry(at, line, several, shown))
             .collect_view()
     });
     view! {
@@ -95,9 +106,11 @@ pub fn Plot(
                 on:pointerleave=move |_| hover.set(None)
             >
                 <svg role="img" aria-label=label viewBox=format!("0 0 {} {}", SIZE.0, SIZE.1) preserveAspectRatio="none">
-                    {shapes}
+                    {below}
+                    {lines}
                     {cursor}
                 </svg>
+                {names}
             </div>
             <figcaption>{text}</figcaption>
             <ul class="legend">{legend}</ul>
@@ -128,35 +141,95 @@ fn shapes(drawn: &Drawn, frame: Frame) -> impl IntoView + use<> {
         })
         .collect();
     let zero = frame.y(0.0);
-    let lines: Vec<_> = drawn
-        .lines
-        .iter()
-        .map(|line| {
-            let path = frame.line(&drawn.times, &line.values);
-            view! { <path class=format!("line {}", line.class) d=path></path> }
-        })
-        .collect();
     view! {
         {marks}
         <line class="zero" x1="0" x2=SIZE.0 y1=zero y2=zero></line>
         {limits}
-        {lines}
     }
 }
 
-fn caption(drawn: &Drawn, at: Option<usize>, value: fn(f64) -> String) -> String {
+fn lines(drawn: &Drawn, shown: &[bool], frame: Frame) -> impl IntoView + use<> {
+    let lines = drawn.lines.iter().zip(shown).filter(|(_, shown)| **shown);
+    lines
+        .map(|(line, _)| {
+            let path = frame.line(&drawn.times, &line.values);
+            view! { <path class=format!("line {}", line.class) d=path></path> }
+        })
+        .collect_view()
+}
+
+/// What limits say, beside their lines and not stretched like them.
+fn limit_names(drawn: &Drawn, frame: Frame, value: fn(f64) -> String) -> impl IntoView + use<> {
+    let mut limits: Vec<_> = drawn.limits.iter().collect();
+    limits.sort_by(|a, b| b.1.total_cmp(&a.1));
+    // Names that would lie on each other are left to the lines' titles.
+    let mut free = f64::MIN;
+    limits.retain(|(_, limit)| {
+        let y = frame.y(*limit);
+        let fits = y >= free;
+        if fits {
+            free = y + SIZE.1 * 0.09;
+        }
+        fits
+    });
+    limits
+        .into_iter()
+        .map(|(name, limit)| {
+            let top = format!("{:.2}%", frame.y(*limit) / SIZE.1 * 100.0);
+            view! { <span class="limit-name" style:top=top title=name.clone()>{value(*limit)}</span> }
+        })
+        .collect_view()
+}
+
+/// A line's name; where there are several, it switches the line.
+fn entry(
+    at: usize,
+    line: &Line,
+    several: bool,
+    shown: RwSignal<Vec<bool>>,
+) -> impl IntoView + use<> {
+    let name = line.name.clone();
+    let mark = view! { <i class=line.class.clone() aria-hidden="true"></i> };
+    if !several {
+        return view! { <li>{mark} " " {name}</li> }.into_any();
+    }
+    let on = move || shown.with(|shown| shown.get(at).copied().unwrap_or(false));
+    let switch = move |_| {
+        shown.update(|shown| {
+            if let Some(line) = shown.get_mut(at) {
+                *line = !*line;
+            }
+        });
+    };
+    view! {
+        <li>
+            <button class="plain" aria-pressed=move || on().to_string() on:click=switch>{mark} " " {name}</button>
+        </li>
+    }
+    .into_any()
+}
+
+fn caption(
+    drawn: &Drawn,
+    shown: &[bool],
+    at: Option<usize>,
+    value: fn(f64) -> String,
+    preferences: Preferences,
+) -> String {
+    let moment = |at: i64| moment(at, preferences);
     let Some((at, time)) = at.and_then(|at| Some((at, drawn.times.get(at)?))) else {
         return match (drawn.times.first(), drawn.times.last()) {
             (Some(from), Some(to)) => {
-                format!("{} … {}", format::exact(*from), format::exact(*to))
+                format!("{} … {}", moment(*from), moment(*to))
             }
             _ => "Nothing has been measured yet.".to_owned(),
         };
     };
-    let values = drawn.lines.iter().map(|line| {
+    let lines = drawn.lines.iter().zip(shown).filter(|(_, shown)| **shown);
+    let values = lines.map(|(line, _)| {
         let text = line.values.get(at).copied().flatten();
         format!("{} {}", line.name, text.map_or("unknown".to_owned(), value))
     });
     let values: Vec<String> = values.collect();
-    format!("{}: {}", format::exact(*time), values.join(" · "))
+    format!("{}: {}", moment(*time), values.join(" · "))
 }

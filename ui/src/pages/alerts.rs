@@ -2,7 +2,8 @@
 
 use super::slo::alerts;
 use crate::api::{Failure, Load, change, remote_json};
-use crate::components::{Problem, Waiting};
+use crate::browser::Preferences;
+use crate::components::{Problem, Waiting, When, moment};
 use crate::format;
 use crate::router::Router;
 use crate::url::{escape, query_string};
@@ -79,6 +80,7 @@ fn delivery(row: &Delivery, again: Callback<()>) -> impl IntoView + use<> {
         "waiting" => "running",
         _ => "unknown",
     };
+    let preferences = Preferences::get();
     let failure = RwSignal::new(None::<Failure>);
     let url = format!("/api/v1/deliveries/{}/replay", escape(&row.id));
     let replay = move |_| {
@@ -97,8 +99,8 @@ fn delivery(row: &Delivery, again: Callback<()>) -> impl IntoView + use<> {
         .iter()
         .map(|attempt| {
             let status = attempt.status.map_or("no answer".to_owned(), |it| it.to_string());
-            let when = format::exact(format::nanos(&attempt.at));
-            view! { <li><time>{when}</time> " " {status} ", " {attempt.took_ms} " ms " {attempt.error.clone()}</li> }
+            let when = format::nanos(&attempt.at);
+            view! { <li><When at=when /> " " {status} ", " {attempt.took_ms} " ms " {attempt.error.clone()}</li> }
         })
         .collect();
     view! {
@@ -111,9 +113,9 @@ fn delivery(row: &Delivery, again: Callback<()>) -> impl IntoView + use<> {
                 {row.summary.clone()}
             </p>
             <p class="quiet">
-                <time>{format::exact(format::nanos(&row.enqueued))}</time>
+                <When at=format::nanos(&row.enqueued) />
                 {(!row.note.is_empty()).then(|| format!(" · {}", row.note))}
-                {row.due.as_deref().map(|due| format!(" · next try {}", format::exact(format::nanos(due))))}
+                {row.due.as_deref().map(|due| format!(" · next try {}", moment(format::nanos(due), preferences)))}
             </p>
             <details>
                 <summary>{format::plural(u64::from(row.attempts), "attempt", "attempts")}</summary>

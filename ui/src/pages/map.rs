@@ -1,5 +1,6 @@
 //! `/map`: who calls whom, how often, how slowly, and how often in vain.
 
+use super::map_drawing::{Chosen, Drawing};
 use crate::api::{Load, remote_json};
 use crate::browser;
 use crate::components::{Empty, Problem, Waiting};
@@ -20,7 +21,7 @@ const RANGES: [(&str, &str, i64); 5] = [
     ("all", "any time", 0),
 ];
 
-fn kind_word(kind: NodeKind) -> &'static str {
+pub(super) fn kind_word(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::Service => "service",
         NodeKind::Proxy => "proxy",
@@ -50,7 +51,11 @@ pub fn Map() -> impl IntoView {
         let from = begin(&range.get(), browser::now());
         Some(format!("/api/v1/map{}", query_string(&[("from", &from)])))
     });
-    let chosen = Memo::new(move |_| router.query("edge").unwrap_or_default());
+    let chosen = Chosen {
+        edge: Memo::new(move |_| router.query("edge").unwrap_or_default()),
+        node: Memo::new(move |_| router.query("node").unwrap_or_default()),
+        range,
+    };
     let body = move || {
         match map.state.get() {
         Load::Waiting => view! { <Waiting what="the map" /> }.into_any(),
@@ -63,7 +68,7 @@ pub fn Map() -> impl IntoView {
             </Empty>
         }
         .into_any(),
-        Load::Ready(map) => content(&map, chosen, range).into_any(),
+        Load::Ready(map) => content(&map, chosen).into_any(),
     }
     };
     let ranges = RANGES.map(|(key, word, _)| {
@@ -83,23 +88,30 @@ pub fn Map() -> impl IntoView {
     }
 }
 
-fn content(
-    map: &Arc<ServiceMap>,
-    chosen: Memo<String>,
-    range: Memo<String>,
-) -> impl IntoView + use<> {
+fn content(map: &Arc<ServiceMap>, chosen: Chosen) -> impl IntoView + use<> {
     let held = Arc::clone(map);
     let edges = move || {
-        let chosen = chosen.get();
+        let (edge, node) = (chosen.edge.get(), chosen.node.get());
         let rows = held.edges.iter().enumerate();
-        rows.map(|(at, edge)| row(&held, at, edge, &chosen, &range.get()))
+        rows.filter(|(_, it)| node.is_empty() || it.from == node || it.to == node)
+            .map(|(at, it)| row(&held, at, it, &edge, &chosen.range.get()))
             .collect_view()
+    };
+    let held = Arc::clone(map);
+    let about = move || {
+        let id = chosen.node.get();
+        let node = held.nodes.iter().find(|node| node.id == id)?;
+        Some(view! {
+            " of " <b>{node.name.clone()}</b> " "
+            <a href=move || format!("/map?range={}", chosen.range.get())>"show all"</a>
+        })
     };
     let nodes: Vec<_> = map.nodes.iter().map(node).collect();
     view! {
         {map.truncated.then(|| view! { <p class="notice">"There is more than is shown: choose a shorter time."</p> })}
+        <Drawing map=Arc::clone(map) chosen=chosen />
         <section class="card">
-            <h2>"Calls"</h2>
+            <h2>"Calls" {about}</h2>
             <div class="scrolled" tabindex="0">
                 <table class="plain-table map-table">
                     <thead>

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod execution;
 pub mod executions;
 pub mod map;
+mod map_drawing;
 pub mod mysteries;
 pub mod slo;
 pub mod slo_editor;

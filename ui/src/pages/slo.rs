@@ -3,8 +3,9 @@
 use super::slo_editor::Editor;
 use super::slos::{budget, burn, findings, percent, status_words, target};
 use crate::api::{Load, Remote, remote_json};
+use crate::browser::Preferences;
 use crate::components::plot::{Drawn, Line, Mark, Plot};
-use crate::components::{Problem, Waiting};
+use crate::components::{Problem, Waiting, When, moment};
 use crate::format;
 use crate::router::Router;
 use crate::url::escape;
@@ -44,12 +45,13 @@ pub fn SloView(
 }
 
 fn content(detail: &Arc<SloDetail>) -> impl IntoView + use<> {
+    let preferences = Preferences::get();
     let row = &detail.row;
     let (word, class) = status_words(row.status);
     let facts = [
         ("Target", Some(target(&row.target))),
         ("Window", Some(row.window.clone())),
-        ("Good means", Some(row.indicator.clone())),
+        ("Good means", Some(row.brief.clone())),
         ("Now", row.sli.map(percent)),
         ("Budget left", row.budget_remaining.map(budget)),
         (
@@ -65,7 +67,7 @@ fn content(detail: &Arc<SloDetail>) -> impl IntoView + use<> {
             "Spent at this burn",
             row.exhausts_at
                 .as_deref()
-                .map(|at| format::exact(format::nanos(at))),
+                .map(|at| moment(format::nanos(at), preferences)),
         ),
         ("Forecast at the end", detail.forecast_remaining.map(budget)),
     ];
@@ -121,10 +123,24 @@ fn marks(detail: &SloDetail) -> Vec<Mark> {
     alerts.chain(notes).collect()
 }
 
+/// The first point at which something is known: charts begin there.
+fn first_known(detail: &SloDetail) -> usize {
+    let known = |at: &usize| {
+        detail.budget[*at].remaining.is_some()
+            || detail
+                .burn_series
+                .iter()
+                .any(|series| series.burn.get(*at).copied().flatten().is_some())
+    };
+    let first = (0..detail.budget.len()).find(known).unwrap_or(0);
+    first.saturating_sub(1)
+}
+
 fn times(detail: &SloDetail) -> Vec<i64> {
     detail
         .budget
         .iter()
+        .skip(first_known(detail))
         .map(|point| format::nanos(&point.t))
         .collect()
 }
@@ -135,7 +151,13 @@ fn budget_plot(detail: &SloDetail) -> impl IntoView + use<> {
         lines: vec![Line {
             name: "budget left".to_owned(),
             class: "line-1".to_owned(),
-            values: detail.budget.iter().map(|point| point.remaining).collect(),
+            values: detail
+                .budget
+                .iter()
+                .skip(first_known(detail))
+                .map(|point| point.remaining)
+                .collect(),
+            shown: true,
         }],
         limits: Vec::new(),
         marks: marks(detail),
@@ -144,14 +166,26 @@ fn budget_plot(detail: &SloDetail) -> impl IntoView + use<> {
 }
 
 fn burn_plot(detail: &SloDetail) -> impl IntoView + use<> {
+    // The long window of each rule tells enough; the short ones are there to be switched on.
+    let long: Vec<&str> = detail
+        .rules
+        .iter()
+        .filter_map(|rule| rule.text.strip_prefix("burn over ")?.split(' ').next())
+        .collect();
     let lines = detail
         .burn_series
         .iter()
         .enumerate()
         .map(|(at, series)| Line {
             name: series.window.clone(),
-            class: format!("line-{}", at % 6 + 1),
-            values: series.burn.clone(),
+            class: format!("line-{}", at % 8 + 1),
+            values: series
+                .burn
+                .iter()
+                .skip(first_known(detail))
+                .copied()
+                .collect(),
+            shown: long.contains(&series.window.as_str()),
         });
     let mut limits: Vec<(String, f64)> = detail
         .rules
@@ -169,6 +203,9 @@ fn burn_plot(detail: &SloDetail) -> impl IntoView + use<> {
 }
 
 fn bars(events: &[EventBar], width_s: i64) -> impl IntoView + use<> {
+    let preferences = Preferences::get();
+    let first = events.iter().position(|bar| bar.good + bar.bad > 0);
+    let events = &events[first.unwrap_or(0).saturating_sub(1)..];
     let peak = events
         .iter()
         .map(|bar| bar.good + bar.bad)
@@ -186,7 +223,7 @@ fn bars(events: &[EventBar], width_s: i64) -> impl IntoView + use<> {
             let (good, bad) = (height(bar.good), height(bar.bad));
             let title = format!(
                 "{}: {} good, {} bad",
-                format::exact(format::nanos(&bar.t)),
+                moment(format::nanos(&bar.t), preferences),
                 bar.good,
                 bar.bad
             );
@@ -280,7 +317,7 @@ fn rules(list: &[RuleState]) -> impl IntoView + use<> {
                     <td><span class=format!("badge severity-{}", rule.severity)>{rule.severity.clone()}</span></td>
                     <td>{rule.text.clone()}</td>
                     <td><span class=format!("status {class}")>{rule.state.clone()}</span></td>
-                    <td>{rule.since.as_deref().map(|since| format::exact(format::nanos(since)))}</td>
+                    <td>{rule.since.as_deref().map(|since| view! { <When at=format::nanos(since) /> })}</td>
                 </tr>
             }
         })
@@ -311,6 +348,12 @@ pub fn alerts(list: &[AlertRow]) -> impl IntoView + use<> {
     view! { <ol class="alerts">{items}</ol> }.into_any()
 }
 
+/// The numbers; that it was late is said beside the time.
+fn told(explain: &str) -> String {
+    let late = explain.rfind("; detected late by ");
+    explain[..late.unwrap_or(explain.len())].to_owned()
+}
+
 fn alert(alert: &AlertRow) -> impl IntoView + use<> {
     let class = match alert.state.as_str() {
         "firing" => "failed",
@@ -328,8 +371,8 @@ fn alert(alert: &AlertRow) -> impl IntoView + use<> {
         .timeline
         .iter()
         .map(|change| {
-            let when = format::exact(format::nanos(&change.t));
-            view! { <li><time>{when}</time> " " {change.rule.clone()} " " <b>{change.state.clone()}</b></li> }
+            let when = format::nanos(&change.t);
+            view! { <li><When at=when /> " " {change.rule.clone()} " " <b>{change.state.clone()}</b></li> }
         })
         .collect();
     view! {
@@ -341,12 +384,12 @@ fn alert(alert: &AlertRow) -> impl IntoView + use<> {
                 " "
                 <a href=format!("/slo/{}", escape(&alert.slo))>{alert.slo.clone()}</a>
                 " since "
-                <time>{format::exact(fired)}</time>
+                <When at=fired />
                 {lasted}
                 {alert.inhibited.then_some(" (inhibited: a graver alert speaks for it)")}
                 {alert.detected_late_s.map(|late| format!(", detected {} late", human_duration(late.saturating_mul(1_000_000_000))))}
             </p>
-            <p class="quiet">{alert.explain.clone()}</p>
+            <p class="quiet">{told(&alert.explain)}</p>
             <details>
                 <summary>{format::plural(alert.timeline.len() as u64, "change", "changes")} " · " <a href=format!("/alerts?incident={}", escape(&alert.incident))>"deliveries"</a></summary>
                 <ol class="timeline">{timeline}</ol>

@@ -11,10 +11,9 @@ use model::api::slo::Replay;
 use std::sync::Arc;
 
 const EXAMPLE: &str = "\
-name: orders-succeed
+slo: orders-succeed
 description: Orders are carried out.
-workflow: orders
-indicator: availability
+indicator: {workflow: orders}
 target: 99.5%
 window: 28d
 ";
@@ -129,12 +128,20 @@ fn Form(name: String, text: String) -> impl IntoView {
     }
 }
 
-/// `name:` at the start of a line.
+/// The first `slo:` or `name:` at the start of a line, or of an item of a list.
 fn name_in(text: &str) -> Option<String> {
-    let lines = text.lines();
-    let mut names = lines.filter_map(|line| line.trim_start().strip_prefix("name:"));
-    let name = names.next()?.trim().trim_matches(['"', '\'']);
-    (!name.is_empty()).then(|| name.to_owned())
+    let lines = text.lines().map(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("- ").unwrap_or(line).trim_start()
+    });
+    let mut names = lines.filter_map(|line| {
+        let name = line
+            .strip_prefix("slo:")
+            .or_else(|| line.strip_prefix("name:"))?;
+        let name = name.split(" #").next()?.trim().trim_matches(['"', '\'']);
+        (!name.is_empty()).then(|| name.to_owned())
+    });
+    names.next()
 }
 
 fn preview_of(replay: &Replay) -> impl IntoView + use<> {
@@ -170,6 +177,7 @@ fn preview_of(replay: &Replay) -> impl IntoView + use<> {
                 .iter()
                 .map(|it| it.budget_remaining)
                 .collect(),
+            shown: true,
         }],
         limits: Vec::new(),
         marks: marks.collect(),
@@ -194,6 +202,9 @@ mod tests {
         };
         check("a: b\nname: \"orders\"\n", Some("orders"));
         check("metadata:\n  name: x", Some("x"));
+        check("slo: orders # all of them\ntarget: 99%", Some("orders"));
+        check("slos:\n  - name: x", Some("x"));
+        check("slos:\n- slo: y", Some("y"));
         check("name:", None);
     }
 }

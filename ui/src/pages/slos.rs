@@ -1,7 +1,7 @@
 //! `/slos`: every objective, the worst first.
 
 use crate::api::{Load, remote_json};
-use crate::components::{Empty, Problem, Waiting};
+use crate::components::{Empty, Problem, Waiting, When};
 use crate::format;
 use crate::geometry::plot::{Frame, SIZE};
 use crate::url::escape;
@@ -79,7 +79,7 @@ fn nothing() -> impl IntoView {
     view! {
         <Empty title="No objectives yet">
             <p>"An objective says what share of executions must succeed, or be fast, in which time."</p>
-            <pre>"name: orders-succeed\nworkflow: orders\nindicator: availability\ntarget: 99.5%\nwindow: 28d"</pre>
+            <pre>"slo: orders-succeed\nindicator: {workflow: orders}\ntarget: 99.5%\nwindow: 28d"</pre>
             <p>
                 "Put such a file into the folder "<code>"slo"</code>" of the data, or "
                 <a href="/slos/new">"write one here"</a>"."
@@ -110,7 +110,7 @@ fn list(page: &SloPage) -> impl IntoView + use<> {
                 <tbody>{rows}</tbody>
             </table>
         </div>
-        {when.map(|when| view! { <p class="quiet">"Evaluated at " {format::exact(when)}</p> })}
+        {when.map(|when| view! { <p class="quiet">"Evaluated at " <When at=when /></p> })}
     }
 }
 
@@ -121,7 +121,7 @@ fn row(row: &SloRow) -> impl IntoView + use<> {
         false => row.display_name.clone(),
     };
     let about = [
-        Some(row.indicator.clone()),
+        Some(row.brief.clone()),
         Some(row.window.clone()),
         row.service.clone(),
     ];
@@ -143,7 +143,7 @@ fn row(row: &SloRow) -> impl IntoView + use<> {
         <tr>
             <td>
                 <a href=format!("/slo/{}", escape(&row.name))>{name}</a>
-                <small class="about">{about.join(" · ")}</small>
+                <small class="about" title=row.indicator.clone()>{about.join(" · ")}</small>
             </td>
             <td><span class=format!("status {class}")>{word}</span> {reason}</td>
             <td class="number">{target(&row.target)}</td>
@@ -181,6 +181,8 @@ fn budget_bar(left: f64) -> impl IntoView {
 
 /// A small line of what was left.
 fn spark(values: &[Option<f64>]) -> impl IntoView + use<> {
+    let first = values.iter().position(Option::is_some).unwrap_or(0);
+    let values = &values[first..];
     let known: Vec<f64> = values.iter().copied().flatten().collect();
     if known.len() < 2 {
         return ().into_any();

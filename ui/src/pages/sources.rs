@@ -1,7 +1,8 @@
 //! `/sources`: where facts come from, and how each of these stands.
 
 use crate::api::{Load, remote_json};
-use crate::components::{Empty, Problem, Waiting};
+use crate::browser::Preferences;
+use crate::components::{Empty, Problem, Waiting, When, moment};
 use crate::format;
 use leptos::prelude::*;
 use model::api::sources::{QuotaUse, SourcePage, SourceRow, SourceState};
@@ -62,9 +63,10 @@ fn nothing() -> impl IntoView {
 }
 
 fn source(row: &SourceRow) -> impl IntoView + use<> {
+    let preferences = Preferences::get();
     let when = |time: &Option<String>| {
         time.as_deref()
-            .map(|time| format::exact(format::nanos(time)))
+            .map(|time| moment(format::nanos(time), preferences))
     };
     let facts = [
         ("Lag", row.lag_ns.map(human_duration)),
@@ -92,7 +94,7 @@ fn source(row: &SourceRow) -> impl IntoView + use<> {
             <div class="source-error">
                 <p class="error-line">{error.message.clone()}</p>
                 <p>{error.advice.clone()}</p>
-                <small>{format!("{}, {} in a row", format::exact(format::nanos(&error.time)), error.times)}</small>
+                <small><When at=format::nanos(&error.time) /> {format!(", {} in a row", error.times)}</small>
             </div>
         }
     });

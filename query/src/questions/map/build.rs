@@ -310,6 +310,7 @@ impl Built {
             errors: tally.errors,
             p50_ns: tally.percentile(50),
             p95_ns: tally.percentile(95),
+            ..MapNode::default()
         };
         let edge = |((from, to), mut tally): ((Node, Node), Tally)| MapEdge {
             from: id(&from),
@@ -319,6 +320,7 @@ impl Built {
             p50_ns: tally.percentile(50),
             p95_ns: tally.percentile(95),
             examples: tally.examples,
+            ..MapEdge::default()
         };
         let few = self.nodes.len() <= most;
         let nodes = self
