@@ -10,4 +10,5 @@ mod ecosystem;
 mod import;
 mod objectives;
 mod order;
+mod stored;
 mod together;
