@@ -8,6 +8,7 @@ mod crash;
 mod deliveries;
 mod ecosystem;
 mod import;
+mod lifecycle;
 mod objectives;
 mod order;
 mod stored;
