@@ -300,8 +300,16 @@ pub(super) fn options(keys: Keys<'_>, slo: &mut Slo) -> Result<(), String> {
         .or(slo.group_by.take());
     slo.inhibit = matches!(keys.text("inhibit"), Some("true" | "yes"));
     let receivers = keys.get("receivers").map_or(&[][..], Node::items);
-    slo.receivers
-        .extend(receivers.iter().filter_map(Node::text).map(str::to_owned));
+    for name in receivers.iter().filter_map(Node::text) {
+        if !slo.receivers.iter().any(|it| it == name) {
+            slo.receivers.push(name.to_owned());
+        }
+    }
+    if let (Some(empty), Method::Timeslices(slices) | Method::RatioTimeslices(slices)) =
+        (keys.text("slice_empty"), &mut slo.method)
+    {
+        slices.empty = super::slices(None, None, Some(empty))?.empty;
+    }
     if let Some(node) = keys.get("budget_alerts") {
         slo.budget_alerts = budget_alerts(node)?;
     }
