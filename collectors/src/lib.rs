@@ -14,6 +14,7 @@
 
 pub mod aws;
 pub mod changes;
+pub mod chaos;
 pub mod cloudwatch;
 pub mod collect;
 pub mod containers;

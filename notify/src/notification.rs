@@ -121,6 +121,8 @@ pub struct Notification {
     pub experiments: Vec<ExperimentRef>,
     /// Further labels, for routing by the receiver.
     pub labels: std::collections::BTreeMap<String, String>,
+    /// Names of the receivers that the objective asks for; empty for those whose settings fit.
+    pub receivers: Vec<String>,
 }
 
 /// An incident: one objective in trouble, once per severity.

@@ -212,14 +212,15 @@ impl Receiver {
         self.secret.is_some()
     }
 
-    /// Whether it wants this message.
-    pub fn wants(&self, message: &Notification) -> bool {
+    /// Whether it wants this message. `named`: the objective asks for it, so its own choice of objectives
+    /// does not count.
+    pub fn wants(&self, message: &Notification, named: bool) -> bool {
         let any = |patterns: &[String], text: &str| {
             patterns.is_empty() || patterns.iter().any(|pattern| fits(pattern, text))
         };
         let ends = message.kind.effect() == Effect::Resolve;
         (self.send_resolved || !ends)
-            && any(&self.slos, &message.slo.name)
+            && (named || any(&self.slos, &message.slo.name))
             && any(&self.severities, &message.severity)
             && (any(&self.kinds, message.kind.as_str())
                 || (ends && !self.kinds.is_empty() && any(&self.kinds, Kind::Firing.as_str())))
@@ -426,7 +427,7 @@ mod tests {
                 ..Notification::default()
             };
             let receivers = parse(&text).expect("parses");
-            assert_eq!(receivers.list[0].wants(&message), expect, "{route}");
+            assert_eq!(receivers.list[0].wants(&message, false), expect, "{route}");
         };
         check("", true);
         check("severities=['ticket']", false);

@@ -40,6 +40,10 @@ pub struct Slo {
     pub receivers: Vec<String>,
     /// True when a page speaks for the tickets of the same objective.
     pub inhibit: bool,
+    /// Shares of the budget whose spending is told, ascending.
+    pub budget_alerts: Vec<Ratio>,
+    /// Seconds without events after which somebody is told: 0 for never, `None` for what is unusual here.
+    pub silent_after: Option<i64>,
     /// Where it is written.
     pub source: Source,
 }
@@ -291,6 +295,9 @@ impl Test {
         }
     }
 }
+
+/// Shares of the budget whose spending is told, percent, unless a definition says otherwise.
+pub const BUDGET_ALERTS: [i128; 4] = [50, 75, 90, 100];
 
 /// The four pairs of the SRE workbook for this period, seconds: shares of the budget 2, 5, 10 and 10 %
 /// over 1 h, 6 h, 1 d and 3 d of 30 days. Factors are `share * period / long window`, so that a rule

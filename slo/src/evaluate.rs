@@ -122,7 +122,9 @@ impl Evaluation<'_> {
                 } else {
                     1
                 };
-                (span.seconds() / slices.length).unsigned_abs() * unit
+                let slices = (span.seconds() / slices.length).unsigned_abs();
+                let gone = self.series.gone_slots(span.from, span.to);
+                slices.saturating_sub(gone) * unit
             }
             _ => counts.total,
         };
@@ -198,6 +200,8 @@ impl Evaluation<'_> {
                 )
             }
             Test::Outage { events, within } => Some(self.outage(moment, *within) >= *events),
+            // Nobody promised events in time that does not count.
+            Test::Silence(length) if self.series.has_gone(moment.now - length, moment.now) => None,
             Test::Silence(length) => {
                 Some(self.is_covered(moment, *length) && self.over(moment, *length).total == 0)
             }

@@ -165,6 +165,23 @@ fn options(slo: &Slo) -> Value {
     if let Some(column) = &slo.group_by {
         options["group_by"] = json!(column);
     }
+    if !slo.receivers.is_empty() {
+        options["receivers"] = json!(slo.receivers);
+    }
+    if let Some(after) = slo.silent_after {
+        options["silent_after"] = match after {
+            0 => json!("none"),
+            after => json!(format!("{after}s")),
+        };
+    }
+    let shares: Vec<String> = slo.budget_alerts.iter().map(ToString::to_string).collect();
+    options["budget_alerts"] = match shares.is_empty() {
+        true => json!("none"),
+        false => json!(shares),
+    };
+    if !slo.exclusions.is_empty() {
+        options["exclude"] = slo.exclusions.iter().map(exclusion).collect();
+    }
     if let Some(slices) = slo.method.slices() {
         options["slice_empty"] = json!(match slices.empty {
             Empty::Good => "good",
@@ -173,6 +190,20 @@ fn options(slo: &Slo) -> Value {
         });
     }
     options
+}
+
+fn exclusion(exclusion: &crate::definition::Exclusion) -> Value {
+    let from = jiff::Timestamp::from_second(exclusion.from).unwrap_or_default();
+    let mut all = json!({
+        "from": from.to_string(),
+        "duration": format!("{}s", exclusion.to - exclusion.from),
+        "time_zone": exclusion.zone.iana_name().unwrap_or("UTC"),
+        "reason": exclusion.reason,
+    });
+    if let Some(days) = exclusion.every_days {
+        all["every"] = json!(format!("{days}d"));
+    }
+    all
 }
 
 fn rule(rule: &Rule) -> Value {

@@ -56,9 +56,14 @@ impl Steps {
 /// something else.
 pub fn replay(slo: &Slo, base: &Series, steps: Steps, coverage: Ratio) -> Replay {
     let series = base.without(&slo.exclusions).by(&slo.method);
+    replay_by(slo, &series, steps, coverage)
+}
+
+/// The same over a series that is counted by the objective's method already.
+pub fn replay_by(slo: &Slo, series: &Series, steps: Steps, coverage: Ratio) -> Replay {
     let evaluation = Evaluation {
         slo,
-        series: &series,
+        series,
         coverage: slo.coverage.unwrap_or(coverage),
     };
     let windows: Vec<(String, i64)> = shown_windows(slo);

@@ -42,6 +42,8 @@ pub struct Series {
     empty: Option<Empty>,
     /// What one slice counts, where slices are counted.
     unit: u64,
+    /// Stretches that do not count, `[from, to)`, ascending and apart.
+    gone: Vec<(i64, i64)>,
 }
 
 impl Series {
@@ -87,11 +89,16 @@ impl Series {
         }
     }
 
+    /// Whether there is enough before this second to be forgotten: rarely, because it moves everything.
+    pub fn forgets(&self, second: i64) -> bool {
+        let at = self.starts.partition_point(|start| *start < second);
+        at > 1_024 && at * 4 > self.starts.len()
+    }
+
     /// Forgets what is before this second.
     pub fn forget_before(&mut self, second: i64) {
         let at = self.starts.partition_point(|start| *start < second);
-        // Rarely, because it moves everything.
-        if at > 1_024 && at * 4 > self.starts.len() {
+        if self.forgets(second) {
             let gone = self.sums[at - 1];
             self.starts.drain(..at);
             self.sums.drain(..at);
@@ -171,7 +178,8 @@ impl Series {
         if let Some(empty @ (Empty::Good | Empty::Bad)) = self.empty {
             let missing = self
                 .slots(from, to)
-                .saturating_sub((to_index.max(from_index) - from_index) as u64);
+                .saturating_sub((to_index.max(from_index) - from_index) as u64)
+                .saturating_sub(self.gone_slots(self.known_from.map_or(to, |it| it.max(from)), to));
             counts.total += missing * self.unit;
             if empty == Empty::Bad {
                 counts.bad += missing * self.unit;
@@ -189,11 +197,36 @@ impl Series {
 
     /// Slices with or without events whose middle lies in `[from, to)`, from the first known one.
     fn slots(&self, from: i64, to: i64) -> u64 {
-        let from = self.known_from.map_or(to, |known| known.max(from));
+        self.middles(self.known_from.map_or(to, |known| known.max(from)), to)
+    }
+
+    /// Slices whose middle lies in `[from, to)`, known or not.
+    fn middles(&self, from: i64, to: i64) -> u64 {
         let after = |second: i64| {
             (second * 2 - self.length + self.length * 2 - 1).div_euclid(self.length * 2)
         };
         u64::try_from(after(to) - after(from)).unwrap_or(0)
+    }
+
+    /// Slices of `[from, to)` that lie whole in time that does not count.
+    pub fn gone_slots(&self, from: i64, to: i64) -> u64 {
+        let first = self.gone.partition_point(|(_, end)| *end <= from);
+        let stretches = self.gone[first..]
+            .iter()
+            .take_while(|(begin, _)| *begin < to);
+        stretches
+            .map(|(begin, end)| {
+                let begin = (begin + self.length - 1).div_euclid(self.length) * self.length;
+                let end = end.div_euclid(self.length) * self.length;
+                self.middles(begin.max(from), end.min(to))
+            })
+            .sum()
+    }
+
+    /// Whether some of `[from, to)` does not count.
+    pub fn has_gone(&self, from: i64, to: i64) -> bool {
+        let first = self.gone.partition_point(|(_, end)| *end <= from);
+        self.gone.get(first).is_some_and(|(begin, _)| *begin < to)
     }
 }
 
@@ -227,20 +260,53 @@ impl Series {
         let mut series = Series::new(slices.length, &merged, known);
         series.empty = (slices.empty != Empty::Ignored).then_some(slices.empty);
         series.unit = if ratio { RATIO_UNIT } else { 1 };
+        series.gone.clone_from(&self.gone);
         series
     }
 
-    /// The same without the time that does not count.
+    /// The same without the time that does not count: its events are left out, and where slices are
+    /// counted the slices that lie whole in it are neither good nor bad.
     pub fn without(&self, exclusions: &[Exclusion]) -> Series {
-        let kept = self.slices().filter(|(start, _)| {
+        if exclusions.is_empty() {
+            return self.clone();
+        }
+        let gone = self.stretches(exclusions);
+        let is_gone = |start: i64| {
             let middle = start + self.length / 2;
-            !exclusions.iter().any(|exclusion| exclusion.covers(middle))
-        });
+            let next = gone.partition_point(|(_, end)| *end <= middle);
+            gone.get(next).is_some_and(|(begin, _)| *begin <= middle)
+        };
+        let kept = self.slices().filter(|(start, _)| !is_gone(*start));
         let counts: BTreeMap<i64, Counts> = kept.collect();
         let mut series = Series::new(self.length, &counts, self.known_from);
         series.empty = self.empty;
         series.unit = self.unit;
+        series.gone = gone;
         series
+    }
+
+    /// The stretches of exclusions around what is held, in order and apart.
+    fn stretches(&self, exclusions: &[Exclusion]) -> Vec<(i64, i64)> {
+        const AHEAD: i64 = 800 * 86_400;
+        let first = self.starts.first().copied().or(self.known_from);
+        let last = self.starts.last().copied().or(self.known_from);
+        let (Some(first), Some(last)) = (first, last) else {
+            return Vec::new();
+        };
+        let first = self.known_from.map_or(first, |known| known.min(first));
+        let mut all: Vec<(i64, i64)> = exclusions
+            .iter()
+            .flat_map(|exclusion| exclusion.stretches(first, last.saturating_add(AHEAD)))
+            .collect();
+        all.sort_unstable();
+        let mut apart: Vec<(i64, i64)> = Vec::new();
+        for (begin, end) in all {
+            match apart.last_mut() {
+                Some(before) if begin <= before.1 => before.1 = before.1.max(end),
+                _ => apart.push((begin, end)),
+            }
+        }
+        apart
     }
 
     /// Minutes by how fresh the last good event was at their end.
@@ -273,7 +339,7 @@ impl Series {
     }
 
     /// Several series as one. Events are added, times their weights; a slice of a method that counts
-    /// slices is bad if it is bad in any part.
+    /// slices is as bad as in its worst part.
     pub fn together(parts: &[(&Series, u64)], any_bad: bool) -> Series {
         let mut merged: BTreeMap<i64, Counts> = BTreeMap::new();
         let length = parts
@@ -287,8 +353,8 @@ impl Series {
                 let held = merged.entry(start).or_default();
                 *held = match any_bad {
                     true => Counts {
-                        total: 1,
-                        bad: held.bad.max(u64::from(counts.bad > 0)),
+                        total: held.total.max(counts.total),
+                        bad: held.bad.max(counts.bad),
                     },
                     false => held.plus(Counts {
                         total: counts.total.saturating_mul(*weight),
@@ -300,6 +366,15 @@ impl Series {
         // Nothing is known of the whole before something is known of every part.
         let known = parts.iter().map(|(series, _)| series.known_from);
         let known = known.max().flatten();
+        if any_bad && parts.iter().any(|(it, _)| it.empty == Some(Empty::Bad)) {
+            // Where one part is silent and silence is bad, the others cannot make it good.
+            for (start, held) in &mut merged {
+                let silent = |part: &Series| part.starts.binary_search(start).is_err();
+                if parts.iter().any(|(part, _)| silent(part)) {
+                    held.bad = held.total;
+                }
+            }
+        }
         let mut series = Series::new(length, &merged, known);
         series.empty = parts.iter().find_map(|(series, _)| series.empty);
         series.unit = parts
@@ -334,21 +409,38 @@ fn share(counts: Counts) -> Counts {
 }
 
 impl Exclusion {
-    /// Whether a second lies in it.
-    pub fn covers(&self, second: i64) -> bool {
-        let Some(every) = self.every_days else {
-            return self.from <= second && second < self.to;
+    /// Its occurrences that touch `[from, to)`. It begins again at the same time on the wall, and lasts
+    /// equally long.
+    pub fn stretches(&self, from: i64, to: i64) -> Vec<(i64, i64)> {
+        const MOST: i64 = 20_000;
+        let length = self.to - self.from;
+        let Some(every) = self.every_days.map(|days| days.max(1)) else {
+            let touches = self.from < to && self.to > from;
+            return touches
+                .then_some((self.from, self.to))
+                .into_iter()
+                .collect();
         };
-        if second < self.from {
-            return false;
+        let first = ((from - length - self.from) / (every * 86_400) - 1).max(0);
+        let local = jiff::Timestamp::from_second(self.from)
+            .map(|at| self.zone.to_datetime(at))
+            .unwrap_or_default();
+        let mut all = Vec::new();
+        for index in first..first + MOST {
+            let begin = jiff::Span::new()
+                .try_days(index.saturating_mul(every))
+                .and_then(|span| local.checked_add(span))
+                .and_then(|at| self.zone.to_timestamp(at));
+            let Ok(begin) = begin else { break };
+            let begin = begin.as_second();
+            if begin >= to {
+                break;
+            }
+            if begin + length > from {
+                all.push((begin, begin + length));
+            }
         }
-        // Local time of day repeats, so the offset of the zone at each end is taken out.
-        let local = |second: i64| {
-            let at = jiff::Timestamp::from_second(second).unwrap_or_default();
-            second + i64::from(self.zone.to_offset(at).seconds())
-        };
-        let since = (local(second) - local(self.from)).rem_euclid(every.max(1) * 86_400);
-        since < self.to - self.from
+        all
     }
 }
 
@@ -452,6 +544,8 @@ mod tests {
         let (a, b) = (series(&[(0, 10, 1)]), series(&[(0, 10, 0), (60, 10, 5)]));
         let sum = Series::together(&[(&a, 3), (&b, 1)], false).sum(0, 120);
         assert_eq!(sum, Counts { total: 50, bad: 8 });
+        let method = Method::Timeslices(slices("1", Empty::Ignored));
+        let (a, b) = (a.by(&method), b.by(&method));
         let any = Series::together(&[(&a, 1), (&b, 1)], true).sum(0, 120);
         assert_eq!(any, Counts { total: 2, bad: 2 });
     }
@@ -476,5 +570,75 @@ mod tests {
         let kept =
             series(&[(0, 1, 1), (60, 1, 1), (86_400, 1, 1), (86_460, 1, 0)]).without(&[nightly]);
         assert_eq!(kept.sum(0, 999_999), Counts { total: 2, bad: 1 });
+    }
+
+    #[test]
+    fn excluded_slices_are_neither_good_nor_bad() {
+        let hour = |from: i64| Exclusion {
+            from,
+            to: from + 3_600,
+            every_days: None,
+            zone: jiff::tz::TimeZone::UTC,
+            reason: String::new(),
+        };
+        let minutes: Vec<(i64, u64, u64)> = (0..120)
+            .map(|it| (it * 60, 1, u64::from(it >= 115)))
+            .collect();
+        let check = |empty, expect: (u64, u64)| {
+            let method = Method::Timeslices(slices("1", empty));
+            let kept = series(&minutes).without(&[hour(3_600)]).by(&method);
+            // Two hours with events, of which the second is gone, and an hour without.
+            let sum = kept.sum(0, 10_800);
+            assert_eq!((sum.total, sum.bad), expect);
+        };
+        check(Empty::Good, (120, 0));
+        check(Empty::Ignored, (60, 0));
+        check(Empty::Bad, (120, 60));
+    }
+
+    #[test]
+    fn an_exclusion_keeps_its_time_on_the_wall_through_a_change_of_summer_time() {
+        let second = |text: &str| text.parse::<jiff::Timestamp>().expect("a time").as_second();
+        let nightly = Exclusion {
+            from: second("2025-03-28T02:00:00Z"),
+            to: second("2025-03-28T03:00:00Z"),
+            every_days: Some(1),
+            zone: jiff::tz::TimeZoneDatabase::bundled()
+                .get("Europe/Berlin")
+                .expect("a zone"),
+            reason: String::new(),
+        };
+        let found = nightly.stretches(
+            second("2025-03-29T00:00:00Z"),
+            second("2025-04-01T00:00:00Z"),
+        );
+        let begins: Vec<String> = found
+            .iter()
+            .map(|(from, _)| {
+                jiff::Timestamp::from_second(*from)
+                    .expect("a time")
+                    .to_string()
+            })
+            .collect();
+        // 03:00 in Berlin, which on the 30th is the hour that summer time begins with.
+        assert_eq!(
+            begins,
+            [
+                "2025-03-29T02:00:00Z",
+                "2025-03-30T01:00:00Z",
+                "2025-03-31T01:00:00Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_silent_part_makes_the_whole_bad_where_silence_is() {
+        let method = Method::Timeslices(slices("1", Empty::Bad));
+        let (a, b) = (
+            series(&[(0, 1, 0), (60, 1, 0)]).by(&method),
+            series(&[(0, 1, 0)]).by(&method),
+        );
+        let any = Series::together(&[(&a, 1), (&b, 1)], true).sum(0, 120);
+        assert_eq!(any, Counts { total: 2, bad: 1 });
     }
 }

@@ -6,7 +6,7 @@ use super::{
     otlp::{self, Signal},
 };
 use crate::{
-    changes,
+    changes, chaos,
     cloudwatch::Event,
     containers, envoy,
     lambda::{is_platform_text, severity_number},
@@ -75,6 +75,7 @@ impl Importer<'_> {
                 || is_insights_row(item)
                 || is_envelope(item)
                 || changes::is_change(item)
+                || chaos::read(item).is_some()
                 || zipkin::is_span(item)
                 || item.as_object().is_some_and(envoy::is_entry)
                 || xray::is_segment(item)

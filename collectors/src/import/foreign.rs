@@ -1,8 +1,8 @@
 //! Spans of other tracers in files.
 
 use super::{Refused, dispatch::Place, file::Importer};
-use crate::{changes, envoy, xray, zipkin};
-use model::{LogRecord, Span};
+use crate::{changes, chaos, envoy, xray, zipkin};
+use model::{Change, LogRecord, Span};
 use serde_json::Value;
 use std::io::BufRead;
 
@@ -13,6 +13,10 @@ impl Importer<'_> {
         value: &Value,
         place: &Place,
     ) -> Result<Option<bool>, Refused> {
+        if let Some(told) = chaos::read(value) {
+            self.file.is("chaos experiments");
+            return self.told(told, place).map(Some);
+        }
         if changes::is_change(value) {
             self.file.is("changes");
             return self.change(value, place).map(Some);
@@ -60,7 +64,11 @@ impl Importer<'_> {
     }
 
     fn change(&mut self, value: &Value, place: &Place) -> Result<bool, Refused> {
-        match changes::read(value) {
+        self.told(changes::read(value), place)
+    }
+
+    fn told(&mut self, told: Result<Change, String>, place: &Place) -> Result<bool, Refused> {
+        match told {
             Ok(change) => {
                 self.file.taken.changes += 1;
                 self.sink.change(change)?;

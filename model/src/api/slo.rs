@@ -230,6 +230,9 @@ pub struct ExampleExecution {
     pub name: String,
     /// End.
     pub time: String,
+    /// Its error, or else how it ended.
+    #[serde(default)]
+    pub error: String,
 }
 
 /// Something that happened, for the time axis.

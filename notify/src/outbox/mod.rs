@@ -190,10 +190,13 @@ pub fn enqueue(
         return Ok(0);
     }
     let mut written = 0;
+    // Names that nobody has would tell nobody: then it goes the usual way.
+    let is_named = |name: &String| message.receivers.contains(name);
+    let named = receivers.list.iter().any(|it| is_named(&it.name));
     for receiver in &receivers.list {
         let key = thread_key(&receiver.name, &message.incident.key);
         // A fallback that was told of the beginning is told of the rest.
-        let wants = receiver.wants(message)
+        let wants = (!named || is_named(&receiver.name)) && receiver.wants(message, named)
             || (follows
                 && changes
                     .get::<Thread>(THREADS, &key)?

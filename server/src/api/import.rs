@@ -71,6 +71,7 @@ pub async fn import(
             nothing_taken(&report),
         ));
     }
+    app.experiments.wake();
     Ok(Json(Imported {
         new: app.entrance.assembler.counts().since(before),
         taken: report.taken(),

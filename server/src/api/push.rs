@@ -175,7 +175,10 @@ pub async fn eventbridge(
                 format!("nothing could be taken: {why}"),
             )
         }
-        Ok(report) => Json(json!({ "taken": report.taken() })).into_response(),
+        Ok(report) => {
+            app.experiments.wake();
+            Json(json!({ "taken": report.taken() })).into_response()
+        }
         Err(why) => refuse(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }

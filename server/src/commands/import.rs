@@ -4,6 +4,7 @@ use crate::{
     assembler::Counts,
     cli::{Import, ReportFormat},
     client::Client,
+    clock,
     config::Config,
     core::{Core, log_folder},
     importer::Target,
@@ -37,8 +38,10 @@ pub async fn import(config: &Config, command: Import) -> Result<ExitCode> {
     }
     if let Target::Here(core) = target {
         let judged = core.court.after_import(&core.assembler).await;
+        let told = core.experiments.take_told(clock::now()).await;
         core.close().await?;
         judged.context("what was imported could not be judged")?;
+        told.context("what was imported about experiments could not be taken")?;
     }
     let (report, new) = imported?;
     match command.format {

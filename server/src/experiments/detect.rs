@@ -1,4 +1,5 @@
-//! Experiments that spans tell of: those that carry `chaos.experiment.id`, and the runs of LitmusChaos.
+//! Experiments that stored facts tell of: spans that carry `chaos.experiment.id`, the runs of LitmusChaos, and
+//! what chaos tools said in files and events that were imported or pushed.
 
 use super::{
     Experiments,
@@ -9,6 +10,7 @@ use anyhow::Result;
 use experiments::{Phase, Update};
 use model::UnixNanos;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// How far back spans are looked at, nanoseconds.
 const BACK: i64 = 7_200 * 1_000_000_000;
@@ -16,10 +18,57 @@ const BACK: i64 = 7_200 * 1_000_000_000;
 const QUIET: i64 = 300 * 1_000_000_000;
 /// Experiments that one look finds.
 const MOST: usize = 100;
+/// The latest changes that are looked at.
+const MOST_TOLD: usize = 2_000;
+/// Changes that were looked at.
+const SEEN: &str = "experiment_changes";
 
 impl Experiments {
+    /// Takes what was imported or pushed about experiments and not looked at yet.
+    ///
+    /// # Errors
+    /// When the data or the state cannot be read.
+    pub async fn take_told(&self, now: UnixNanos) -> Result<()> {
+        let seen: BTreeSet<String> = self
+            .state
+            .list::<bool>(SEEN)?
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect();
+        let mut marks = Vec::new();
+        for row in self.rows(&told()).await? {
+            let text = |key: &str| row.get(key).and_then(Value::as_str);
+            let (Some(id), Some(said)) = (text("id"), text("said")) else {
+                continue;
+            };
+            if seen.contains(id) {
+                continue;
+            }
+            let read = serde_json::from_str(said)
+                .map_err(|error| error.to_string())
+                .and_then(|said: Value| experiments::read::read(&said, now));
+            match read {
+                Ok(updates) => {
+                    super::take(&self.state, updates)?;
+                }
+                Err(error) => tracing::debug!(error, id, "a change tells of no experiment"),
+            }
+            marks.push(id.to_owned());
+        }
+        if !marks.is_empty() {
+            self.state.write(|changes| -> Result<()> {
+                for id in &marks {
+                    changes.put(SEEN, id, &true)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
     /// Looks at recent spans, and takes what they tell.
     pub(super) async fn detect(&self, now: UnixNanos) -> Result<()> {
+        self.take_told(now).await?;
         let since = UnixNanos(now.0.saturating_sub(BACK));
         let mut updates = Vec::new();
         let known = self.list()?;
@@ -56,6 +105,15 @@ impl Experiments {
         }
         Ok(())
     }
+}
+
+/// What was told, the oldest first: a run begins before it ends.
+fn told() -> String {
+    format!(
+        "SELECT id, said FROM (SELECT CAST(trace_id AS VARCHAR) AS id, attributes AS said, time FROM changes \
+         WHERE kind = 'experiment' AND source = 'told' AND attributes IS NOT NULL ORDER BY time DESC LIMIT {MOST_TOLD}) \
+         ORDER BY time"
+    )
 }
 
 fn marked(since: UnixNanos) -> String {

@@ -221,7 +221,7 @@ fn message(
             key: format!("experiment/{}", experiment.id),
             since: experiment.start,
             until: experiment.end,
-            path: format!("/experiments/{}", percent(&experiment.id)),
+            path: worst.map_or_else(|| "/slos".to_owned(), |it| crate::slo::path(&it.slo)),
         },
         severity: severity.to_owned(),
         slo: SloRef {
@@ -254,18 +254,6 @@ fn message(
         }],
         ..Notification::default()
     }
-}
-
-/// An id in a path.
-fn percent(id: &str) -> String {
-    let mut out = String::new();
-    for byte in id.bytes() {
-        match byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
-            true => out.push(char::from(byte)),
-            false => out += &format!("%{byte:02X}"),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

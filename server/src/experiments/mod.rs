@@ -120,6 +120,11 @@ impl Experiments {
         }
     }
 
+    /// Something about experiments may have been stored: look soon.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
     /// Who knows the objectives; the first call holds.
     pub fn ask(&self, objectives: Objectives) {
         let _ = self.objectives.set(objectives);
@@ -155,6 +160,31 @@ impl Experiments {
         let taken = take(&self.state, updates)?;
         self.wake.notify_one();
         Ok(taken)
+    }
+
+    /// Those that may have touched an objective between two seconds, for its time axis.
+    pub fn annotations(&self, slo: &str, from: i64, to: i64) -> Vec<model::api::slo::Annotation> {
+        let nanos = |second: i64| UnixNanos(second.saturating_mul(1_000_000_000));
+        let all = self.list().unwrap_or_default();
+        let of = |it: Experiment| {
+            let (start, end) = it.span(nanos(to))?;
+            let meets = it.may_spend(slo) && end > nanos(from);
+            let charge = it.charges.iter().find(|charge| charge.slo == slo);
+            let spent =
+                charge.map(|it| format!(", spent {:.2} % of the budget", it.net_charge * 100.0));
+            meets.then(|| model::api::slo::Annotation {
+                kind: "experiment".to_owned(),
+                from: start.0.to_string(),
+                to: Some(end.0.to_string()),
+                text: format!(
+                    "{} ({}){}",
+                    it.name,
+                    it.phase.as_str(),
+                    spent.unwrap_or_default()
+                ),
+            })
+        };
+        all.into_iter().filter_map(of).take(100).collect()
     }
 
     /// Ends one now.
@@ -267,6 +297,36 @@ pub fn list(state: &State) -> Result<Vec<Experiment>> {
     let mut all: Vec<Experiment> = held.into_iter().map(|(_, it)| it).collect();
     all.sort_by(|a, b| b.start.cmp(&a.start).then_with(|| a.id.cmp(&b.id)));
     Ok(all)
+}
+
+/// Experiments that touch an objective now, for messages about it.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn near(
+    changes: &state::Changes<'_>,
+    slo: &str,
+    now: UnixNanos,
+) -> Result<Vec<notify::notification::ExperimentRef>> {
+    const RECENT: i64 = 3_600 * 1_000_000_000;
+    let held: Vec<(String, Experiment)> = changes.list(COLLECTION)?;
+    let touches = |it: &Experiment| {
+        let near = it.span(now).is_some_and(|(_, end)| now.since(end) < RECENT);
+        near && it.may_spend(slo)
+    };
+    let told = held.into_iter().map(|(_, it)| it).filter(touches).take(8);
+    Ok(told
+        .map(|it| notify::notification::ExperimentRef {
+            charge: it
+                .charges
+                .iter()
+                .find(|charge| charge.slo == slo)
+                .map(|it| it.net_charge),
+            id: it.id,
+            name: it.name,
+            owner: it.owner,
+        })
+        .collect())
 }
 
 /// Takes updates, all or none.

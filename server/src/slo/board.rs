@@ -87,20 +87,26 @@ impl Unit {
     }
 }
 
-/// The units of the definitions with their counts; rows are filled by [`row`].
+/// The units of the definitions with their counts; rows are filled by [`row`]. `before` are those of the
+/// last time: slices are made again only of what changed.
 pub fn units(
     definitions: &Definitions,
     shelf: &Shelf,
     overdue: &BTreeMap<String, Counted>,
     now: i64,
+    before: &[Arc<Unit>],
 ) -> Vec<Unit> {
+    let before: BTreeMap<&str, &Unit> = before
+        .iter()
+        .map(|unit| (unit.slo.name.as_str(), unit.as_ref()))
+        .collect();
     let mut units: Vec<Unit> = Vec::new();
     for slo in &definitions.slos {
         match &slo.indicator {
             Indicator::Measured(measure) => {
                 let held = shelf.of(slo);
                 if let Some(error) = held.and_then(|held| held.error.clone()) {
-                    units.push(unit(slo, None, Arc::default(), now, Some(error)));
+                    units.push(unit(slo, None, Arc::default(), &before, Some(error)));
                     continue;
                 }
                 let groups = held.map(|held| &held.groups);
@@ -110,25 +116,32 @@ pub fn units(
                     if let Good::Fresh { within, .. } = &measure.good {
                         series = Arc::new(series.freshness(*within, now));
                     }
-                    units.push(unit(slo, group.as_deref(), series, now, None));
+                    units.push(unit(slo, group.as_deref(), series, &before, None));
                 }
             }
             Indicator::NotMeasured { reason, .. } => {
-                units.push(unit(slo, None, Arc::default(), now, Some(reason.clone())));
+                units.push(unit(
+                    slo,
+                    None,
+                    Arc::default(),
+                    &before,
+                    Some(reason.clone()),
+                ));
             }
             Indicator::Composite(_) => {}
         }
     }
     for slo in &definitions.slos {
         if let Indicator::Composite(parts) = &slo.indicator {
-            let composite = composite(slo, parts, &units, now);
+            let composite = composite(slo, parts, &units);
             units.push(composite);
         }
     }
     units
 }
 
-fn composite(slo: &Arc<Slo>, parts: &[slo::definition::Part], units: &[Unit], now: i64) -> Unit {
+fn composite(slo: &Arc<Slo>, parts: &[slo::definition::Part], units: &[Unit]) -> Unit {
+    let none = BTreeMap::new();
     let sliced = slo.method.slices().is_some();
     let mut series: Vec<(Series, u64)> = Vec::new();
     for part in parts {
@@ -144,11 +157,11 @@ fn composite(slo: &Arc<Slo>, parts: &[slo::definition::Part], units: &[Unit], no
             }
             Some(_) => {
                 let reason = format!("its part {} is not measured", part.slo);
-                return unit(slo, None, Arc::default(), now, Some(reason));
+                return unit(slo, None, Arc::default(), &none, Some(reason));
             }
             None => {
                 let reason = format!("its part {} is no objective without groups", part.slo);
-                return unit(slo, None, Arc::default(), now, Some(reason));
+                return unit(slo, None, Arc::default(), &none, Some(reason));
             }
         }
     }
@@ -157,7 +170,7 @@ fn composite(slo: &Arc<Slo>, parts: &[slo::definition::Part], units: &[Unit], no
         .map(|(series, weight)| (series, *weight))
         .collect();
     let together = Arc::new(Series::together(&parts, sliced));
-    let mut whole = unit(slo, None, together.clone(), now, None);
+    let mut whole = unit(slo, None, together.clone(), &none, None);
     if sliced {
         whole.by = Arc::new(together.without(&slo.exclusions));
     }
@@ -168,7 +181,7 @@ fn unit(
     slo: &Arc<Slo>,
     group: Option<&str>,
     base: Arc<Series>,
-    _: i64,
+    before: &BTreeMap<&str, &Unit>,
     not_measured: Option<String>,
 ) -> Unit {
     let slo = match group {
@@ -184,8 +197,12 @@ fn unit(
             Arc::new(of)
         }
     };
+    let same = |old: &&&Unit| Arc::ptr_eq(&old.base, &base) && *old.slo == *slo;
     let by = match (&slo.method, slo.exclusions.is_empty()) {
         (Method::Occurrences, true) => base.clone(),
+        _ if before.get(slo.name.as_str()).filter(same).is_some() => {
+            before[slo.name.as_str()].by.clone()
+        }
         (method, _) => Arc::new(base.without(&slo.exclusions).by(method)),
     };
     Unit {
@@ -286,7 +303,7 @@ fn trend(unit: &Unit, moment: Moment) -> Vec<Option<f64>> {
 }
 
 /// No traffic, no data yet, or a pipeline that stands still.
-fn why_unknown(unit: &Unit, moment: Moment) -> String {
+pub(super) fn why_unknown(unit: &Unit, moment: Moment) -> String {
     let ago = |second: i64| slo::duration::words(((moment.now - second) / 60).max(1) * 60);
     if moment.watermark < moment.now {
         return format!(

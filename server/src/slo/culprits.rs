@@ -77,14 +77,7 @@ pub async fn of(engine: &Engine, snapshot: &Snapshot, unit: &Unit, from: i64, to
         return Culprits::default();
     };
     let mut culprits = Culprits::default();
-    let part = group_condition(unit);
-    let place = format!(
-        "{} WHERE end_time >= to_timestamp_nanos({}) AND end_time < to_timestamp_nanos({}) AND ({}){part}",
-        measure.over.table(),
-        from.saturating_mul(1_000_000_000),
-        to.saturating_mul(1_000_000_000),
-        measure.valid_sql()
-    );
+    let place = place(unit, measure, from, to);
     for dimension in dimensions(measure.over) {
         match contributors(engine, snapshot, measure, dimension, &place).await {
             Ok(found) => culprits.contributors.extend(found),
@@ -104,10 +97,20 @@ pub async fn of(engine: &Engine, snapshot: &Snapshot, unit: &Unit, from: i64, to
     if let Some(contributor) = culprits.contributors.first_mut() {
         contributor.examples = first;
     }
-    if measure.over == Over::Executions {
-        culprits.verdict = verdict(engine, snapshot, measure, &place).await;
-    }
+    culprits.verdict = verdict(engine, snapshot, measure, &place).await;
     culprits
+}
+
+/// The events of a unit in a stretch of time.
+fn place(unit: &Unit, measure: &Measure, from: i64, to: i64) -> String {
+    let part = group_condition(unit);
+    format!(
+        "{} WHERE end_time >= to_timestamp_nanos({}) AND end_time < to_timestamp_nanos({}) AND ({}){part}",
+        measure.over.table(),
+        from.saturating_mul(1_000_000_000),
+        to.saturating_mul(1_000_000_000),
+        measure.valid_sql()
+    )
 }
 
 fn group_condition(unit: &Unit) -> String {
@@ -203,14 +206,18 @@ async fn examples(
     measure: &Measure,
     place: &str,
 ) -> Result<Vec<ExampleExecution>, query::Error> {
-    let (id, name) = match measure.over {
-        Over::Executions => ("execution_arn", "name"),
-        Over::States | Over::Attempts => ("execution_arn", "path"),
-        Over::Invocations => ("trace_id", "request_id"),
-        Over::Spans => ("trace_id", "name"),
+    let (id, name, error) = match measure.over {
+        Over::Executions => (
+            "execution_arn",
+            "name",
+            "coalesce(root_error, error, status)",
+        ),
+        Over::States | Over::Attempts => ("execution_arn", "path", "coalesce(error, status)"),
+        Over::Invocations => ("trace_id", "request_id", "coalesce(error_type, status)"),
+        Over::Spans => ("trace_id", "name", "coalesce(status_message, status_code)"),
     };
     let question = format!(
-        "SELECT {id}, trace_id, {name}, CAST(end_time AS BIGINT) AS ended FROM {place} AND NOT ({}) ORDER BY end_time DESC LIMIT 3",
+        "SELECT {id}, trace_id, {name}, CAST(end_time AS BIGINT) AS ended, {error} AS error FROM {place} AND NOT ({}) ORDER BY end_time DESC LIMIT 3",
         measure.good_sql()
     );
     let mut found = Vec::new();
@@ -222,10 +229,25 @@ async fn examples(
                 trace_id: cell(1),
                 name: cell(2),
                 time: cell(3),
+                error: cell(4),
             });
         }
     }
     Ok(found)
+}
+
+/// What the inquests into the bad events of a stretch of time found, if they found anything.
+pub async fn verdict_of(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    unit: &Unit,
+    from: i64,
+    to: i64,
+) -> Option<String> {
+    let Indicator::Measured(measure) = &unit.slo.indicator else {
+        return None;
+    };
+    verdict(engine, snapshot, measure, &place(unit, measure, from, to)).await
 }
 
 /// The culprit that most inquests into the bad executions name.
@@ -235,21 +257,35 @@ async fn verdict(
     measure: &Measure,
     place: &str,
 ) -> Option<String> {
-    let question = format!(
-        "SELECT culprit_kind, culprit_name, category, count(*) AS n, min(mechanism) FROM verdicts \
-         WHERE culprit_name IS NOT NULL AND trace_id IN (SELECT trace_id FROM {place} AND NOT ({})) \
-         GROUP BY 1, 2, 3 ORDER BY n DESC, culprit_name LIMIT 1",
+    let bad = format!(
+        "SELECT trace_id FROM {place} AND NOT ({})",
         measure.good_sql()
     );
-    let batches = rows(engine, snapshot, &question).await.ok()?;
+    // Invocations and spans may have traces of their own: joins say whose they are.
+    let traces = match measure.over {
+        Over::Executions | Over::States | Over::Attempts => format!("trace_id IN ({bad})"),
+        Over::Invocations | Over::Spans => format!(
+            "(trace_id IN ({bad}) OR trace_id IN (SELECT parent_trace_id FROM joins WHERE child_trace_id IN ({bad})))"
+        ),
+    };
+    let question = format!(
+        "SELECT culprit_kind, culprit_name, category, count(*) AS n, min(mechanism), sum(count(*)) OVER () \
+         FROM verdicts WHERE culprit_name IS NOT NULL AND {traces} \
+         GROUP BY 1, 2, 3 ORDER BY n DESC, culprit_name LIMIT 1"
+    );
+    let batches = rows(engine, snapshot, &question).await;
+    let batches = batches
+        .inspect_err(|error| tracing::debug!(%error, "no verdicts"))
+        .ok()?;
     let batch = batches.iter().find(|batch| batch.num_rows() > 0)?;
     let cell = |column| text(batch, column, 0).unwrap_or_default();
     Some(format!(
-        "{} {} ({}), named by {} inquests: {}",
+        "{} {} ({}), named by {} of {} inquests that name anybody: {}",
         cell(0),
         cell(1),
-        cell(2),
+        cell(2).replace('_', " "),
         number(batch, 3, 0),
+        number(batch, 5, 0),
         cell(4)
     ))
 }
@@ -261,7 +297,7 @@ pub fn incident_ref(incident: &Incident) -> IncidentRef {
         key: incident.key.clone(),
         since: nanos(incident.fired_at),
         until: incident.resolved_at.map(nanos),
-        path: format!("/alerts?incident={}", incident.key.replace('/', "%2F")),
+        path: format!("/alerts?incident={}", escaped(&incident.key)),
     }
 }
 
@@ -275,7 +311,6 @@ pub fn message(
 ) -> Notification {
     let slo = &unit.slo;
     let evaluation = unit.evaluation();
-    let nanos = |second: i64| UnixNanos(second.saturating_mul(1_000_000_000));
     let rule = slo.rules.iter().find(|rule| rule.id == incident.rule);
     let mut burn = Vec::new();
     for test in rule.into_iter().flat_map(|rule| &rule.tests) {
@@ -295,7 +330,6 @@ pub fn message(
             }));
         }
     }
-    let budget = evaluation.budget(moment);
     let rate = burn.first().and_then(|burn: &Burn| burn.rate);
     let summary = match (kind, rate) {
         (Kind::Resolved, _) => format!(
@@ -315,34 +349,11 @@ pub fn message(
     };
     Notification {
         kind,
-        at: nanos(moment.now),
         incident: incident_ref(incident),
         severity: incident.severity.clone(),
-        slo: SloRef {
-            name: slo.name.clone(),
-            title: slo.display_name.clone(),
-            service: slo.service.clone().unwrap_or_default(),
-            group: unit.group.clone().unwrap_or_default(),
-            target: slo.target.times(slo::Ratio::new(100, 1)).to_string(),
-            window: slo.window.words(),
-            method: match slo.method.word() {
-                "timeslices" => "Timeslices".to_owned(),
-                "ratio_timeslices" => "RatioTimeslices".to_owned(),
-                _ => "Occurrences".to_owned(),
-            },
-            path: format!("/slos/{}", slo.name),
-        },
         summary,
         rule: rule.map_or_else(|| incident.rule.clone(), |rule| rule.words()),
         burn,
-        budget: budget.remaining.map(|remaining| Budget {
-            remaining,
-            allowed: budget.allowed,
-            spent: budget.counts.bad as f64 / unit.by.unit().max(1) as f64,
-        }),
-        exhausts_at: evaluation
-            .exhausts_in(moment, 3_600)
-            .map(|seconds| nanos(moment.now.saturating_add(seconds))),
         detected_late_s: incident.detected_late_s.map(i64::unsigned_abs),
         explain: incident.explain.clone(),
         culprits: culprits
@@ -363,12 +374,76 @@ pub fn message(
                 id: it.execution.clone(),
                 name: it.name.clone(),
                 at: UnixNanos(it.time.parse().unwrap_or_default()),
-                error: String::new(),
-                path: format!("/executions/{}", it.trace_id),
+                error: it.error.clone(),
+                path: example_path(unit, it),
             })
             .collect(),
-        verdict: culprits.verdict.clone(),
-        experiments: Vec::new(),
+        verdict: culprits
+            .verdict
+            .clone()
+            .or_else(|| incident.verdict.clone()),
+        ..standing(unit, moment)
+    }
+}
+
+/// Where an example is shown.
+fn example_path(unit: &Unit, example: &ExampleExecution) -> String {
+    match &unit.slo.indicator {
+        Indicator::Measured(measure) if matches!(measure.over, Over::Invocations | Over::Spans) => {
+            format!("/t/{}", example.trace_id)
+        }
+        _ => format!("/x/{}", escaped(&example.execution)),
+    }
+}
+
+/// Path of an objective's page.
+pub fn path(name: &str) -> String {
+    format!("/slo/{}", escaped(name))
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte) {
+            true => out.push(char::from(byte)),
+            false => out += &format!("%{byte:02X}"),
+        }
+    }
+    out
+}
+
+/// What there is to say about an objective at any time: which it is, and how its budget stands.
+pub fn standing(unit: &Unit, moment: Moment) -> Notification {
+    let slo = &unit.slo;
+    let evaluation = unit.evaluation();
+    let budget = evaluation.budget(moment);
+    let nanos = |second: i64| UnixNanos(second.saturating_mul(1_000_000_000));
+    Notification {
+        at: nanos(moment.now),
+        slo: SloRef {
+            name: slo.name.clone(),
+            title: slo.display_name.clone(),
+            service: slo.service.clone().unwrap_or_default(),
+            group: unit.group.clone().unwrap_or_default(),
+            target: slo.target.times(slo::Ratio::new(100, 1)).to_string(),
+            window: slo.window.words(),
+            method: match slo.method.word() {
+                "timeslices" => "Timeslices".to_owned(),
+                "ratio_timeslices" => "RatioTimeslices".to_owned(),
+                _ => "Occurrences".to_owned(),
+            },
+            path: path(&slo.name),
+        },
+        budget: budget.remaining.map(|remaining| Budget {
+            remaining,
+            allowed: budget.allowed,
+            spent: budget.counts.bad as f64 / unit.by.unit().max(1) as f64,
+        }),
+        exhausts_at: evaluation
+            .exhausts_in(moment, 3_600)
+            .map(|seconds| nanos(moment.now.saturating_add(seconds))),
         labels: slo.labels.clone(),
+        receivers: slo.receivers.clone(),
+        ..Notification::default()
     }
 }

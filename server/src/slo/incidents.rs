@@ -13,7 +13,7 @@ use slo::{
 use state::{Changes, State};
 
 /// Collection of incidents, by number.
-const INCIDENTS: &str = "slo_incidents";
+pub(super) const INCIDENTS: &str = "slo_incidents";
 /// Collection of the memory of objectives, by name.
 const MEMORIES: &str = "slo_memories";
 /// Incidents that are kept.
@@ -57,6 +57,8 @@ pub struct Incident {
     pub detected_late_s: Option<i64>,
     /// True when another severity speaks for it.
     pub inhibited: bool,
+    /// What the inquests into its bad executions found, as last told.
+    pub verdict: Option<String>,
     /// Changes of rules.
     pub timeline: Vec<Transition>,
 }
@@ -73,6 +75,10 @@ pub struct Remembered {
     pub generation: String,
     /// The text of the definition under which it fires, while a newer one is not covered yet.
     pub former: Option<Former>,
+    /// What was told of its budget.
+    pub told: super::notices::Told,
+    /// The silence that was told.
+    pub silent: Option<super::notices::Silent>,
 }
 
 /// A definition that has been replaced and still alerts.

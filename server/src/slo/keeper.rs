@@ -5,8 +5,10 @@ use super::{
     Slos,
     board::{self, Board, Unit},
     culprits::{self, Culprits},
-    definitions::{self, Definitions},
-    incidents::{self, Former, Incident, Remembered, fired},
+    definitions::Definitions,
+    generations::{former, formers, keep_alerting, reloaded, with_parts},
+    incidents::{self, Incident, Remembered, fired},
+    notices::{self, Followed},
     rest,
     series::Shelf,
 };
@@ -18,7 +20,6 @@ use slo::{
     Slo,
     alert::{Change, Changes, Transition},
     evaluate::Moment,
-    read,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,8 +37,6 @@ const REST: u32 = 20;
 const STALLED: i64 = 900;
 /// Objectives per evaluation for which culprits are looked up.
 const MOST_EXPLAINED: usize = 50;
-/// Longest definition that is remembered for an incident, bytes.
-const MOST_TEXT: usize = 256 * 1024;
 
 /// What the evaluation remembers between two rounds.
 #[derive(Default)]
@@ -172,12 +171,19 @@ impl Slos {
                 now
             },
         };
-        let mut units = board::units(&keeper.definitions, &keeper.shelf, &overdue, now);
+        let before = self.board();
+        let mut units = board::units(
+            &keeper.definitions,
+            &keeper.shelf,
+            &overdue,
+            now,
+            &before.units,
+        );
         let old = Definitions {
-            slos: former.into_values().collect(),
+            slos: with_parts(former, &keeper.definitions),
             ..Definitions::default()
         };
-        for old in board::units(&old, &keeper.shelf, &overdue, now) {
+        for old in board::units(&old, &keeper.shelf, &overdue, now, &[]) {
             keep_alerting(&mut units, old, moment);
         }
         let apart = match decide {
@@ -214,22 +220,26 @@ impl Slos {
             }
         }
         for decision in decisions.iter_mut().take(MOST_EXPLAINED) {
-            if decision
-                .changes
-                .severities
-                .iter()
-                .any(|it| it.to == Change::Firing)
-            {
-                let unit = &units[decision.unit];
+            let unit = &units[decision.unit];
+            let severities = &decision.changes.severities;
+            if severities.iter().any(|it| it.to == Change::Firing) {
                 decision.culprits = culprits::of_alert(&self.0.engine, &snapshot, unit, now).await;
+            } else if !severities.is_empty() {
+                let held = memories.get(&unit.slo.name);
+                decision.culprits = self.at_its_end(&snapshot, unit, held, now).await;
             }
         }
         if decide {
             let first = keeper.evaluated.is_none();
+            let decided = decisions.iter().map(|it| it.unit).collect();
+            let followed = self
+                .follow(&snapshot, &units, &memories, &decided, now)
+                .await?;
             self.write(
                 &keeper.definitions,
                 &units,
                 &decisions,
+                &followed,
                 &mut memories,
                 moment,
                 first,
@@ -263,21 +273,26 @@ impl Slos {
     }
 
     /// Writes decisions, and messages about them, or nothing.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "everything that one transaction writes"
+    )]
     fn write(
         &self,
         definitions: &Definitions,
         units: &[Unit],
         decisions: &[Decision],
+        followed: &[Followed],
         memories: &mut BTreeMap<String, Remembered>,
         moment: Moment,
         first: bool,
     ) -> Result<()> {
         let mut next = memories.clone();
         let broken = definitions.broken();
+        let names: BTreeSet<&str> = units.iter().map(|unit| unit.slo.name.as_str()).collect();
         let is_gone = |name: &str, held: &Remembered| {
             let file = held.former.as_ref().map(|former| former.file.as_str());
-            !units.iter().any(|unit| unit.slo.name == name)
-                && !file.is_some_and(|file| broken.contains(file))
+            !names.contains(name) && !file.is_some_and(|file| broken.contains(file))
         };
         let gone: Vec<String> = next
             .iter()
@@ -297,6 +312,7 @@ impl Slos {
                 }
                 incidents::remember(changes, name, &Remembered::default())?;
             }
+            told += self.tell_followed(changes, units, followed, moment)?;
             for unit in units {
                 let held = next.entry(unit.slo.name.clone()).or_default();
                 held.memory = unit.memory.clone();
@@ -304,6 +320,15 @@ impl Slos {
                 if held.open.is_empty() {
                     held.former = None;
                 }
+                if let Some(message) = notices::budget(unit, held, moment) {
+                    told += self.tell(changes, &message)?;
+                }
+            }
+            for message in notices::silences(units, &mut next, moment) {
+                told += self.tell(changes, &message)?;
+            }
+            for unit in units {
+                let held = next.entry(unit.slo.name.clone()).or_default();
                 if memories.get(&unit.slo.name) != Some(held) {
                     incidents::remember(changes, &unit.slo.name, held)?;
                 }
@@ -340,6 +365,7 @@ impl Slos {
                 Change::Firing => {
                     let mut incident =
                         fired(unit, change, moment, Incident::next_number(changes)?, first);
+                    incident.verdict.clone_from(&decision.culprits.verdict);
                     incident.note(of);
                     incident.put(changes)?;
                     held.open.insert(change.severity.clone(), incident.number);
@@ -474,8 +500,17 @@ impl Slos {
         Ok(told)
     }
 
-    fn tell(&self, changes: &state::Changes<'_>, message: &Notification) -> Result<usize> {
+    pub(super) fn tell(
+        &self,
+        changes: &state::Changes<'_>,
+        message: &Notification,
+    ) -> Result<usize> {
         let now = clock::now();
+        if matches!(message.kind, Kind::Firing | Kind::Updated) {
+            let mut message = message.clone();
+            message.experiments = crate::experiments::near(changes, &message.slo.name, message.at)?;
+            return Ok(self.0.alerts.enqueue(changes, &message, now)?);
+        }
         Ok(self.0.alerts.enqueue(changes, message, now)?)
     }
 }
@@ -485,69 +520,5 @@ fn merge(into: &mut Changed, new: Changed) {
     into.arrivals += new.arrivals;
     for (table, minutes) in new.minutes {
         into.minutes.entry(table).or_default().extend(minutes);
-    }
-}
-
-/// Definitions as they are now. What a file defined that cannot be read any more holds on: a slip of the pen
-/// must not end an incident.
-fn reloaded(before: &Definitions, mut now: Definitions) -> Definitions {
-    let broken: BTreeSet<String> = now.broken().into_iter().map(|it| it.to_string()).collect();
-    for slo in &before.slos {
-        let held = now.slos.iter().any(|it| it.name == slo.name);
-        if !held && broken.contains(&slo.source.file) {
-            now.slos.push(slo.clone());
-        }
-    }
-    now
-}
-
-/// The definition under which an incident begins.
-fn former(slo: &Slo) -> Option<Former> {
-    let text = definitions::text_of(slo)
-        .ok()
-        .filter(|it| it.len() < MOST_TEXT)?;
-    Some(Former {
-        file: slo.source.file.clone(),
-        text,
-    })
-}
-
-/// Definitions that were replaced while they fire, by name.
-fn formers(
-    definitions: &Definitions,
-    memories: &BTreeMap<String, Remembered>,
-) -> BTreeMap<String, Arc<Slo>> {
-    let mut all = BTreeMap::new();
-    for slo in &definitions.slos {
-        let Some(held) = memories.get(&slo.name).filter(|it| !it.open.is_empty()) else {
-            continue;
-        };
-        let Some(former) = held
-            .former
-            .as_ref()
-            .filter(|_| held.generation != slo.generation())
-        else {
-            continue;
-        };
-        let read = read::read(&[(former.file.clone(), former.text.clone())]);
-        if let Some(old) = read.slos.into_iter().find(|it| it.name == slo.name) {
-            all.insert(slo.name.clone(), Arc::new(old));
-        }
-    }
-    all
-}
-
-/// The former definition goes on alerting until every window of the new one is covered.
-fn keep_alerting(units: &mut [Unit], old: Unit, moment: Moment) {
-    let Some(unit) = units.iter_mut().find(|unit| unit.slo.name == old.slo.name) else {
-        return;
-    };
-    let evaluation = unit.evaluation();
-    let covered = unit.not_measured.is_none()
-        && unit.slo.windows().iter().all(|window| {
-            evaluation.is_covered(moment, *window) && evaluation.burn(moment, *window).is_some()
-        });
-    if !covered {
-        *unit = old;
     }
 }

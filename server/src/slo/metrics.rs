@@ -91,11 +91,11 @@ impl Rows {
         }
         let began = Instant::now();
         let mut text = String::new();
-        for (name, table, columns) in ROWS {
-            match count(engine, snapshot, name, table, columns).await {
+        for of in &ROWS {
+            match count(engine, snapshot, of).await {
                 Ok(counted) => text += &counted,
                 Err(error) => {
-                    tracing::warn!(%error, table, "rows could not be counted for a scrape")
+                    tracing::warn!(%error, of.table, "rows could not be counted for a scrape")
                 }
             }
         }
@@ -104,46 +104,121 @@ impl Rows {
     }
 }
 
-/// Name of the series, table, labels.
-const ROWS: [(&str, &str, &[&str]); 2] = [
-    (
-        "inquest_executions_total",
-        "executions",
-        &["state_machine", "status"],
-    ),
-    (
-        "inquest_invocations_total",
-        "invocations",
-        &["function_name", "status"],
-    ),
+/// The series of a table, by these columns.
+struct Counter {
+    name: &'static str,
+    table: &'static str,
+    columns: &'static [&'static str],
+    /// A histogram of how long its rows took.
+    durations: Option<&'static str>,
+}
+
+const ROWS: [Counter; 5] = [
+    Counter {
+        name: "inquest_executions_total",
+        table: "executions",
+        columns: &["state_machine", "status"],
+        durations: Some("inquest_execution_duration_seconds"),
+    },
+    Counter {
+        name: "inquest_states_total",
+        table: "states",
+        columns: &["state_machine", "state", "status"],
+        durations: None,
+    },
+    Counter {
+        name: "inquest_attempts_total",
+        table: "attempts",
+        columns: &["function_name", "status"],
+        durations: None,
+    },
+    Counter {
+        name: "inquest_invocations_total",
+        table: "invocations",
+        columns: &["function_name", "status"],
+        durations: Some("inquest_invocation_duration_seconds"),
+    },
+    Counter {
+        name: "inquest_spans_total",
+        table: "spans",
+        columns: &["service_name", "status_code"],
+        durations: Some("inquest_span_duration_seconds"),
+    },
 ];
 
-async fn count(
-    engine: &Engine,
-    snapshot: &Snapshot,
-    name: &str,
-    table: &str,
-    columns: &[&str],
-) -> Result<String, query::Error> {
-    let list = columns.join(", ");
+/// Upper bounds of histograms, milliseconds.
+const BOUNDS_MS: [i64; 15] = [
+    5, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000,
+    3_600_000,
+];
+
+async fn count(engine: &Engine, snapshot: &Snapshot, of: &Counter) -> Result<String, query::Error> {
+    let list = of.columns.join(", ");
+    let bounds: String = match of.durations {
+        Some(_) => BOUNDS_MS
+            .iter()
+            .map(|it| format!(", count(*) FILTER (WHERE duration_ns <= {it} * 1000000) AS le_{it}"))
+            .collect(),
+        None => String::new(),
+    };
+    let sums = match of.durations {
+        Some(_) => {
+            ", count(duration_ns) AS timed, sum(CAST(duration_ns AS DOUBLE)) / 1e9 AS seconds"
+        }
+        None => "",
+    };
     let question = format!(
-        "SELECT {list}, count(*) AS n FROM {table} GROUP BY {list} ORDER BY n DESC LIMIT {MOST_SERIES}"
+        "SELECT {list}, count(*) AS n{bounds}{sums} FROM {} GROUP BY {list} ORDER BY n DESC LIMIT {MOST_SERIES}",
+        of.table
     );
     let answer = engine.sql(snapshot, &question, &Options::default()).await?;
     let bytes = query::format::write_all(answer, query::Format::Json).await?;
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&bytes).unwrap_or_default();
-    let mut text = format!("# HELP {name} Rows of {table}.\n# TYPE {name} counter\n");
+    let mut text = format!(
+        "# HELP {0} Rows of {1}.\n# TYPE {0} counter\n",
+        of.name, of.table
+    );
+    let mut times = of.durations.map_or_else(String::new, |name| {
+        format!(
+            "# HELP {name} How long rows of {} took.\n# TYPE {name} histogram\n",
+            of.table
+        )
+    });
     for row in rows {
-        let value = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
-        let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
-        let pairs: Vec<(&str, &str)> = columns
+        let word = |column: &&str| row[*column].as_str().unwrap_or_default().to_owned();
+        let values: Vec<String> = of.columns.iter().map(word).collect();
+        let pairs: Vec<(&str, &str)> = of
+            .columns
             .iter()
             .copied()
             .zip(values.iter().map(String::as_str))
             .collect();
-        let _ = writeln!(text, "{name}{} {}", labels(&pairs), row["n"]);
+        let _ = writeln!(text, "{}{} {}", of.name, labels(&pairs), row["n"]);
+        if let Some(name) = of.durations {
+            times += &histogram(name, &pairs, &row);
+        }
     }
-    Ok(text)
+    Ok(text + &times)
+}
+
+/// One series of a histogram.
+fn histogram(name: &str, pairs: &[(&str, &str)], row: &serde_json::Value) -> String {
+    let number = |key: &str| row[key].as_f64().unwrap_or_default();
+    let mut text = String::new();
+    let mut bucket = |le: &str, value: f64| {
+        let mut with = pairs.to_vec();
+        with.push(("le", le));
+        let _ = writeln!(text, "{name}_bucket{} {value}", labels(&with));
+    };
+    for bound in BOUNDS_MS {
+        let le = (bound as f64 / 1e3).to_string();
+        bucket(&le, number(&format!("le_{bound}")));
+    }
+    bucket("+Inf", number("timed"));
+    let own = labels(pairs);
+    let _ = writeln!(text, "{name}_sum{own} {}", number("seconds"));
+    let _ = writeln!(text, "{name}_count{own} {}", number("timed"));
+    text
 }
 
 /// `{a="b"}` with what must be escaped escaped.
@@ -273,15 +348,21 @@ fn pyrra(board: &Board) -> Vec<Family> {
     );
     let mut requests = gauge("pyrra_requests:increase", "Events in the window.");
     let mut errors = gauge("pyrra_errors:increase", "Bad events in the window.");
+    let counter = |name, help| Family::new(name, "counter", help);
+    let mut all = counter("pyrra_requests_total", "Events that are held.");
+    let mut bad = counter("pyrra_errors_total", "Bad events that are held.");
     for unit in measured(board) {
         let of = labels(&[("slo", unit.slo.name.as_str())]);
         objective.add(of.clone(), unit.slo.target.to_f64());
         window.add(of.clone(), unit.slo.window.nominal_seconds() as f64);
         availability.add(of.clone(), unit.row.sli);
         requests.add(of.clone(), unit.row.total as f64);
-        errors.add(of, unit.row.bad as f64);
+        errors.add(of.clone(), unit.row.bad as f64);
+        let held = unit.base.sum(i64::MIN / 4, i64::MAX / 4);
+        all.add(of.clone(), held.total as f64);
+        bad.add(of, held.bad as f64);
     }
-    vec![objective, window, availability, requests, errors]
+    vec![objective, window, availability, requests, errors, all, bad]
 }
 
 fn own(board: &Board) -> Vec<Family> {
@@ -414,6 +495,21 @@ fn about(board: &Board, moment: Moment) -> Vec<Family> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_histogram_counts_up_to_all() {
+        let row = serde_json::json!({"le_5": 1, "le_1000": 3, "timed": 4, "seconds": 9.5});
+        let text = histogram("d", &[("a", "b")], &row);
+        for line in [
+            "d_bucket{a=\"b\",le=\"0.005\"} 1",
+            "d_bucket{a=\"b\",le=\"1\"} 3",
+            "d_bucket{a=\"b\",le=\"+Inf\"} 4",
+            "d_sum{a=\"b\"} 9.5",
+            "d_count{a=\"b\"} 4",
+        ] {
+            assert!(text.contains(line), "{line} is not in {text}");
+        }
+    }
 
     #[test]
     fn labels_are_escaped() {

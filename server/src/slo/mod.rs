@@ -9,7 +9,9 @@
 //! | [`keeper`] | evaluates when a minute is over or data came late; writes what was decided |
 //! | [`rest`] | events without those of experiments, for alerts |
 //! | [`incidents`] | alerts, as they are kept |
+//! | [`generations`] | definitions that change while they alert |
 //! | [`culprits`] | who burns a budget |
+//! | [`notices`] | budgets that go, data that stops, incidents that are explained later |
 //! | [`pages`], [`tables`], [`metrics`] | the same for the browser, for SQL, for Prometheus |
 //!
 //! Evaluation is in event time. A minute whose rows changed is counted again as a whole, so that what is
@@ -19,9 +21,11 @@ mod board;
 mod count;
 mod culprits;
 pub mod definitions;
+mod generations;
 mod incidents;
 mod keeper;
 mod metrics;
+mod notices;
 mod pages;
 pub mod replay;
 mod rest;
@@ -29,6 +33,7 @@ mod series;
 mod tables;
 
 pub use board::{Board, Unit};
+pub use culprits::path;
 pub use incidents::{Incident, all as all_incidents};
 pub use rest::measure;
 pub use tables::show;

@@ -121,7 +121,7 @@ impl Slos {
             bar_s: step,
             contributors: culprits.contributors,
             alerts,
-            annotations: self.annotations(&board, &unit, begin, end).await,
+            annotations: self.annotations(&unit, begin, end).await,
             findings: findings(&board, &unit),
             explain: explain(&unit, moment),
             editable: std::path::Path::new(&unit.slo.source.file)
@@ -153,44 +153,94 @@ impl Slos {
         })
     }
 
-    /// Deploys that were seen in the data, and time that does not count.
-    async fn annotations(&self, _: &Board, unit: &Unit, from: i64, to: i64) -> Vec<Annotation> {
-        let mut all: Vec<Annotation> = unit
-            .slo
-            .exclusions
-            .iter()
-            .filter(|it| it.every_days.is_some() || it.from < to && it.to > from)
-            .map(|it| Annotation {
-                kind: "exclusion".to_owned(),
-                from: nanos(it.from),
-                to: Some(nanos(it.to)),
-                text: it.reason.clone(),
-            })
-            .collect();
-        all.extend(self.deploys(unit, from, to).await.unwrap_or_default());
+    /// What happened meanwhile: time that does not count, deploys and other changes, experiments.
+    async fn annotations(&self, unit: &Unit, from: i64, to: i64) -> Vec<Annotation> {
+        const MOST_STRETCHES: usize = 100;
+        let mut all: Vec<Annotation> = Vec::new();
+        for exclusion in &unit.slo.exclusions {
+            let stretches = exclusion.stretches(from, to).into_iter();
+            all.extend(
+                stretches
+                    .take(MOST_STRETCHES)
+                    .map(|(begin, end)| Annotation {
+                        kind: "exclusion".to_owned(),
+                        from: nanos(begin),
+                        to: Some(nanos(end)),
+                        text: exclusion.reason.clone(),
+                    }),
+            );
+        }
+        if let Some(experiments) = self.0.experiments.get() {
+            all.extend(experiments.annotations(&unit.slo.name, from, to));
+        }
+        let told = self.changes(unit, from, to).await;
+        all.extend(
+            told.inspect_err(|error| tracing::debug!(%error, "no changes"))
+                .unwrap_or_default(),
+        );
         all.sort_by(|a, b| a.from.cmp(&b.from));
         all
     }
 
-    /// Versions of its workflow that were first seen in this time.
-    async fn deploys(&self, unit: &Unit, from: i64, to: i64) -> Result<Vec<Annotation>> {
+    /// Deployments and other changes of what it is about, of the table `changes`.
+    async fn changes(&self, unit: &Unit, from: i64, to: i64) -> Result<Vec<Annotation>> {
+        const MOST_CHANGES: usize = 100;
         let slo::Indicator::Measured(measure) = &unit.slo.indicator else {
             return Ok(Vec::new());
         };
-        let (version, of) = match measure.over {
-            slo::measure::Over::Executions => ("state_machine_version", "state_machine"),
-            slo::measure::Over::Invocations => ("function_version", "function_name"),
-            _ => return Ok(Vec::new()),
+        let time = |second: i64| {
+            format!(
+                "to_timestamp_nanos({})",
+                second.saturating_mul(1_000_000_000)
+            )
         };
-        let question = format!(
-            "SELECT {of}, {version}, CAST(min(start_time) AS BIGINT) AS first FROM {} WHERE {version} IS NOT NULL \
-             AND ({}) GROUP BY 1, 2 HAVING min(start_time) >= to_timestamp_nanos({}) \
-             AND min(start_time) < to_timestamp_nanos({}) ORDER BY 3 LIMIT 50",
+        // What its events touch: their workflows, and the functions that these called.
+        let rows = format!(
+            "{} WHERE end_time >= {} AND end_time < {} AND ({})",
             measure.over.table(),
-            measure.valid_sql(),
-            from.saturating_mul(1_000_000_000),
-            to.saturating_mul(1_000_000_000)
+            time(from),
+            time(to),
+            measure.valid_sql()
         );
+        let touched = match measure.over {
+            slo::measure::Over::Executions
+            | slo::measure::Over::States
+            | slo::measure::Over::Attempts => format!(
+                "SELECT state_machine AS name FROM {rows} UNION SELECT function_name AS name FROM attempts \
+                 WHERE function_name IS NOT NULL AND trace_id IN (SELECT trace_id FROM {rows})"
+            ),
+            slo::measure::Over::Invocations => format!("SELECT function_name AS name FROM {rows}"),
+            slo::measure::Over::Spans => format!("SELECT service_name AS name FROM {rows}"),
+        };
+        // A resource is a name or an ARN, perhaps with a version behind it.
+        let question = format!(
+            "WITH touched AS ({touched}) SELECT DISTINCT kind, resource, change, CAST(time AS BIGINT) AS at FROM changes \
+             WHERE time >= {} AND time < {} AND kind <> 'experiment' AND EXISTS (SELECT 1 FROM touched WHERE name <> '' \
+             AND (resource = name OR resource LIKE '%:' || name OR resource LIKE '%:' || name || ':%')) \
+             ORDER BY at DESC LIMIT {MOST_CHANGES}",
+            time(from),
+            time(to)
+        );
+        let rows = self.rows_of(&question).await?;
+        let text = |row: &serde_json::Value, key: &str| match &row[key] {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let one = |row: &serde_json::Value| Annotation {
+            kind: "deploy".to_owned(),
+            from: text(row, "at"),
+            to: None,
+            text: format!(
+                "{} {}: {}",
+                text(row, "kind"),
+                text(row, "resource"),
+                text(row, "change")
+            ),
+        };
+        Ok(rows.iter().map(one).collect())
+    }
+
+    async fn rows_of(&self, question: &str) -> Result<Vec<serde_json::Value>> {
         let options = query::Options {
             time: Some(std::time::Duration::from_secs(10)),
             ..query::Options::default()
@@ -198,27 +248,10 @@ impl Slos {
         let answer = self
             .0
             .engine
-            .sql(&self.0.store.snapshot(), &question, &options)
+            .sql(&self.0.store.snapshot(), question, &options)
             .await?;
         let bytes = query::format::write_all(answer, query::Format::Json).await?;
-        let rows: Vec<serde_json::Value> = serde_json::from_slice(&bytes)?;
-        let text = |row: &serde_json::Value, key: &str| match &row[key] {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        Ok(rows
-            .iter()
-            .map(|row| Annotation {
-                kind: "deploy".to_owned(),
-                from: text(row, "first"),
-                to: None,
-                text: format!(
-                    "{} version {} first seen",
-                    text(row, of),
-                    text(row, version)
-                ),
-            })
-            .collect())
+        Ok(serde_json::from_slice(&bytes)?)
     }
 }
 

@@ -12,7 +12,6 @@ use slo::{
     Ratio,
     replay::{self, Steps},
 };
-use std::collections::BTreeMap;
 use store::{Changed, Snapshot};
 
 /// Over counts of a file.
@@ -69,7 +68,9 @@ pub async fn over_data(
     shelf
         .refresh(engine, snapshot, &longer, &Changed::default(), to)
         .await?;
-    let units = board::units(definitions, &shelf, &BTreeMap::new(), to);
+    // What still runs then and is out of time is bad already.
+    let overdue = shelf.overdue(engine, snapshot, to).await?;
+    let units = board::units(definitions, &shelf, &overdue, to, &[]);
     let mut all = Vec::new();
     for unit in units {
         let mut found = match &unit.not_measured {
@@ -80,23 +81,8 @@ pub async fn over_data(
                 ..Replay::default()
             },
             None => {
-                let mut found = match unit.slo.indicator {
-                    // Parts are counted by the method already.
-                    slo::Indicator::Composite(_) => {
-                        let mut slo = (*unit.slo).clone();
-                        slo.method = match slo.method {
-                            slo::definition::Method::Occurrences => slo.method,
-                            _ => slo::definition::Method::Occurrences,
-                        };
-                        replay::replay(&slo, &unit.by, steps, Ratio::new(COVERAGE.0, COVERAGE.1))
-                    }
-                    _ => replay::replay(
-                        &unit.slo,
-                        &unit.base,
-                        steps,
-                        Ratio::new(COVERAGE.0, COVERAGE.1),
-                    ),
-                };
+                let coverage = Ratio::new(COVERAGE.0, COVERAGE.1);
+                let mut found = replay::replay_by(&unit.slo, &unit.by, steps, coverage);
                 let window = unit.slo.window.at(to);
                 let total = unit.base.sum(window.from, window.to).total;
                 found

@@ -120,9 +120,9 @@ impl Shelf {
             self.fill(engine, snapshot, new, now).await?;
         }
         for held in self.held.values_mut() {
-            for series in held.groups.values_mut() {
-                // Rarely copied: only when a board still shows it.
-                Arc::make_mut(series).forget_before(now - held.reach - 7 * 86_400);
+            let oldest = now - held.reach - 7 * 86_400;
+            for series in held.groups.values_mut().filter(|it| it.forgets(oldest)) {
+                Arc::make_mut(series).forget_before(oldest);
             }
         }
         Ok(changed.minutes.values().map(BTreeSet::len).sum())

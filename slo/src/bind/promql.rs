@@ -34,11 +34,15 @@ pub fn ratio(part: &str, total: &str, bad: bool) -> Indicator {
     }
 }
 
-/// An indicator from one query that gives an error ratio: `bad / total`.
+/// An indicator from one query that gives an error ratio: `bad / total`, or `1 - good / total`.
 pub fn error_ratio(query: &str) -> Indicator {
-    let split = split_at_top(query, '/');
-    match split {
-        Some((bad, total)) => ratio(bad, total, true),
+    // Of what `1 -` stands before, the first count is the good one.
+    let (quotient, bad) = match split_at_top(query, '-') {
+        Some(("1", rest)) => (rest, false),
+        _ => (query, true),
+    };
+    match split_at_top(quotient, '/') {
+        Some((part, total)) => ratio(part, total, bad),
         None => Indicator::NotMeasured {
             reason: "the query is no quotient of two counts".to_owned(),
             query: query.trim().to_owned(),
@@ -150,7 +154,7 @@ pub fn selector(query: &str) -> Result<Selector, String> {
                 let end = list.find(')').ok_or("a list of labels that does not end")?;
                 rest = list[end + 1..].trim_start();
             }
-            if let Some(inner) = enclosed(rest) {
+            if let Some(inner) = enclosed(without_labels(rest)) {
                 text = strip(inner);
                 break;
             }
@@ -159,11 +163,33 @@ pub fn selector(query: &str) -> Result<Selector, String> {
             break;
         }
     }
+    let text = without_offset(text);
     let text = match text.rfind('[') {
         Some(at) if text.ends_with(']') => text[..at].trim(),
         _ => text,
     };
-    parse_selector(text)
+    parse_selector(without_offset(text))
+}
+
+/// Without a list of labels behind it, as in `sum(…) by (job)`.
+fn without_labels(text: &str) -> &str {
+    let Some(at) = text.rfind('(').filter(|_| text.ends_with(')')) else {
+        return text;
+    };
+    let head = text[..at].trim_end();
+    let head = head
+        .strip_suffix("by")
+        .or_else(|| head.strip_suffix("without"));
+    head.filter(|it| it.trim_end().ends_with(')'))
+        .map_or(text, str::trim_end)
+}
+
+/// Without `offset 1m`: that waits for scrapes, and events have their own time.
+fn without_offset(text: &str) -> &str {
+    match text.rsplit_once(" offset ") {
+        Some((head, length)) if crate::duration::seconds(length).is_some() => head.trim_end(),
+        _ => text,
+    }
 }
 
 /// Without space, outer parentheses and `or vector(0)`.
@@ -340,6 +366,34 @@ mod tests {
             "sum(rate(inquest_spans_total[5m]))",
             true,
             "good if coalesce(status_code, '') ~",
+        );
+    }
+
+    #[test]
+    fn shapes_that_real_files_have_are_bound() {
+        let check = |found: Indicator, expect: &str| {
+            let found = words(&found);
+            assert!(found.contains(expect), "{found}");
+        };
+        let all = "calls_total{service=\"a\"} offset 1m";
+        let bad = "calls_total{service=\"a\",status_code=\"STATUS_CODE_ERROR\"} offset 1m";
+        check(
+            ratio(bad, all, true),
+            "good if not (status_code IN ('error'))",
+        );
+        check(
+            ratio(
+                "sum(rate(calls_total{status_code=\"error\"}[5m] offset 30s)) by (job)",
+                "sum(rate(calls_total[5m] offset 30s)) by (job)",
+                true,
+            ),
+            "good if not (status_code IN ('error'))",
+        );
+        check(
+            error_ratio(
+                "1 - (\n sum(rate(duration_seconds_bucket{le=\"0.4\"}[5m])) / sum(rate(duration_seconds_count[5m])))",
+            ),
+            "duration_ns <= 400000000",
         );
     }
 

@@ -281,6 +281,10 @@ fn blank(name: &str, source: crate::definition::Source) -> Slo {
         exclusions: Vec::new(),
         receivers: Vec::new(),
         inhibit: false,
+        budget_alerts: crate::definition::BUDGET_ALERTS
+            .map(|percent| Ratio::new(percent, 100))
+            .to_vec(),
+        silent_after: None,
         source,
     }
 }

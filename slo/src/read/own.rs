@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The keys of an objective.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 30] = [
     "slo",
     "name",
     "display_name",
@@ -41,6 +41,7 @@ const KEYS: [&str; 29] = [
     "composite",
     "version",
     "budget_alerts",
+    "silent_after",
 ];
 
 /// True for a document of this form.
@@ -299,12 +300,44 @@ pub(super) fn options(keys: Keys<'_>, slo: &mut Slo) -> Result<(), String> {
         .or(slo.group_by.take());
     slo.inhibit = matches!(keys.text("inhibit"), Some("true" | "yes"));
     let receivers = keys.get("receivers").map_or(&[][..], Node::items);
-    slo.receivers
-        .extend(receivers.iter().filter_map(Node::text).map(str::to_owned));
+    for name in receivers.iter().filter_map(Node::text) {
+        if !slo.receivers.iter().any(|it| it == name) {
+            slo.receivers.push(name.to_owned());
+        }
+    }
+    if let (Some(empty), Method::Timeslices(slices) | Method::RatioTimeslices(slices)) =
+        (keys.text("slice_empty"), &mut slo.method)
+    {
+        slices.empty = super::slices(None, None, Some(empty))?.empty;
+    }
+    if let Some(node) = keys.get("budget_alerts") {
+        slo.budget_alerts = budget_alerts(node)?;
+    }
+    slo.silent_after = match keys.text("silent_after") {
+        None => slo.silent_after,
+        Some("none" | "never" | "off") => Some(0),
+        Some(_) => seconds("silent_after")?,
+    };
     for node in keys.get("exclude").map_or(&[][..], Node::items) {
         slo.exclusions.push(exclusion(node)?);
     }
     Ok(())
+}
+
+fn budget_alerts(node: &Node) -> Result<Vec<crate::Ratio>, String> {
+    if node.text() == Some("none") {
+        return Ok(Vec::new());
+    }
+    let of = |item: &Node| {
+        let text = item.text().unwrap_or_default();
+        let shares = share(text).filter(|it| *it > crate::Ratio::ZERO);
+        shares
+            .ok_or_else(|| format!("budget_alerts has {text:?}: give shares such as 50%, or none"))
+    };
+    let mut all = node.items().iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    all.sort_unstable();
+    all.dedup();
+    Ok(all)
 }
 
 fn exclusion(node: &Node) -> Result<Exclusion, String> {

@@ -60,12 +60,79 @@ pub(super) fn slos(node: &Node, found: &mut Findings) -> Vec<Slo> {
     };
     slo.window = Window::Rolling(window);
     (slo.indicator, slo.group_by) = indicator(spec.get("indicator"));
+    traps(spec, &slo, found);
     let alerting = spec.get("alerting");
     let off = |key: &str, value: &str| alerting.and_then(|it| it.text_of(key)) == Some(value);
     if !off("disabled", "true") && !off("burnrates", "false") {
         slo.rules = rules(window);
     }
     vec![slo]
+}
+
+/// What its author should know.
+fn traps(spec: &Node, slo: &Slo, found: &mut Findings) {
+    const KEYS: [&str; 8] = [
+        "target",
+        "window",
+        "description",
+        "indicator",
+        "alerting",
+        "performanceOverAccuracy",
+        "status",
+        "serviceLevel",
+    ];
+    let mut say =
+        |level, rule, line, text: String| found.say(level, rule, line, Some(&slo.name), text);
+    for (key, value) in spec.entries() {
+        if !KEYS.contains(&key.as_str()) {
+            let text = format!("pyrra has no key {key} there: it says nothing");
+            say(Level::Warning, "unknown-key", value.line, text);
+        }
+    }
+    let alerting = spec.get("alerting");
+    if let Some(node) = alerting.filter(|it| it.text_of("burnRateType") == Some("dynamic")) {
+        let text = "burnRateType dynamic adapts factors to traffic; here the factors are 14, 7, 2 and 1, and \
+                    min_bad guards low traffic";
+        say(
+            Level::Warning,
+            "dynamic-burn-rate",
+            node.line,
+            text.to_owned(),
+        );
+    }
+    for (kind, of) in spec.get("indicator").map_or(&[][..], Node::entries) {
+        let labels = of.items_of("grouping").len();
+        if labels > 1 {
+            let text = format!(
+                "it is grouped by {labels} labels: here all of them are one objective; group_by takes one"
+            );
+            say(Level::Warning, "grouping", of.line, text);
+        }
+        let Indicator::Measured(measure) = &slo.indicator else {
+            continue;
+        };
+        let crate::measure::Good::All(conditions) = &measure.good else {
+            continue;
+        };
+        let others = conditions.iter().find(|it| it.column != "duration_ns");
+        if let Some(other) = others.filter(|_| kind == "latency") {
+            let text = format!(
+                "success is narrower than total by {} as well, which counts everything else as too slow: give both \
+                 the same labels, but for le",
+                other.column
+            );
+            say(Level::Warning, "latency-selectors", of.line, text);
+        }
+        if kind == "latency" && conditions.iter().all(|it| it.column != "duration_ns") {
+            let text = "success has no le: nothing says how fast is fast enough";
+            say(
+                Level::Warning,
+                "latency-selectors",
+                of.line,
+                text.to_owned(),
+            );
+        }
+    }
 }
 
 fn indicator(node: Option<&Node>) -> (Indicator, Option<String>) {

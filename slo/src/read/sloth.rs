@@ -90,6 +90,11 @@ pub(super) fn slos(node: &Node, context: &Context<'_>, found: &mut Findings) -> 
         };
         slo.rules = rules(&slo, item.get("alerting"), context);
         slo.annotations = texts(item.at(&["alerting", "annotations"]));
+        slo.labels.extend(texts(item.at(&["alerting", "labels"])));
+        if let Some(plugins) = item.get("plugins").or_else(|| node.get("plugins")) {
+            let text = "plugins of sloth change the rules that it writes; they are not run here";
+            found.say(Level::Warning, "plugins", plugins.line, Some(&id), text);
+        }
         if let Err(text) = own::options(
             own::Keys::of(&Node {
                 line: item.line,

@@ -341,3 +341,80 @@ fn hostile_files_end_with_a_finding() {
         read::read(&[("f".to_owned(), text)]);
     }
 }
+
+#[test]
+fn traps_of_real_files_are_named() {
+    let check = |text: &str, rule: &str, words: &str| {
+        let loaded = read::read(&[("f.yaml".to_owned(), text.to_owned())]);
+        let found = loaded.findings.iter().find(|it| it.rule == rule);
+        let found = found.unwrap_or_else(|| panic!("{rule} is not in {:?}", loaded.findings));
+        assert!(found.text.contains(words), "{}", found.text);
+        loaded
+    };
+    let pyrra = |spec: &str| {
+        format!(
+            "apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {{name: a}}\nspec:\n  target: '90'\n  window: 4w\n{spec}"
+        )
+    };
+    let latency = "  indicator:\n    latency:\n      success: {metric: 'duration_seconds_bucket{status_code=~\"e.*\"}'}\n      total: {metric: 'duration_seconds_count'}\n";
+    check(
+        &pyrra(&format!("  latency: '1'\n{latency}")),
+        "unknown-key",
+        "latency",
+    );
+    check(&pyrra(latency), "latency-selectors", "narrower");
+    check(
+        &pyrra("  alerting: {burnRateType: dynamic}\n"),
+        "dynamic-burn-rate",
+        "14, 7, 2 and 1",
+    );
+    let grouped = "  indicator:\n    ratio:\n      errors: {metric: 'calls_total{status_code=\"error\"}'}\n      total: {metric: calls_total}\n      grouping: [service, span_name]\n";
+    check(&pyrra(grouped), "grouping", "2 labels");
+    let openslo = |policies: &str| {
+        format!(
+            "apiVersion: openslo/v1\nkind: SLO\nmetadata: {{name: a}}\nspec:\n  service: s\n  indicator: {{metadata: {{name: i}}, spec: {{ratioMetric: {{counter: true, good: {{metricSource: {{type: inquest, spec: {{workflow: w}}}}}}, total: {{metricSource: {{type: inquest, spec: {{workflow: w}}}}}}}}}}}}\n  timeWindow: [{{duration: 30d, isRolling: true}}]\n  budgetingMethod: Occurrences\n  objectives: [{{target: 0.999}}]\n  alertPolicies:\n{policies}"
+        )
+    };
+    let loaded = check(
+        &openslo("  - NoSuchPolicy\n"),
+        "workbook",
+        "none of its alertPolicies",
+    );
+    assert_eq!(
+        loaded.slos[0].rules.len(),
+        4,
+        "nobody is left without an alert"
+    );
+    let policy = |name: &str, window: &str| {
+        format!(
+            "  - {{kind: AlertPolicy, metadata: {{name: {name}}}, spec: {{alertWhenBreaching: true, conditions: [{{kind: AlertCondition, metadata: {{name: c}}, spec: {{severity: page, condition: {{kind: burnrate, op: gt, threshold: 14.4, lookbackWindow: {window}}}}}}}]}}}}\n"
+        )
+    };
+    let pair =
+        policy("fast-long", "1h") + &policy("fast-short", "5m") + &policy("alone-short", "1h");
+    let loaded = check(&openslo(&pair), "paired-policies", "both must be true");
+    let rules: Vec<(&str, usize)> = loaded.slos[0]
+        .rules
+        .iter()
+        .map(|rule| (rule.id.as_str(), rule.tests.len()))
+        .collect();
+    assert_eq!(rules, [("fast", 2), ("alone-short", 1)]);
+    let sloth = "version: prometheus/v1\nservice: s\nslos:\n- {name: a, objective: 99.9, plugins: {chain: [{id: x}]}, sli: {raw: {error_ratio_query: '1'}}}\n";
+    check(sloth, "plugins", "not run here");
+}
+
+#[test]
+fn what_is_exported_is_read_back() {
+    let text = "slo: a\ntarget: 99%\nwindow: 30d\nindicator: {workflow: w}\nmethod: timeslices\nslice: {length: 5m, target: 95%, empty: bad}\n\
+        receivers: [team]\nbudget_alerts: [80%]\nsilent_after: 2h\n\
+        exclude: [{from: 2025-01-01T00:00:00Z, duration: 1h, every: week, time_zone: Europe/Berlin, reason: r}]\n";
+    let first = read::read(&[("a.yaml".to_owned(), text.to_owned())]).slos;
+    let again = read::read(&[("a.yaml".to_owned(), export::openslo(&first))]);
+    assert!(!again.has_errors(), "{:?}", again.findings);
+    let (first, again) = (&first[0], &again.slos[0]);
+    assert_eq!(first.method, again.method);
+    assert_eq!(first.receivers, again.receivers);
+    assert_eq!(first.budget_alerts, again.budget_alerts);
+    assert_eq!(first.silent_after, again.silent_after);
+    assert_eq!(first.exclusions, again.exclusions);
+}

@@ -8,6 +8,8 @@ mod crash;
 mod deliveries;
 mod ecosystem;
 mod import;
+mod lifecycle;
 mod objectives;
 mod order;
+mod stored;
 mod together;

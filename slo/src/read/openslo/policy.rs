@@ -34,13 +34,17 @@ pub(super) fn rules(
         _ => {}
     }
     let mut rules = Vec::new();
+    let mut dangling = 0;
     for policy in policies {
         let reference = policy.text().or_else(|| policy.text_of("alertPolicyRef"));
         let policy = match reference {
             Some(reference) => referred("AlertPolicy", reference, &name, context, found),
             None => Some(policy),
         };
-        let Some(policy) = policy else { continue };
+        let Some(policy) = policy else {
+            dangling += 1;
+            continue;
+        };
         let title = policy
             .at(&["metadata", "name"])
             .and_then(Node::text)
@@ -56,8 +60,50 @@ pub(super) fn rules(
                 .extend(receiver.filter(|it| !slo.receivers.contains(it)));
         }
     }
+    if dangling == policies.len() {
+        let text = "none of its alertPolicies is in the files given: those of the SRE workbook hold meanwhile";
+        found.say(Level::Warning, "workbook", spec.line, Some(&name), text);
+        return own::usual(slo);
+    }
     conditions::unique(&mut rules);
-    rules
+    paired(rules, &name, found)
+}
+
+/// Policies named in pairs, `…-long` and `…-short` or `…_long` and `…_short`, are one rule each pair: that
+/// is how opensloctl writes the multi-window rule, for which v1 has no form.
+fn paired(rules: Vec<Rule>, slo: &str, found: &mut Findings) -> Vec<Rule> {
+    let stem = |id: &str, word: &str| {
+        let head = id.strip_suffix(word)?;
+        let head = head.strip_suffix(['-', '_', '.', ' '])?;
+        (!head.is_empty()).then(|| head.to_owned())
+    };
+    let mut all: Vec<Rule> = Vec::new();
+    let mut shorts: Vec<Rule> = Vec::new();
+    for rule in rules {
+        match stem(&rule.id, "short") {
+            Some(_) => shorts.push(rule),
+            None => all.push(rule),
+        }
+    }
+    for short in shorts {
+        let name = stem(&short.id, "short").unwrap_or_default();
+        let long = all.iter_mut().find(|it| {
+            stem(&it.id, "long").as_deref() == Some(&name) && it.severity == short.severity
+        });
+        let Some(long) = long else {
+            all.push(short);
+            continue;
+        };
+        let text = format!(
+            "{} and {} are taken as one rule: both must be true",
+            long.id, short.id
+        );
+        found.say(Level::Note, "paired-policies", 0, Some(slo), text);
+        long.id = name;
+        long.for_s = long.for_s.max(short.for_s);
+        long.tests.extend(short.tests);
+    }
+    all
 }
 
 /// A policy is one rule: all of its conditions together.
