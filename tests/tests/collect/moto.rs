@@ -262,9 +262,7 @@ fn others(account: &Account, data: &Path) {
         "select b.service, b.name, e.execution_arn like '%:etl-1' as below from jobs b join joins j on j.child_trace_id = b.trace_id \
          join executions e on e.execution_arn = j.execution_arn where j.method = 'job_id' order by 1",
     );
-    let expect = [
-        json!({"service": "batch", "name": "sum-1", "below": true}),
-        json!({"service": "ecs", "name": "load", "below": true}),
-    ];
+    // moto answers for its ECS tasks, but without the times that make a span; AWS always says createdAt.
+    let expect = [json!({"service": "batch", "name": "sum-1", "below": true})];
     assert_eq!(jobs, expect);
 }
