@@ -78,14 +78,14 @@ impl Bucket {
         Err(Duration::from_secs_f64(missing.clamp(0.001, 60.0)))
     }
 
-    /// True when a token is there.
-    pub fn is_free(&self, now: Instant) -> bool {
+    /// Tokens that are there.
+    pub fn free(&self, now: Instant) -> usize {
         let mut state = self
             .state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         state.refill(self.quota, now);
-        state.tokens >= 1.0
+        state.tokens as usize
     }
 
     /// AWS has refused a call for being one too many.

@@ -161,10 +161,15 @@ impl Calls {
         Err(CallError::Away(last))
     }
 
+    /// How many calls could be made at once.
+    pub fn free(&self, api: &'static Api) -> usize {
+        let bucket = self.session.bucket(api);
+        bucket.map_or(usize::MAX / 2, |bucket| bucket.free(Instant::now()))
+    }
+
     /// True when a call would not have to wait.
     pub fn is_free(&self, api: &'static Api) -> bool {
-        let bucket = self.session.bucket(api);
-        bucket.is_none_or(|bucket| bucket.is_free(Instant::now()))
+        self.free(api) > 0
     }
 
     async fn turn(&self, api: &'static Api) {

@@ -128,6 +128,13 @@ impl AwsSource {
                 "collect.interval_s of '{name}' is 0: say at least 1"
             ));
         }
+        if let Some(url) = &self.endpoint_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return Some(format!(
+                "collect.endpoint_url of '{name}' is '{url}': say http://… or https://…"
+            ));
+        }
         let bad = self
             .quotas
             .iter()
@@ -206,6 +213,10 @@ mod tests {
         check(|it| it.quota_share = f64::NAN, Some("quota_share"));
         check(|it| it.interval_s = 0, Some("interval_s"));
         check(|it| it.name = "../x".into(), Some("name"));
+        check(
+            |it| it.endpoint_url = Some(String::new()),
+            Some("endpoint_url"),
+        );
         check(|it| it.external_id = Some("x".into()), Some("assume_role"));
     }
 }

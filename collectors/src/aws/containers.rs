@@ -162,6 +162,7 @@ impl Collector for Containers {
             name: format!("{}/containers/{}", session.source.name, session.region),
             kind: "containers".to_owned(),
             place: session.region.clone(),
+            stage: 1,
         }
     }
 

@@ -153,6 +153,7 @@ impl Collector for Queues {
             name: format!("{}/sqs/{}", session.source.name, session.region),
             kind: "sqs".to_owned(),
             place: session.region.clone(),
+            stage: 0,
         }
     }
 

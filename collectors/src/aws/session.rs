@@ -9,7 +9,11 @@ use crate::collect::{Advice, Failure};
 use aws_config::{BehaviorVersion, Region, SdkConfig, sts::AssumeRoleProvider};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{sync::RwLock, time::Instant};
 
 /// The clients of one set of credentials.
@@ -57,6 +61,8 @@ pub struct Session {
     pub region: String,
     clients: RwLock<(u64, Clients)>,
     buckets: HashMap<&'static str, Bucket>,
+    /// Log groups that are read because the quota for histories cannot keep up.
+    read_too: Mutex<BTreeSet<String>>,
 }
 
 impl Session {
@@ -89,7 +95,7 @@ impl Session {
         let bucket = |api: &&'static Api| {
             let mut quota = api.quota(&region);
             if let Some(per_s) = source.quotas.get(api.action) {
-                quota.burst *= (per_s / quota.per_s).max(1.0);
+                quota.burst *= per_s / quota.per_s;
                 quota.per_s = *per_s;
             }
             (
@@ -102,6 +108,7 @@ impl Session {
             buckets: api::ALL.iter().map(bucket).collect(),
             clients: RwLock::new((0, Clients::new(&config))),
             region,
+            read_too: Mutex::default(),
         })
     }
 
@@ -117,6 +124,17 @@ impl Session {
             let config = load(&self.source, Some(self.region.clone())).await;
             *clients = (age + 1, Clients::new(&config));
         }
+    }
+
+    /// Says which log groups are read because the quota for histories cannot keep up.
+    pub fn read_too(&self, groups: BTreeSet<String>) {
+        *self.read_too.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+    }
+
+    /// Log groups that are read because the quota for histories cannot keep up.
+    pub fn also_read(&self) -> BTreeSet<String> {
+        let groups = self.read_too.lock();
+        groups.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The bucket of an API.

@@ -103,6 +103,7 @@ impl Collector for Traces {
             name: format!("{}/xray/{}", session.source.name, session.region),
             kind: "xray".to_owned(),
             place: session.region.clone(),
+            stage: 2,
         }
     }
 

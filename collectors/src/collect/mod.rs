@@ -51,6 +51,9 @@ pub struct About {
     pub kind: String,
     /// Account and Region.
     pub place: String,
+    /// Sources of a lower stage find what those of a higher one ask for: executions lead to log groups, and
+    /// these to traces. One pass takes them in this order.
+    pub stage: u8,
 }
 
 /// How a round ended.

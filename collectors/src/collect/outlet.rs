@@ -5,6 +5,7 @@ use crate::import::{Chunk, Refused};
 use model::{Batch, UnixNanos};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tokio::sync::{mpsc, oneshot};
 
 /// What a collector asks of the loop around it.
@@ -16,6 +17,8 @@ pub enum Order {
     Keep(Value, oneshot::Sender<Result<(), String>>),
     /// What is being looked for.
     Want(oneshot::Sender<Wanted>),
+    /// Which of these executions have ended and are held with all their events: how often each was redriven.
+    Whole(Vec<String>, oneshot::Sender<BTreeMap<String, u32>>),
 }
 
 /// The way out of a collector.
@@ -91,6 +94,15 @@ impl Outlet {
     /// When the process is ending.
     pub async fn wanted(&self) -> Result<Wanted, Failure> {
         self.ask(Order::Want).await
+    }
+
+    /// Which of these executions have ended and are held with all their events, and how often each was
+    /// redriven.
+    ///
+    /// # Errors
+    /// When the process is ending.
+    pub async fn whole(&self, arns: Vec<String>) -> Result<BTreeMap<String, u32>, Failure> {
+        self.ask(|answer| Order::Whole(arns, answer)).await
     }
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, Failure> {

@@ -151,6 +151,9 @@ async fn serve(mut inbox: mpsc::Receiver<Order>, around: Surroundings, name: Str
             Order::Want(answer) => {
                 let _ = answer.send(around.asker.wanted().await);
             }
+            Order::Whole(arns, answer) => {
+                let _ = answer.send(around.asker.whole(&arns).await);
+            }
         }
     }
 }

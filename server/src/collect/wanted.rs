@@ -6,12 +6,15 @@ use collectors::collect::{Wanted, WantedFunction, WantedJob};
 use model::UnixNanos;
 use query::{Engine, Format, Options};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use store::Store;
 
 /// How far back executions are looked at.
 const LOOKBACK: i64 = 14 * 24 * 3_600 * 1_000_000_000;
 /// The most of each kind that one answer holds.
 const MOST: usize = 5_000;
+/// Executions that one question names.
+const AT_ONCE: usize = 500;
 
 /// Who answers questions in SQL.
 #[derive(Clone)]
@@ -31,6 +34,27 @@ impl Asker {
             jobs: self.jobs(since).await.unwrap_or_else(complain),
             xray_traces: self.xray(since).await.unwrap_or_else(complain),
         }
+    }
+
+    /// Which of these executions have ended and are held with all their events, by ARN, and how often each
+    /// was redriven. What cannot be found out is not said.
+    pub async fn whole(&self, arns: &[String]) -> BTreeMap<String, u32> {
+        let mut whole = BTreeMap::new();
+        for part in arns.chunks(AT_ONCE) {
+            let names: Vec<String> = part.iter().map(|arn| quoted(arn)).collect();
+            let question = format!(
+                "SELECT execution_arn, redrive_count FROM executions WHERE execution_arn IN ({}) AND events > 0 \
+                 AND status IN ('SUCCEEDED', 'FAILED', 'ABORTED', 'TIMED_OUT') AND events = expected_events",
+                names.join(", ")
+            );
+            let rows = self.rows(&question).await.unwrap_or_else(complain);
+            let redrives = |row: &Value| row["redrive_count"].as_u64().unwrap_or_default();
+            whole.extend(rows.iter().map(|row| {
+                let redrives = u32::try_from(redrives(row)).unwrap_or(u32::MAX);
+                (text(row, "execution_arn"), redrives)
+            }));
+        }
+        whole
     }
 
     async fn functions(&self, since: i64) -> Result<Vec<WantedFunction>> {
@@ -102,6 +126,10 @@ impl Asker {
         };
         serde_json::from_slice(&bytes).context("an answer that is not a list of rows")
     }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn complain<T>(error: anyhow::Error) -> Vec<T> {

@@ -45,7 +45,7 @@ pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
         sources: Sources::default(),
         ending: CancellationToken::new(),
     };
-    let outcome = run(collectors, &around, &command).await;
+    let outcome = passes(collectors, &around, &command).await;
     report(&around, command.format)?;
     drop(around);
     if let Target::Here(core) = target {
@@ -54,6 +54,31 @@ pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
         judged?;
     }
     outcome
+}
+
+/// With `--once` stage after stage: what the first have found, the next ones look up.
+async fn passes(
+    mut collectors: Vec<Box<dyn Collector>>,
+    around: &Surroundings,
+    command: &Collect,
+) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    while command.once && !around.ending.is_cancelled() {
+        let Some(stage) = collectors.iter().map(|it| it.about().stage).min() else {
+            return Ok(code);
+        };
+        let (now, later) = collectors
+            .into_iter()
+            .partition(|it| it.about().stage == stage);
+        collectors = later;
+        if run(now, around, command).await? != ExitCode::SUCCESS {
+            code = ExitCode::FAILURE;
+        }
+    }
+    match command.once {
+        true => Ok(code),
+        false => run(collectors, around, command).await,
+    }
 }
 
 async fn run(

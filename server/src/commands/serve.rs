@@ -224,6 +224,7 @@ impl Running {
                 name: name.to_owned(),
                 kind: kind.to_owned(),
                 place: format!("/api/v1/push/{kind}"),
+                stage: 0,
             };
             sources.add_door(about, "nothing was pushed since the start");
         }

@@ -6,5 +6,7 @@ mod arrivals;
 #[allow(dead_code)]
 mod binary;
 mod endpoint;
+mod fall_back;
+mod moto;
 mod recordings;
 mod step_functions;

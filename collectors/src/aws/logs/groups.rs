@@ -29,7 +29,9 @@ impl Logs {
         };
         match self.whose {
             Whose::StateMachines => {
-                for group in self.groups_of_machines().await? {
+                let mut groups = self.groups_of_machines().await?;
+                groups.extend(self.calls.session.also_read());
+                for group in groups {
                     add(Wish {
                         group,
                         ..Wish::default()
@@ -198,7 +200,7 @@ impl Logs {
 }
 
 /// `arn:aws:logs:region:account:log-group:/aws/vendedlogs/states/x:*` → `/aws/vendedlogs/states/x`.
-fn group_of_arn(arn: &str) -> Option<String> {
+pub(in crate::aws) fn group_of_arn(arn: &str) -> Option<String> {
     let (_, group) = arn.split_once(":log-group:")?;
     Some(group.trim_end_matches(":*").to_owned())
 }

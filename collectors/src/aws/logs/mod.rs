@@ -8,6 +8,8 @@
 mod groups;
 mod read;
 
+pub(super) use groups::group_of_arn;
+
 use super::{call::Calls, session::Session};
 use crate::{
     cloudwatch::Recorder,
@@ -129,6 +131,7 @@ impl Collector for Logs {
             name: format!("{}/{kind}/{}", session.source.name, session.region),
             kind: kind.to_owned(),
             place: session.region.clone(),
+            stage: u8::from(self.whose == Whose::Functions),
         }
     }
 

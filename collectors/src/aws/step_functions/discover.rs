@@ -1,7 +1,7 @@
 //! Finding state machines and executions.
 
 use super::{
-    StepFunctions,
+    StepFunctions, history,
     memory::{OVERLAP, Open},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         config::fits,
     },
     collect::{Failure, Outlet},
-    step_functions::parse_time,
+    step_functions::{parse_time, recognise},
 };
 use aws_sdk_sfn::types::{ExecutionRedriveFilter, ExecutionStatus};
 use serde_json::Value;
@@ -190,13 +190,23 @@ impl StepFunctions {
         definition: &str,
         until: i64,
     ) -> Result<(), Failure> {
-        let mut ended = Vec::new();
+        let now = out.now().0;
+        let at_once = self.calls.free(&api::GET_HISTORY);
+        let (mut ended, mut told) = (Vec::new(), Vec::new());
         for entry in entries {
             if entry.start < until || self.memory.is_done(&entry.arn, entry.redrives) {
                 continue;
             }
-            if entry.running {
+            let later = self.postponed(definition, entry.running, now);
+            if let Some(due) = later.filter(|_| self.memory.has_room()) {
+                // What the list says of its end takes the place of a description.
+                told.extend(recognise(&entry.entry).filter(|_| !entry.running));
+                self.memory
+                    .follow(&entry.arn, entry.open(definition).due_at(due));
+            } else if entry.running {
                 self.memory.follow(&entry.arn, entry.open(definition));
+            } else if ended.len() >= at_once && self.memory.may_queue() {
+                self.memory.queue(&entry.arn, entry.open(definition), now);
             } else {
                 let open = self.memory.open.get(&entry.arn).cloned();
                 ended.push((
@@ -205,6 +215,8 @@ impl StepFunctions {
                 ));
             }
         }
+        let told = told.into_iter().flatten().collect();
+        out.facts(history::batch(told)).await?;
         self.fetch_all(out, ended).await
     }
 

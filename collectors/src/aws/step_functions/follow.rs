@@ -47,7 +47,8 @@ impl StepFunctions {
         due.sort_unstable();
         let bucket = self.calls.session.bucket(&api::GET_HISTORY);
         let speed = bucket.map_or(f64::MAX, |bucket| bucket.per_s());
-        let allowed = (speed * self.interval() as f64 / 1e9) as usize + 50;
+        let free = self.calls.free(&api::GET_HISTORY);
+        let allowed = ((speed * self.interval() as f64 / 1e9) as usize + free).max(1);
         let left = due.len().saturating_sub(allowed);
         due.truncate(allowed);
         let open = &self.memory.open;
@@ -161,15 +162,7 @@ impl StepFunctions {
             Err(error) => return Some(error),
         };
         let start = fetched.start.unwrap_or(done.open.start);
-        if done.open.last_event == 0 && !done.open.definition.is_empty() {
-            self.memory.undefined.insert(
-                done.arn.clone(),
-                Undefined {
-                    of: done.open.definition.clone(),
-                    start,
-                },
-            );
-        }
+        self.want_definition(&done.arn, &done.open, start);
         for map_run in fetched.map_runs {
             self.memory.map_runs.entry(map_run).or_default();
         }
@@ -208,6 +201,15 @@ impl StepFunctions {
             },
         );
         None
+    }
+
+    /// Asks for the definition of an execution whose first events are here now.
+    pub(super) fn want_definition(&mut self, arn: &str, open: &Open, start: i64) {
+        if open.last_event == 0 && !open.definition.is_empty() {
+            let of = open.definition.clone();
+            let undefined = Undefined { of, start };
+            self.memory.undefined.insert(arn.to_owned(), undefined);
+        }
     }
 
     /// True for an execution that can be asked for here: Standard, and of this Region.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     aws::{api, call::CallError},
-    collect::{Failure, Outlet},
+    collect::{Advice, Failure, Outlet},
     step_functions::{Piece, recognise},
 };
 use futures::{StreamExt, stream};
@@ -20,8 +20,13 @@ const AT_ONCE: usize = 6;
 const WAIT: i64 = 10 * SECOND;
 
 impl StepFunctions {
-    /// Fetches the children that have ended, and the run itself when it has.
-    pub(super) async fn collect_map_runs(&mut self, out: &Outlet) -> Result<(), Failure> {
+    /// Fetches the children that have ended, and the runs themselves when they have. One that cannot be had
+    /// does not keep the others waiting: its failure is returned at the end.
+    pub(super) async fn collect_map_runs(
+        &mut self,
+        out: &Outlet,
+    ) -> Result<Option<Failure>, Failure> {
+        let mut broken = None;
         let now = out.now().0;
         let due: Vec<String> = self
             .memory
@@ -31,32 +36,49 @@ impl StepFunctions {
             .map(|(arn, _)| arn.clone())
             .collect();
         for arn in due {
-            let description = match self.describe_map_run(&arn).await {
-                Ok(description) => description,
-                Err(CallError::Gone(_)) => {
-                    self.memory.map_runs.remove(&arn);
-                    continue;
+            match self.collect_map_run(out, &arn, now).await {
+                Ok(()) => {}
+                Err(failure) if matches!(failure.advice, Advice::Store | Advice::End) => {
+                    return Err(failure);
                 }
-                Err(error) => return Err(self.calls.failure(&api::DESCRIBE_MAP_RUN, error)),
-            };
-            let status = description.get("status").and_then(Value::as_str);
-            let running = status == Some("RUNNING");
-            let all = self.children(out, &arn).await?;
-            if running || !all {
-                let run = self.memory.map_runs.entry(arn).or_default();
-                run.quiet = run.quiet.saturating_add(1);
-                run.due = now.saturating_add(WAIT.saturating_mul(1 << run.quiet.min(4)));
-                continue;
+                Err(failure) => {
+                    self.look_later(arn, now);
+                    broken = Some(failure);
+                }
             }
-            let pieces = recognise(&description).unwrap_or_default();
-            let runs = pieces
-                .into_iter()
-                .filter(|piece| matches!(piece, Piece::MapRun(_)));
-            out.facts(history::batch(runs.collect())).await?;
-            self.memory.map_runs.remove(&arn);
-            out.keep(&self.memory).await?;
         }
-        Ok(())
+        Ok(broken)
+    }
+
+    fn look_later(&mut self, arn: String, now: i64) {
+        let run = self.memory.map_runs.entry(arn).or_default();
+        run.quiet = run.quiet.saturating_add(1);
+        run.due = now.saturating_add(WAIT.saturating_mul(1 << run.quiet.min(4)));
+    }
+
+    async fn collect_map_run(&mut self, out: &Outlet, arn: &str, now: i64) -> Result<(), Failure> {
+        let description = match self.describe_map_run(arn).await {
+            Ok(description) => description,
+            Err(CallError::Gone(_)) => {
+                self.memory.map_runs.remove(arn);
+                return Ok(());
+            }
+            Err(error) => return Err(self.calls.failure(&api::DESCRIBE_MAP_RUN, error)),
+        };
+        let status = description.get("status").and_then(Value::as_str);
+        let running = status == Some("RUNNING");
+        let all = self.children(out, arn).await?;
+        if running || !all {
+            self.look_later(arn.to_owned(), now);
+            return Ok(());
+        }
+        let pieces = recognise(&description).unwrap_or_default();
+        let runs = pieces
+            .into_iter()
+            .filter(|piece| matches!(piece, Piece::MapRun(_)));
+        out.facts(history::batch(runs.collect())).await?;
+        self.memory.map_runs.remove(arn);
+        out.keep(&self.memory).await
     }
 
     async fn describe_map_run(&self, arn: &str) -> Result<Value, CallError> {

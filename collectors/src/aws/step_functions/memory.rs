@@ -11,6 +11,9 @@ const REDRIVE_WINDOW: i64 = 15 * 24 * 3_600 * SECOND;
 /// Executions of one Region that may be followed at once; more wait until some have ended.
 pub(super) const MAX_OPEN: usize = 100_000;
 
+/// With fewer on the list, executions that have ended wait on it for their turn.
+pub(super) const MAX_QUEUED: usize = 20_000;
+
 /// Everything that is kept.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -25,6 +28,10 @@ pub(super) struct Memory {
     pub map_runs: BTreeMap<String, MapRun>,
     /// Executions without their definition yet.
     pub undefined: BTreeMap<String, Undefined>,
+    /// State machines that are read from their logs, because the quota cannot keep up.
+    pub delivered: BTreeMap<String, Delivered>,
+    /// How often that was so.
+    pub trials: BTreeMap<String, u32>,
     /// When redriven executions were last looked for.
     pub swept: i64,
 }
@@ -45,6 +52,16 @@ pub(super) struct Open {
     pub quiet: u32,
     /// The state machine, or the map run, whose definition it ran.
     pub definition: String,
+}
+
+/// A state machine that is read from its logs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Delivered {
+    /// Where its events are delivered to.
+    pub group: String,
+    /// When histories are asked for again.
+    pub until: i64,
 }
 
 /// An execution that is done.
@@ -87,6 +104,20 @@ impl Memory {
     pub fn follow(&mut self, arn: &str, open: Open) {
         if self.open.len() < MAX_OPEN || self.open.contains_key(arn) {
             self.open.entry(arn.to_owned()).or_insert(open);
+        }
+    }
+
+    /// True when executions that have ended may wait for their turn instead of being fetched at once.
+    pub fn may_queue(&self) -> bool {
+        self.open.len() < MAX_QUEUED
+    }
+
+    /// Has an execution that has ended asked for as soon as the quota allows.
+    pub fn queue(&mut self, arn: &str, open: Open, now: i64) {
+        let held = self.open.entry(arn.to_owned()).or_insert(open);
+        held.due = held.due.min(now);
+        if held.due == 0 {
+            held.due = now;
         }
     }
 

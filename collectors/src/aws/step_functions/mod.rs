@@ -6,6 +6,7 @@
 
 mod definitions;
 mod discover;
+mod fall_back;
 mod follow;
 mod history;
 mod map_runs;
@@ -17,7 +18,7 @@ use definitions::Definitions;
 use futures::future::BoxFuture;
 use memory::{Memory, SECOND};
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// Between two looks for redriven executions, when there are many state machines.
 const SWEEP: i64 = 300 * SECOND;
@@ -31,6 +32,8 @@ pub struct StepFunctions {
     definitions: Definitions,
     /// State machines of the last round: (ARN, true for Express).
     machines: Vec<(String, bool)>,
+    /// Where state machines deliver everything to, and when that was asked.
+    deliveries: HashMap<String, (i64, Option<String>)>,
 }
 
 impl StepFunctions {
@@ -41,6 +44,7 @@ impl StepFunctions {
             memory: Memory::default(),
             definitions: Definitions::default(),
             machines: Vec::new(),
+            deliveries: HashMap::new(),
         }
     }
 
@@ -72,11 +76,15 @@ impl StepFunctions {
             self.memory.swept = begun;
         }
         let left = self.follow_due(out).await?;
-        self.collect_map_runs(out).await?;
+        self.fall_back(out).await?;
+        let broken = self.collect_map_runs(out).await?;
         let undefined = self.define(out).await?;
         self.memory.prune(begun, self.lookback());
         out.keep(&self.memory).await?;
-        Ok(self.summed_up(begun, left, undefined))
+        match broken {
+            Some(failure) => Err(failure),
+            None => Ok(self.summed_up(begun, left, undefined)),
+        }
     }
 
     fn summed_up(&self, begun: i64, left: usize, undefined: usize) -> Round {
@@ -91,14 +99,9 @@ impl StepFunctions {
                 ", {undefined} definitions wait for their turn (DescribeStateMachineForExecution allows few calls)"
             );
         }
-        let behind = (left > 0).then(|| {
-            format!(
-                "{left} executions wait for GetExecutionHistory at the share of {} of its quota: raise quota_share, \
-                 have the quota raised, or deliver the logs of the busiest state machines at level ALL and let \
-                 EventBridge tell about ends",
-                self.calls.session.source.quota_share
-            )
-        });
+        let behind = self.fallen_back(left);
+        let new = |open: &memory::Open| open.last_event == 0 && open.due <= begun;
+        let left = left + self.memory.open.values().filter(|open| new(open)).count();
         let busy = left > 0 || undefined > 0 || !self.memory.map_runs.is_empty();
         let wait = if busy { SECOND } else { self.interval() };
         Round {
@@ -119,6 +122,7 @@ impl Collector for StepFunctions {
             name: format!("{}/step_functions/{}", session.source.name, session.region),
             kind: "step_functions".to_owned(),
             place: session.region.clone(),
+            stage: 0,
         }
     }
 

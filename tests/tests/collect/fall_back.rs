@@ -1,0 +1,204 @@
+//! A quota that cannot keep up: the log group of a busy state machine is read in the place of histories.
+
+use crate::{
+    binary::{good, path, rows},
+    endpoint::{Endpoint, Faults, Random, page},
+    recordings::{Recorded, account, write},
+};
+use serde_json::{Value, json};
+use std::{path::Path, process::Command};
+
+const GROUP: &str = "/aws/vendedlogs/states/busy";
+const RUNS: usize = 40;
+/// A line that CloudWatch Logs never gets, of this execution.
+const LOST: usize = 7;
+
+/// Short executions that began in the last minutes.
+fn busy() -> Vec<Recorded> {
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).expect("after");
+    let one = |n: usize| {
+        let at = now.as_secs_f64().floor() - 900.0 + n as f64;
+        let event = |id: u64, kind: &str, own: &str, details: Value| {
+            json!({"id": id, "type": kind,
+            "previousEventId": id.saturating_sub(2), "timestamp": at + id as f64 / 10.0, own: details})
+        };
+        let events = vec![
+            event(
+                1,
+                "ExecutionStarted",
+                "executionStartedEventDetails",
+                json!({"input": format!("{{\"n\":{n}}}")}),
+            ),
+            event(
+                2,
+                "PassStateEntered",
+                "stateEnteredEventDetails",
+                json!({"name": "Only", "input": "{}"}),
+            ),
+            event(
+                3,
+                "PassStateExited",
+                "stateExitedEventDetails",
+                json!({"name": "Only", "output": "{}"}),
+            ),
+            event(
+                4,
+                "ExecutionSucceeded",
+                "executionSucceededEventDetails",
+                json!({"output": "{}"}),
+            ),
+        ];
+        Recorded::new(&format!("run-{n:03}"), "busy", events)
+    };
+    (0..RUNS).map(one).collect()
+}
+
+/// What is delivered of them: flat details, ids and times as text.
+fn delivered(all: &[Recorded]) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for (n, one) in all.iter().enumerate() {
+        for event in &one.events {
+            if n == LOST && event["id"] == 3 {
+                continue;
+            }
+            let members = event.as_object().expect("an object").iter();
+            let details = members.filter(|(name, _)| name.ends_with("EventDetails"));
+            let millis = (event["timestamp"].as_f64().expect("a time") * 1e3) as i64;
+            let text = json!({"id": event["id"].to_string(), "type": event["type"], "redrive_count": "0",
+                "previous_event_id": event["previousEventId"].to_string(), "event_timestamp": millis.to_string(),
+                "execution_arn": one.arn, "details": details.map(|(_, it)| it.clone()).next()});
+            lines.push(
+                json!({"eventId": format!("{n}-{}", event["id"]), "logStreamName": "states/busy/0f",
+                "timestamp": millis, "message": text.to_string()}),
+            );
+        }
+    }
+    lines
+}
+
+fn endpoint(all: &[Recorded], level: &'static str) -> Endpoint {
+    let known = account(all.to_vec(), vec![], Faults::default());
+    let lines = delivered(all);
+    let answer = move |operation: &str, request: &Value, random: &mut Random| match operation {
+        "DescribeStateMachine" => {
+            let mut found = known(operation, request, random)?;
+            let arn = format!("arn:aws:logs:us-east-1:111111111111:log-group:{GROUP}:*");
+            if let Ok(found) = &mut found {
+                found["loggingConfiguration"] = json!({"level": level, "includeExecutionData": true,
+                    "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}]});
+            }
+            Some(found)
+        }
+        "FilterLogEvents" if request["logGroupName"] == GROUP => {
+            let (from, to) = (request["startTime"].as_i64(), request["endTime"].as_i64());
+            let within = |line: &&Value| {
+                line["timestamp"].as_i64() >= from && line["timestamp"].as_i64() <= to
+            };
+            let lines: Vec<Value> = lines.iter().filter(within).cloned().collect();
+            Some(Ok(page("events", &lines, request, 10_000, random)))
+        }
+        _ => known(operation, request, random),
+    };
+    Endpoint::start(Faults::default(), 5, Box::new(answer))
+}
+
+/// Collects for some seconds with three calls of GetExecutionHistory at once and one in five seconds;
+/// what it says in the end.
+fn collect(data: &Path, url: &str, seconds: u64) -> Value {
+    let config = data.join("inquest.toml");
+    let text = format!(
+        "[[collect]]\nname = \"busy\"\nregions = [\"us-east-1\"]\nendpoint_url = \"{url}\"\nquota_share = 1.0\ninterval_s = 1\n\
+         parts = [\"step_functions\", \"step_functions_logs\"]\n[collect.quotas]\n\"states:GetExecutionHistory\" = 0.15\n"
+    );
+    std::fs::write(&config, text).expect("written");
+    let child = Command::new(path())
+        .env("AWS_ACCESS_KEY_ID", "a")
+        .env("AWS_SECRET_ACCESS_KEY", "b")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .args(["--data"])
+        .arg(data.join("data"))
+        .arg("--config")
+        .arg(&config)
+        .args(["collect", "--quiet", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    std::thread::sleep(std::time::Duration::from_secs(seconds));
+    let id = child.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(told.expect("kill runs").success());
+    let output = child.wait_with_output().expect("it ends");
+    serde_json::from_slice(&output.stdout).expect("a report")
+}
+
+fn source<'a>(report: &'a Value, kind: &str) -> &'a Value {
+    let rows = report["sources"].as_array().expect("a list");
+    rows.iter().find(|row| row["kind"] == kind).expect("it")
+}
+
+#[test]
+fn logs_are_read_where_histories_cannot_keep_up() {
+    let all = busy();
+    let endpoint = endpoint(&all, "ALL");
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = collect(folder.path(), &endpoint.url, 25);
+    let histories = endpoint.count("GetExecutionHistory");
+    assert!(histories <= 3 + 25 * 15 / 100 + 2, "{histories} histories");
+    let standing = source(&report, "step_functions");
+    let words = standing["detail"].as_str().expect("words");
+    assert!(
+        words.contains("the log groups of busy are read in its place"),
+        "{words}"
+    );
+    assert_eq!(standing["state"], "behind");
+    // Only the one whose log lost a line still waits for its history.
+    assert_eq!(standing["following"], 1, "{standing}");
+    let data = folder.path().join("data");
+    let files = tempfile::tempdir().expect("a folder");
+    write(files.path(), &all);
+    let imported = tempfile::tempdir().expect("a folder");
+    good(
+        imported.path(),
+        &["import", "--quiet", &files.path().to_string_lossy()],
+    );
+    let lost = format!("execution_arn not like '%run-{LOST:03}'");
+    for query in [
+        format!(
+            "select execution_arn, trace_id, status, start_time, end_time, events, input, output, coverage from executions where {lost} order by 1"
+        ),
+        format!(
+            "select trace_id, span_id, state, start_time, end_time, status from states where {lost} order by 1, 2"
+        ),
+        format!(
+            "select trace_id, event_id, event_type, time, details from events where {lost} order by 1, 2"
+        ),
+    ] {
+        assert_eq!(
+            rows(&data, &query),
+            rows(imported.path(), &query),
+            "{query}"
+        );
+    }
+    let partial = rows(
+        &data,
+        "select execution_arn from executions where coverage <> 'complete'",
+    );
+    assert_eq!(partial.len(), 1, "{partial:?}");
+}
+
+#[test]
+fn a_log_that_leaves_things_out_is_not_taken_for_a_history() {
+    let all = busy();
+    let endpoint = endpoint(&all, "ERROR");
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = collect(folder.path(), &endpoint.url, 12);
+    assert_eq!(endpoint.count("FilterLogEvents"), 0);
+    let words = source(&report, "step_functions")["detail"]
+        .as_str()
+        .expect("words");
+    assert!(
+        words.contains("no busy state machine delivers its log at level ALL"),
+        "{words}"
+    );
+}
