@@ -1,11 +1,18 @@
 //! A case with its records found quickly: what ran inside what, and which lines belong to it.
 
-use super::{Case, Profile, World, onset};
+use super::{
+    Case, Profile, World,
+    charges::{self, Forest},
+    onset,
+};
 use model::{
     Attempt, Attributes, HistoryEvent, Invocation, Join, LogRecord, Span, SpanId, State, TraceId,
     Value,
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Spans of one attempt that are looked at.
 const MOST_SPANS: usize = 5_000;
@@ -26,6 +33,8 @@ pub(crate) struct Scene<'a> {
     lines: HashMap<&'a str, Vec<usize>>,
     said: HashMap<(TraceId, SpanId), Vec<usize>>,
     events: HashMap<u64, usize>,
+    /// Who answers at which address, by this execution and its siblings.
+    answered: Arc<charges::Answered>,
     /// Spans whose parents are not held, by trace.
     orphans: HashMap<TraceId, Vec<usize>>,
 }
@@ -44,6 +53,21 @@ fn healthy<'a>(case: &Case, world: &'a World) -> Vec<&'a Profile> {
         }),
         None => all,
     }
+}
+
+/// Who answers at which address.
+fn answered(case: &Case, world: &World) -> charges::Answered {
+    let mut all = Forest::new(case.spans.iter().collect()).answered();
+    for span in case.spans.iter().filter(|it| !it.service_name.is_empty()) {
+        let name = &span.service_name;
+        all.entry(name.clone()).or_insert_with(|| name.clone());
+    }
+    for peer in &world.peers {
+        for (address, name) in &peer.answered {
+            all.entry(address.clone()).or_insert_with(|| name.clone());
+        }
+    }
+    all
 }
 
 impl<'a> Scene<'a> {
@@ -65,6 +89,7 @@ impl<'a> Scene<'a> {
             lines: HashMap::new(),
             said: HashMap::new(),
             events: HashMap::new(),
+            answered: answered(case, world).into(),
             orphans: HashMap::new(),
         };
         scene.index_workflow();
@@ -233,6 +258,16 @@ impl<'a> Scene<'a> {
             );
         }
         found
+    }
+
+    /// The spans as a forest that knows who answers where.
+    pub fn forest<'s>(&self, spans: Vec<&'s Span>) -> Forest<'s> {
+        Forest::new(spans).knowing(Arc::clone(&self.answered))
+    }
+
+    /// The name of the service at an address, or the address.
+    pub fn service_at(&self, address: &str) -> String {
+        charges::named(&self.answered, address).unwrap_or_else(|| address.to_owned())
     }
 
     /// Lines of an invocation.

@@ -71,7 +71,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         line.map_or("", |it| it.body.as_str())
     );
     let (kind, name) = match host_in(&words) {
-        Some(host) => ("service", host),
+        Some(host) => ("service", scene.service_at(&host)),
         None => match failure.function() {
             Some(function) => ("function", function.to_owned()),
             None => ("state", failure.state().to_owned()),

@@ -67,7 +67,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         line.map_or("", |it| it.body.as_str())
     );
     let (kind, name) = match (super::network::host_in(&words), failure.function()) {
-        (Some(host), _) => ("service", host),
+        (Some(host), _) => ("service", scene.service_at(&host)),
         (None, Some(function)) => ("function", function.to_owned()),
         (None, None) => ("state", failure.state().to_owned()),
     };

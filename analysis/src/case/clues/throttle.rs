@@ -140,7 +140,7 @@ fn inside(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) -> Ve
         line.map_or("", |it| it.body.as_str())
     );
     let (kind, who) = match super::network::host_in(&words) {
-        Some(host) => ("service", host),
+        Some(host) => ("service", scene.service_at(&host)),
         None => ("function", name.to_owned()),
     };
     let suspect = clue::entity(scene, kind, &who, &[&attempt.path, name]);
