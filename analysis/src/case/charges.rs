@@ -90,6 +90,15 @@ pub(crate) fn peer(span: &Span) -> Option<String> {
     })
 }
 
+/// True for a span of a proxy.
+fn proxied(span: &Span) -> bool {
+    attribute(
+        &span.attributes,
+        &["upstream_cluster", "upstream_cluster.name"],
+    )
+    .is_some()
+}
+
 /// True for a span that waits for somebody outside its service.
 pub(crate) fn calls_out(span: &Span) -> bool {
     matches!(span.kind, SpanKind::Client | SpanKind::Producer) || flags(span).is_some()
@@ -155,12 +164,19 @@ impl<'a> Forest<'a> {
             let Some(address) = peer(span) else {
                 continue;
             };
-            let other = self.children[n]
-                .iter()
-                .map(|child| &self.spans[*child].service_name)
-                .find(|name| **name != span.service_name && !name.is_empty());
-            if let Some(other) = other.filter(|other| **other != address) {
-                found.insert(address, other.clone());
+            let other = self.children[n].iter().find_map(|child| {
+                let child = self.spans[*child];
+                // A proxy answers for many: its cluster is the one.
+                let own = || Some(child.service_name.clone());
+                let name = if flags(child).is_some() || proxied(child) {
+                    peer(child)
+                } else {
+                    own()
+                };
+                name.filter(|name| *name != span.service_name && !name.is_empty())
+            });
+            if let Some(other) = other.filter(|other| *other != address) {
+                found.insert(address, other);
             }
         }
         found

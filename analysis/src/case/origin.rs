@@ -156,7 +156,7 @@ fn timed_out(span: &model::Span) -> bool {
         .chain([span.status_message.as_str()])
         .collect::<Vec<_>>()
         .join(" ");
-    super::text::is(&text, super::text::Topic::Timeout)
+    super::text::topic(&text) == Some(super::text::Topic::Timeout)
 }
 
 fn depth(forest: &Forest, mut n: usize) -> usize {

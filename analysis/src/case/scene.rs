@@ -270,6 +270,32 @@ impl<'a> Scene<'a> {
         charges::named(&self.answered, address).unwrap_or_else(|| address.to_owned())
     }
 
+    /// The service whose address, as calls know it, stands in a text.
+    pub fn address_in(&self, words: &str) -> Option<String> {
+        let inside = |address: &str| {
+            let bare = address.split(':').next().unwrap_or(address);
+            // A plain word may stand in any sentence.
+            let telling = bare.len() > 3 && bare.contains(['.', '-', '_']) || address.contains(':');
+            telling
+                && words.match_indices(bare).any(|(at, _)| {
+                    let of_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+                    let before = words[..at].chars().next_back();
+                    let after = words[at + bare.len()..].chars().next();
+                    !before.is_some_and(of_name) && !after.is_some_and(of_name)
+                })
+        };
+        let found = self.answered.iter().filter(|(address, _)| inside(address));
+        let found = found.filter(|(_, name)| !self.is_function(name));
+        found
+            .max_by_key(|(address, _)| address.len())
+            .map(|(_, name)| name.clone())
+    }
+
+    fn is_function(&self, name: &str) -> bool {
+        let mut own = self.case.attempts.iter();
+        own.any(|it| it.function_name.as_deref() == Some(name))
+    }
+
     /// Lines of an invocation.
     pub fn lines(&self, invocation: &Invocation) -> Vec<&'a LogRecord> {
         let found = self

@@ -63,9 +63,15 @@ pub(super) fn narrowed(scene: &Scene) -> Vec<Clue> {
 
 fn narrow(scene: &Scene, path: &Critical, map: &State) -> Option<Clue> {
     let took = map.duration_ns?;
-    let mut usual: Vec<i64> = scene
-        .healthy
-        .iter()
+    let own = path.at_once(map);
+    let start = scene.case.execution.start_time;
+    let as_narrow = |it: &super::Profile| {
+        it.states
+            .get(&map.state)
+            .is_some_and(|it| it.at_once <= own)
+    };
+    let mut usual: Vec<i64> = super::onset::fit(&scene.healthy, start, as_narrow)
+        .into_iter()
         .filter_map(|it| it.states.get(&map.state))
         .map(|it| it.longest_ns)
         .collect();

@@ -73,9 +73,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     ));
     // A span that the caller wrote may say less than the caller's own error.
     let topic = match failure.topic() {
-        Some(own @ (Topic::Name | Topic::Connection)) if span.service_name == caller => {
-            topic.or(Some(own))
-        }
+        Some(Topic::Data | Topic::Path | Topic::Init | Topic::Unavailable) | None => topic,
+        Some(own) if span.service_name == caller => topic.or(Some(own)),
         _ => topic,
     };
     // Who is refused by a service of AWS lacks a permission; the service is as it should be.
@@ -160,7 +159,7 @@ fn believed(scene: &Scene, failure: &Failure, span: usize, topic: Option<Topic>)
 /// The failure names another service than this one.
 fn named_other(scene: &Scene, failure: &Failure, name: &str) -> bool {
     let said = failure.words();
-    super::network::host_in(&said).is_some_and(|host| scene.service_at(&host) != name)
+    super::network::service_in(scene, &said).is_some_and(|other| other != name)
 }
 
 /// The caller called somebody else after a call had failed: it did not mind.

@@ -30,7 +30,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 fn refused(failure: &Failure) -> bool {
     failure.error.starts_with("Lambda.") && failure.invocation.is_none()
         || failure.said().contains("ConcurrentInvocationLimit")
-        || failure.error.contains("TooManyRequests") && failure.invocation.is_none()
+        || failure.error.ends_with("TooManyRequestsException") && failure.invocation.is_none()
 }
 
 fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) -> Vec<Clue> {
@@ -139,8 +139,8 @@ fn inside(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) -> Ve
         failure.said(),
         line.map_or("", |it| it.body.as_str())
     );
-    let (kind, who) = match super::network::host_in(&words) {
-        Some(host) => ("service", scene.service_at(&host)),
+    let (kind, who) = match super::network::service_in(scene, &words) {
+        Some(host) => ("service", host),
         None => ("function", name.to_owned()),
     };
     let suspect = clue::entity(scene, kind, &who, &[&attempt.path, name]);
