@@ -3,7 +3,10 @@
 
 use super::scene::attribute;
 use model::{Span, SpanId, SpanKind, StatusCode, TraceId};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 /// Attributes that name the other side of a call, best first.
 const PEER: [&str; 14] = [
@@ -69,8 +72,10 @@ pub(crate) fn failed(span: &Span) -> bool {
 
 /// True when somebody else cut it off.
 pub(crate) fn cancelled(span: &Span) -> bool {
-    let words = span.status_message.to_lowercase();
-    words.contains("cancel")
+    let words = &span.status_message;
+    // .NET and Go call a client that lost its patience cancelled, too.
+    let given_up = super::text::is(words, super::text::Topic::Timeout);
+    words.to_lowercase().contains("cancel") && !given_up
         || flags(span).is_some_and(|flags| flags.contains("DC"))
         || attribute(&span.attributes, &["rpc.grpc.status_code"]).as_deref() == Some("1")
 }
@@ -85,13 +90,38 @@ pub(crate) fn peer(span: &Span) -> Option<String> {
     })
 }
 
+/// True for a span of a proxy.
+fn proxied(span: &Span) -> bool {
+    attribute(
+        &span.attributes,
+        &["upstream_cluster", "upstream_cluster.name"],
+    )
+    .is_some()
+}
+
 /// True for a span that waits for somebody outside its service.
 pub(crate) fn calls_out(span: &Span) -> bool {
     matches!(span.kind, SpanKind::Client | SpanKind::Producer) || flags(span).is_some()
 }
 
+/// Who answers at an address: what calls with both ends tell.
+pub(crate) type Answered = BTreeMap<String, String>;
+
+/// The service at an address: one that was seen to answer there, or one whose name the address begins with.
+pub(crate) fn named(all: &Answered, address: &str) -> Option<String> {
+    let bare = address.split(':').next().unwrap_or(address);
+    let first = bare.split('.').next().unwrap_or(bare);
+    let exact = all.get(address).or_else(|| all.get(bare));
+    let begins = || {
+        all.values()
+            .find(|name| name.as_str() == first || name.as_str() == bare)
+    };
+    exact.or_else(begins).cloned()
+}
+
 /// Spans with their children.
 pub(crate) struct Forest<'a> {
+    answered: Option<Arc<Answered>>,
     pub spans: Vec<&'a Span>,
     pub children: Vec<Vec<usize>>,
     pub parent: Vec<Option<usize>>,
@@ -114,10 +144,42 @@ impl<'a> Forest<'a> {
             }
         }
         Forest {
+            answered: None,
             spans,
             children,
             parent,
         }
+    }
+
+    /// The same, where it is known who answers at an address.
+    pub fn knowing(mut self, answered: Arc<Answered>) -> Self {
+        self.answered = Some(answered);
+        self
+    }
+
+    /// Addresses of calls with the services that answered them.
+    pub fn answered(&self) -> Answered {
+        let mut found = Answered::new();
+        for (n, span) in self.spans.iter().enumerate().filter(|it| calls_out(it.1)) {
+            let Some(address) = peer(span) else {
+                continue;
+            };
+            let other = self.children[n].iter().find_map(|child| {
+                let child = self.spans[*child];
+                // A proxy answers for many: its cluster is the one.
+                let own = || Some(child.service_name.clone());
+                let name = if flags(child).is_some() || proxied(child) {
+                    peer(child)
+                } else {
+                    own()
+                };
+                name.filter(|name| *name != span.service_name && !name.is_empty())
+            });
+            if let Some(other) = other.filter(|other| *other != address) {
+                found.insert(address, other);
+            }
+        }
+        found
     }
 
     /// Who is charged with a span's own time.
@@ -134,10 +196,22 @@ impl<'a> Forest<'a> {
             });
         match answering {
             Some(child) if flags(span).is_none() => child.service_name.clone(),
+            // A proxy's cluster is known by that name.
+            _ if flags(span).is_some() => peer(span)
+                .or_else(|| answering.map(|child| child.service_name.clone()))
+                .unwrap_or_else(|| span.service_name.clone()),
             _ => peer(span)
+                .map(|it| self.known(it))
                 .or_else(|| answering.map(|child| child.service_name.clone()))
                 .unwrap_or_else(|| span.service_name.clone()),
         }
+    }
+
+    fn known(&self, address: String) -> String {
+        self.answered
+            .as_ref()
+            .and_then(|all| named(all, &address))
+            .unwrap_or(address)
     }
 
     /// A span's duration without what its children cover of it, nanoseconds.

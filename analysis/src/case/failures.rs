@@ -72,7 +72,7 @@ impl<'a> Failure<'a> {
             at: event.map(|it| it.time).or(ended).unwrap_or_default(),
             fate,
             invocation,
-            spans: Forest::new(spans),
+            spans: scene.forest(spans),
             lines,
         }
     }

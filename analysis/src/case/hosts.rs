@@ -203,8 +203,13 @@ pub(crate) fn noisy(scene: &Scene, forest: &Forest, attempt: &Attempt) -> Option
         let mut usual: Vec<i64> = scene
             .healthy
             .iter()
-            .filter_map(|it| it.charges.get(service))
-            .map(|it| it.ns / i64::from(it.count.max(1)))
+            .filter_map(|it| {
+                let on = it.placed.iter().filter(|(key, _)| key.0 == service);
+                let (ns, count) = on.fold((0, 0), |(ns, count), (_, charge)| {
+                    (ns + charge.ns, count + charge.count)
+                });
+                (count > 0).then(|| ns / i64::from(count))
+            })
             .collect();
         usual.sort_unstable();
         let median = *usual.get(usual.len() / 2)?;

@@ -7,7 +7,7 @@ use super::{
     failures::{self, Failure},
     ranking::{self, Charge},
     scene::Scene,
-    silent, slow,
+    silent, slots, slow,
     text::Topic,
 };
 use model::{ExecutionStatus, Exhibit, Fatality, Outcome, Verdict, time::human_duration};
@@ -219,6 +219,7 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
     let mut why = String::new();
     match slow::of(scene) {
         Some(slow) if slow.by_size.is_some() => {
+            all.extend(narrowed(scene, &slow));
             why = format!(
                 "it took {} instead of {} because its input is {:.1} times as large",
                 human_duration(slow.took_ns),
@@ -243,7 +244,7 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
             }
             all.extend(found);
         }
-        None => {}
+        None => all.extend(slots::narrowed(scene)),
     }
     all.extend(silent::clues(scene));
     if all.is_empty() {
@@ -253,6 +254,15 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         return innocent(verdict, no_crime(scene, why));
     }
     conclude(scene, verdict, all, masked.first())
+}
+
+/// A larger input explains more time, but not that fewer items run at once.
+fn narrowed(scene: &Scene, slow: &slow::Slow) -> Vec<Clue> {
+    let mut found = slots::narrowed(scene);
+    for clue in &mut found {
+        clue.but_for = Some(but_for::of_slowness(slow));
+    }
+    found
 }
 
 /// Without healthy runs to compare with, a retry is a crime when it took most of the time.

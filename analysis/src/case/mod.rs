@@ -9,7 +9,7 @@
 //! | [`world`] | what is known besides the execution: its siblings, changes, load |
 //! | [`profile`](mod@profile) | what is remembered of a sibling |
 //! | `scene`, `critical` | the case with its records found quickly; what the execution waited for |
-//! | `hosts`, `pulls`, `slots` | one host among several; images that take long; a Map's concurrency |
+//! | `hosts`, `pulls`, `slots`, `starts` | one host among several; images that take long; a Map's concurrency; cold starts |
 //! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `slow`, `silent` | what is wrong |
 //! | `clues` | who may have done it: one file per family of mechanisms |
@@ -38,6 +38,7 @@ mod scene;
 mod silent;
 mod slots;
 mod slow;
+mod starts;
 pub(crate) mod text;
 mod world;
 

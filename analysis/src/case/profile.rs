@@ -43,6 +43,8 @@ pub struct Profile {
     pub charges: BTreeMap<String, Charge>,
     /// Exclusive time per host, nanoseconds per span.
     pub hosts: BTreeMap<String, Charge>,
+    /// Who answers at which address; services that answer at their own names stand for themselves.
+    pub answered: BTreeMap<String, String>,
     /// What each service did on each host.
     pub placed: BTreeMap<(String, String), Charge>,
     /// Hash of the definition of each state.
@@ -221,6 +223,16 @@ impl Profile {
 
     fn add_telemetry(&mut self, case: &Case) {
         let forest = Forest::new(case.spans.iter().collect());
+        self.answered = forest.answered();
+        for span in forest.spans.iter().filter(|it| !it.service_name.is_empty()) {
+            if self.answered.len() >= MOST {
+                break;
+            }
+            let name = &span.service_name;
+            let own = self.answered.entry(name.clone());
+            own.or_insert_with(|| name.clone());
+        }
+        let forest = forest.knowing(self.answered.clone().into());
         self.charges = forest.charges();
         for (n, span) in forest.spans.iter().enumerate() {
             if let Some(host) = host(span) {

@@ -1,11 +1,18 @@
 //! A case with its records found quickly: what ran inside what, and which lines belong to it.
 
-use super::{Case, Profile, World, onset};
+use super::{
+    Case, Profile, World,
+    charges::{self, Forest},
+    onset,
+};
 use model::{
     Attempt, Attributes, HistoryEvent, Invocation, Join, LogRecord, Span, SpanId, State, TraceId,
     Value,
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Spans of one attempt that are looked at.
 const MOST_SPANS: usize = 5_000;
@@ -26,6 +33,8 @@ pub(crate) struct Scene<'a> {
     lines: HashMap<&'a str, Vec<usize>>,
     said: HashMap<(TraceId, SpanId), Vec<usize>>,
     events: HashMap<u64, usize>,
+    /// Who answers at which address, by this execution and its siblings.
+    answered: Arc<charges::Answered>,
     /// Spans whose parents are not held, by trace.
     orphans: HashMap<TraceId, Vec<usize>>,
 }
@@ -44,6 +53,21 @@ fn healthy<'a>(case: &Case, world: &'a World) -> Vec<&'a Profile> {
         }),
         None => all,
     }
+}
+
+/// Who answers at which address.
+fn answered(case: &Case, world: &World) -> charges::Answered {
+    let mut all = Forest::new(case.spans.iter().collect()).answered();
+    for span in case.spans.iter().filter(|it| !it.service_name.is_empty()) {
+        let name = &span.service_name;
+        all.entry(name.clone()).or_insert_with(|| name.clone());
+    }
+    for peer in &world.peers {
+        for (address, name) in &peer.answered {
+            all.entry(address.clone()).or_insert_with(|| name.clone());
+        }
+    }
+    all
 }
 
 impl<'a> Scene<'a> {
@@ -65,6 +89,7 @@ impl<'a> Scene<'a> {
             lines: HashMap::new(),
             said: HashMap::new(),
             events: HashMap::new(),
+            answered: answered(case, world).into(),
             orphans: HashMap::new(),
         };
         scene.index_workflow();
@@ -233,6 +258,42 @@ impl<'a> Scene<'a> {
             );
         }
         found
+    }
+
+    /// The spans as a forest that knows who answers where.
+    pub fn forest<'s>(&self, spans: Vec<&'s Span>) -> Forest<'s> {
+        Forest::new(spans).knowing(Arc::clone(&self.answered))
+    }
+
+    /// The name of the service at an address, or the address.
+    pub fn service_at(&self, address: &str) -> String {
+        charges::named(&self.answered, address).unwrap_or_else(|| address.to_owned())
+    }
+
+    /// The service whose address, as calls know it, stands in a text.
+    pub fn address_in(&self, words: &str) -> Option<String> {
+        let inside = |address: &str| {
+            let bare = address.split(':').next().unwrap_or(address);
+            // A plain word may stand in any sentence.
+            let telling = bare.len() > 3 && bare.contains(['.', '-', '_']) || address.contains(':');
+            telling
+                && words.match_indices(bare).any(|(at, _)| {
+                    let of_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+                    let before = words[..at].chars().next_back();
+                    let after = words[at + bare.len()..].chars().next();
+                    !before.is_some_and(of_name) && !after.is_some_and(of_name)
+                })
+        };
+        let found = self.answered.iter().filter(|(address, _)| inside(address));
+        let found = found.filter(|(_, name)| !self.is_function(name));
+        found
+            .max_by_key(|(address, _)| address.len())
+            .map(|(_, name)| name.clone())
+    }
+
+    fn is_function(&self, name: &str) -> bool {
+        let mut own = self.case.attempts.iter();
+        own.any(|it| it.function_name.as_deref() == Some(name))
     }
 
     /// Lines of an invocation.

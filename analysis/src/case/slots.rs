@@ -8,6 +8,11 @@ use super::{
 };
 use model::{Category, State, time::human_duration};
 
+/// Healthy runs below which nothing is compared.
+const FEWEST: usize = 5;
+/// Less added time is not worth a word, nanoseconds.
+const LEAST_NS: i64 = 900_000_000;
+
 /// Items that are as quick as ever, but fewer of them ran at once.
 pub(super) fn capped(
     scene: &Scene,
@@ -45,4 +50,45 @@ pub(super) fn capped(
             .with(late.map(|it| clue::event(it, "the last item had to wait for a slot".into())))
             .with(exited.map(|it| clue::event(it, text))),
     )
+}
+
+/// Maps that ran fewer items at once than healthy runs do and took longer for it, where the run as a whole does not
+/// stand out.
+pub(super) fn narrowed(scene: &Scene) -> Vec<Clue> {
+    let path = Critical::of(scene.case);
+    let maps = scene.case.states.iter();
+    let maps = maps.filter(|it| it.state_type == "Map" && path.holds(it));
+    maps.filter_map(|map| narrow(scene, &path, map)).collect()
+}
+
+fn narrow(scene: &Scene, path: &Critical, map: &State) -> Option<Clue> {
+    let took = map.duration_ns?;
+    let own = path.at_once(map);
+    let start = scene.case.execution.start_time;
+    let as_narrow = |it: &super::Profile| {
+        it.states
+            .get(&map.state)
+            .is_some_and(|it| it.at_once <= own)
+    };
+    let mut usual: Vec<i64> = super::onset::fit(&scene.healthy, start, as_narrow)
+        .into_iter()
+        .filter_map(|it| it.states.get(&map.state))
+        .map(|it| it.longest_ns)
+        .collect();
+    usual.sort_unstable();
+    let (middle, worst) = (*usual.get(usual.len() / 2)?, *usual.last()?);
+    let items = i64::from(scene.case.execution.iterations);
+    // Fewer items are fewer at once, and a little more time is nobody's complaint.
+    let enough = items >= median(scene, &map.state, |it| i64::from(it.at_once));
+    if usual.len() < FEWEST || !enough || took <= worst || took - middle < LEAST_NS {
+        return None;
+    }
+    let inside: Vec<&State> = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| super::critical::block_of(&it.path) == Some(map.path.as_str()))
+        .collect();
+    let name = inside.iter().max_by_key(|it| it.duration_ns)?.state.clone();
+    capped(scene, path, &inside, &name)
 }

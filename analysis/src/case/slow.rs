@@ -1,7 +1,6 @@
 //! Executions that took longer than healthy ones: whose time it was.
 
 use super::{
-    charges::Forest,
     clue::{self, Clue},
     clues,
     critical::Critical,
@@ -57,10 +56,20 @@ fn by_size(scene: &Scene, ratio: f64) -> Option<f64> {
         all.sort_by(f64::total_cmp);
         all[all.len() / 2]
     };
-    let items = f64::from(execution.iterations) / median(&|it| f64::from(it.iterations)).max(1.0);
-    let input = execution.input.as_ref().map_or(0, String::len) as f64;
-    let bytes = input / median(&|it| it.input_bytes as f64).max(64.0);
+    // Healthy runs with as much work were quick.
+    let work = |it: &Profile| (f64::from(it.iterations), it.input_bytes as f64);
+    let bytes = execution.input.as_ref().map_or(0, String::len) as f64;
+    let own = (f64::from(execution.iterations), bytes);
+    let as_large = |it: &&&Profile| {
+        let (items, bytes) = work(it);
+        items * 1.1 >= own.0 && bytes * 1.1 >= own.1
+    };
     let number = numeric_growth(scene);
+    if scene.healthy.iter().filter(as_large).count() >= 2 && number < 1.4 {
+        return None;
+    }
+    let items = f64::from(execution.iterations) / median(&|it| f64::from(it.iterations)).max(1.0);
+    let bytes = bytes / median(&|it| it.input_bytes as f64).max(64.0);
     let size = items.max(bytes).max(number);
     (size >= 1.4 && ratio <= size * 1.4).then_some(size)
 }
@@ -79,16 +88,17 @@ fn numeric_growth(scene: &Scene) -> f64 {
         let median = usual[usual.len() / 2];
         // An id or a timestamp is no size.
         let sized = usual.len() >= FEWEST && *low > 0.0 && *high < 20.0 * low && median < 1e9;
-        sized.then(|| value / median.max(1.0))
+        // What healthy runs have, too, did not grow.
+        (sized && value > high).then(|| value / median.max(1.0))
     });
     growth.fold(0.0, f64::max)
 }
 
 /// What one state took more than usual.
-struct Excess<'a> {
-    state: &'a str,
-    ns: i64,
-    usual_ns: i64,
+pub(super) struct Excess<'a> {
+    pub state: &'a str,
+    pub ns: i64,
+    pub usual_ns: i64,
 }
 
 /// Whom the time speaks against.
@@ -171,7 +181,7 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         .iter()
         .filter(|it| it.state == excess.state && path.holds(it))
         .collect();
-    let tries: Vec<&Attempt> = visits.iter().flat_map(|it| scene.tries(it)).collect();
+    let tries: Vec<&'a Attempt> = visits.iter().flat_map(|it| scene.tries(it)).collect();
     let mut found = Vec::new();
     if let Some(clue) = super::slots::capped(scene, path, &visits, excess.state) {
         return vec![clue];
@@ -205,8 +215,11 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
     };
     found.extend(queued(scene, attempt, &tries, excess));
     found.extend(waited(scene, attempt, excess));
+    if found.is_empty() && super::starts::warmed_up(scene, &tries, excess.ns) {
+        return found;
+    }
     if found.is_empty() {
-        found.extend(cold(scene, &tries, excess));
+        found.extend(super::starts::cold(scene, &tries, excess));
     }
     if found.is_empty() {
         found.extend(worked(scene, attempt, &tries, excess));
@@ -214,7 +227,7 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
     found
 }
 
-fn ended(scene: &Scene, attempt: &Attempt, usual_ns: i64) -> Option<model::Exhibit> {
+pub(super) fn ended(scene: &Scene, attempt: &Attempt, usual_ns: i64) -> Option<model::Exhibit> {
     let event = scene.event(attempt.end_event_id?)?;
     let took = human_duration(attempt.duration_ns.unwrap_or_default());
     Some(clue::event(
@@ -296,7 +309,7 @@ fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
     if let Some(child) = scene.child(attempt) {
         return of_child(scene, attempt, child, excess);
     }
-    let spans = Forest::new(scene.spans_below(attempt));
+    let spans = scene.forest(scene.spans_below(attempt));
     let container = ["batch", "ecs"]
         .iter()
         .any(|it| attempt.resource_type.contains(it));
@@ -366,7 +379,7 @@ fn of_child(
     let world = super::World::default();
     let below = Scene::new(child, &world);
     let longest = child.attempts.iter().max_by_key(|it| it.duration_ns)?;
-    let spans = Forest::new(below.spans_below(longest));
+    let spans = below.forest(below.spans_below(longest));
     let (kind, name) = match (
         origin::of_time(&below, &spans, true),
         longest.function_name.as_deref(),
@@ -404,67 +417,6 @@ fn of_child(
     )
 }
 
-/// Sandboxes that had to be started.
-fn cold(scene: &Scene, tries: &[&Attempt], excess: &Excess) -> Option<Clue> {
-    let mut best = None;
-    let mut total = 0.0;
-    for attempt in tries {
-        let Some((invocation, _)) = scene.invocation(attempt) else {
-            continue;
-        };
-        let init = invocation
-            .init_duration_ms
-            .or(invocation.restore_duration_ms)
-            .unwrap_or(0.0);
-        let gap = invocation.start_time.since(attempt.start_time).max(0) as f64 / 1e6;
-        // What passed between the call and START holds the init and the search for a place.
-        let added = if invocation.cold_start.is_cold() == Some(true) {
-            init.max(gap)
-        } else {
-            0.0
-        };
-        total += added;
-        if added > best.map_or(0.0, |(most, _, _)| most) {
-            best = Some((added, *attempt, invocation));
-        }
-    }
-    let (_, attempt, invocation) = best?;
-    let name = &invocation.function_name;
-    let usual = scene
-        .healthy
-        .iter()
-        .filter_map(|it| it.functions.get(name))
-        .filter(|it| it.cold > 0)
-        .count();
-    let usually_cold = usual * 2 > scene.healthy.len();
-    if total * 1e6 * 2.0 < excess.ns as f64 || usually_cold && total * 1e6 < excess.ns as f64 {
-        return None;
-    }
-    let init = invocation
-        .init_duration_ms
-        .or(invocation.restore_duration_ms)
-        .unwrap_or_default();
-    let mechanism = format!(
-        "{name} started cold in {}: its init took {}",
-        attempt.state,
-        human_duration((init * 1e6) as i64)
-    );
-    let suspect = clue::function(scene, attempt, name, invocation.function_version.as_deref());
-    let new = clues::new_version(scene, scene.visit_of(attempt)?);
-    Some(
-        Clue::new(suspect, Category::ColdStart, 0.94, mechanism)
-            .with([clue::invocation(
-                invocation,
-                format!(
-                    "{name} ran in a new sandbox, init {}",
-                    human_duration((init * 1e6) as i64)
-                ),
-            )])
-            .with(ended(scene, attempt, excess.usual_ns))
-            .changed(new),
-    )
-}
-
 /// Work that took longer: a callee's, a host's, or the function's own.
 fn worked<'a>(
     scene: &Scene<'a>,
@@ -473,7 +425,7 @@ fn worked<'a>(
     excess: &Excess,
 ) -> Vec<Clue> {
     let spans: Vec<_> = tries.iter().flat_map(|it| scene.spans_below(it)).collect();
-    let forest = Forest::new(spans);
+    let forest = scene.forest(spans);
     let caller = attempt
         .function_name
         .clone()

@@ -1,6 +1,6 @@
 //! The part of OTLP JSON that the simulator writes.
 
-use model::{Attributes, LogRecord, Span, SpanKind, StatusCode, UnixNanos, Value};
+use model::{Attributes, LogRecord, Span, SpanEvent, SpanKind, StatusCode, UnixNanos, Value};
 use serde_json::Value as Json;
 
 fn value(json: &Json) -> Value {
@@ -47,6 +47,16 @@ fn resource(json: &Json) -> (String, Attributes) {
     (name, all)
 }
 
+fn events(json: &Json) -> Vec<SpanEvent> {
+    let one = |event: &Json| SpanEvent {
+        time: nanos(&event["timeUnixNano"]),
+        name: event["name"].as_str().unwrap_or_default().to_owned(),
+        attributes: attributes(&event["attributes"]),
+        ..SpanEvent::default()
+    };
+    json.as_array().into_iter().flatten().map(one).collect()
+}
+
 /// Spans of an export request.
 pub(super) fn spans(bytes: &[u8]) -> Vec<Span> {
     let request: Json = serde_json::from_slice(bytes).expect("the simulator writes JSON");
@@ -80,6 +90,7 @@ pub(super) fn spans(bytes: &[u8]) -> Vec<Span> {
                     service_name: service_name.clone(),
                     resource: resource.clone(),
                     attributes: attributes(&span["attributes"]),
+                    events: events(&span["events"]),
                     ..Span::default()
                 });
             }

@@ -73,15 +73,15 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     ));
     // A span that the caller wrote may say less than the caller's own error.
     let topic = match failure.topic() {
-        Some(own @ (Topic::Name | Topic::Connection)) if span.service_name == caller => {
-            topic.or(Some(own))
-        }
+        Some(Topic::Data | Topic::Path | Topic::Init | Topic::Unavailable) | None => topic,
+        Some(own) if span.service_name == caller => topic.or(Some(own)),
         _ => topic,
     };
     // Who is refused by a service of AWS lacks a permission; the service is as it should be.
     if topic == Some(Topic::Permission) && span.service_name == caller {
         return Vec::new();
     }
+    let weight = 0.9 * believed(scene, failure, origin.span, topic);
     let category = match topic {
         Some(Topic::Init | Topic::FunctionTimeout) => Category::Error,
         topic => text::category(topic),
@@ -110,7 +110,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         )
     });
     vec![
-        Clue::new(suspect, category, 0.9, mechanism)
+        Clue::new(suspect, category, weight, mechanism)
             .with([clue::span(span, format!("{} failed: {what}", origin.name))])
             .with(line.map(|it| {
                 clue::log(
@@ -124,6 +124,61 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             .explaining([super::function::carried(caller, &origin.name, span)])
             .explaining(carriers),
     ]
+}
+
+/// How far a failed call explains the failure: 1 when it is the last thing the caller did, less when the caller
+/// fails of something else, or went on after it and called others.
+fn believed(scene: &Scene, failure: &Failure, span: usize, topic: Option<Topic>) -> f64 {
+    let said = failure.words();
+    let name = failure.spans.charged(span);
+    let own = text::topic(&said);
+    let telling = matches!(
+        own,
+        Some(
+            Topic::Permission
+                | Topic::OutOfMemory
+                | Topic::Init
+                | Topic::TooLarge
+                | Topic::Name
+                | Topic::Connection
+        )
+    );
+    if telling && topic.is_some() && own != topic && !said.contains(&name) {
+        return 0.6;
+    }
+    if said.contains(&name) || !went_on(failure, span) {
+        return 1.0;
+    }
+    // Its words are the caller's: it was reported after all.
+    let status = charges::status(failure.spans.spans[span]).map(|code| code.to_string());
+    let quoted = status.is_some_and(|code| said.contains(&code));
+    let named = named_other(scene, failure, &name);
+    if quoted && !named { 1.0 } else { 0.6 }
+}
+
+/// The failure names another service than this one.
+fn named_other(scene: &Scene, failure: &Failure, name: &str) -> bool {
+    let said = failure.words();
+    super::network::service_in(scene, &said).is_some_and(|other| other != name)
+}
+
+/// The caller called somebody else after a call had failed: it did not mind.
+fn went_on(failure: &Failure, span: usize) -> bool {
+    let forest = &failure.spans;
+    let mut top = span;
+    for _ in 0..100 {
+        match forest.parent[top] {
+            Some(above) if forest.parent[above].is_some() => top = above,
+            _ => break,
+        }
+    }
+    let failed = forest.spans[top];
+    let name = forest.charged(top);
+    let siblings = forest.parent[top].map(|above| &forest.children[above]);
+    siblings.into_iter().flatten().any(|n| {
+        let other = forest.spans[*n];
+        other.start_time >= failed.end_time && forest.charged(*n) != name
+    })
 }
 
 /// A call that was given up: whoever took the time below it is to blame.

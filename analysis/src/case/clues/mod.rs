@@ -18,6 +18,7 @@ mod pool;
 mod schema;
 mod throttle;
 mod timeout;
+mod told;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
@@ -29,7 +30,7 @@ pub(super) use timeout::input_growth;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 17] = [
+pub(crate) const ALL: [Detector; 18] = [
     container::find,
     data::find,
     dependency::find,
@@ -47,6 +48,7 @@ pub(crate) const ALL: [Detector; 17] = [
     schema::find,
     throttle::find,
     timeout::find,
+    told::find,
 ];
 
 /// Everything that the detectors say of a failure.

@@ -23,9 +23,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .spans
         .iter()
         .position(|span| flag_of(span, &FLAGS).is_some());
-    let worded = failure.spans.spans.iter().position(|span| {
-        charges::failed(span) && network_words(&crate::case::clues::dependency::words(span))
-    });
+    let spans = failure.spans.spans.iter().enumerate();
+    let worded = spans.filter(|(n, _)| failure.spans.charged(*n) != caller);
+    let worded = worded
+        .filter(|(_, it)| charges::failed(it))
+        .find(|(_, it)| network_words(&super::dependency::words(it)))
+        .map(|(n, _)| n);
     if let Some(n) = flagged.or(worded) {
         let span = failure.spans.spans[n];
         let name = failure.spans.charged(n);
@@ -70,8 +73,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         failure.said(),
         line.map_or("", |it| it.body.as_str())
     );
-    let (kind, name) = match host_in(&words) {
-        Some(host) => ("service", host),
+    let (kind, name) = match service_in(scene, &words) {
+        Some(service) => ("service", service),
         None => match failure.function() {
             Some(function) => ("function", function.to_owned()),
             None => ("state", failure.state().to_owned()),
@@ -122,34 +125,82 @@ fn meaning(flag: &str, words: &str) -> String {
     }
 }
 
-/// A host name in the text of an error: what stands where clients write it.
+/// The service that the text of an error names: by an address that is known, else by what looks like a host.
+pub(super) fn service_in(scene: &Scene, words: &str) -> Option<String> {
+    scene
+        .address_in(words)
+        .or_else(|| host_in(words).map(|host| scene.service_at(&host)))
+}
+
+/// A host name in the text of an error: what stands where clients write it, or is written like one.
 pub(super) fn host_in(words: &str) -> Option<String> {
-    const BEFORE: [&str; 12] = [
+    const BEFORE: [&str; 15] = [
         "ENOTFOUND",
+        "EAI_AGAIN",
         "ECONNREFUSED",
         "host=",
-        "host='",
-        "Host:",
         "http://",
         "https://",
-        "lookup",
-        "resolve",
+        "grpc://",
+        "tcp://",
+        "lookup ",
+        "resolve ",
         "UnknownHostException:",
-        "connect to",
-        "address",
+        "connect to ",
+        "refused: ",
+        "refused (",
+        "address ",
     ];
-    BEFORE.iter().find_map(|mark| {
-        let rest = words
-            .split_once(mark)?
-            .1
-            .trim_start_matches([' ', ':', '\'', '"', '/']);
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c)))
-            .unwrap_or(rest.len());
-        let host = rest[..end].trim_end_matches('.');
-        let named = host.contains(['.', '-']) || host.len() > 3;
-        (named && host.chars().any(|c| c.is_ascii_alphabetic())).then(|| host.to_owned())
-    })
+    let marked = BEFORE.iter().find_map(|mark| {
+        let mut after = words.split(mark).skip(1);
+        after.find_map(|rest| {
+            let rest = rest.trim_start_matches([' ', ':', '\'', '"', '/', '(']);
+            named(rest)
+        })
+    });
+    let tokens = || {
+        words
+            .split(|c: char| c.is_whitespace() || "\"'()[]{}<>,;=/@".contains(c))
+            .find(|it| is_host(it))
+            .and_then(named)
+    };
+    marked.or_else(tokens)
+}
+
+/// The host at the beginning of a text.
+fn named(rest: &str) -> Option<String> {
+    let end = rest
+        .find(|c: char| !(c.is_ascii_alphanumeric() || ".-_".contains(c)))
+        .unwrap_or(rest.len());
+    let host = rest[..end].trim_end_matches('.');
+    let named = host.contains(['.', '-']) || host.len() > 3 && rest[end..].starts_with([':', '/']);
+    let whole = host.len() > 3 && rest[end..].trim().is_empty();
+    let lettered = host.chars().any(|c| c.is_ascii_lowercase());
+    ((named || whole) && lettered && !is_file(host)).then(|| host.to_owned())
+}
+
+/// `a.b.internal`, `a.b:443` and `a:8080`, but no class, number or file.
+fn is_host(token: &str) -> bool {
+    let (host, port) = token.rsplit_once(':').unwrap_or((token, ""));
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+    let lettered = host.starts_with(|c: char| c.is_ascii_lowercase());
+    let ported = !port.is_empty() && port.chars().all(|c| c.is_ascii_digit());
+    let last = host.rsplit('.').next().unwrap_or_default();
+    const ENDS: [&str; 12] = [
+        "internal", "local", "com", "net", "org", "io", "example", "svc", "cloud", "dev", "app",
+        "test",
+    ];
+    let dotted = host.contains('.') && ENDS.contains(&last);
+    lettered && host.chars().all(plain) && (dotted || ported) && !is_file(host)
+}
+
+fn is_file(host: &str) -> bool {
+    const ENDS: [&str; 10] = [
+        ".py", ".js", ".mjs", ".ts", ".java", ".go", ".cs", ".rb", ".rs", ".dll",
+    ];
+    ENDS.iter().any(|end| host.ends_with(end))
+        || host.starts_with("java.")
+        || host.starts_with("com.")
 }
 
 #[cfg(test)]
@@ -174,6 +225,18 @@ mod tests {
             Some("rates.internal"),
         );
         check("java.net.UnknownHostException: risk-api", Some("risk-api"));
+        check(
+            "Connection refused (ledger.prod.svc.cluster.local:443)",
+            Some("ledger.prod.svc.cluster.local"),
+        );
+        check("No such host is known. (rates:8443)", Some("rates"));
+        check(
+            "actively refused it (tax.internal:443)",
+            Some("tax.internal"),
+        );
+        check("File \"/var/task/app.py\", line 4: connect timed out", None);
+        check("java.net.SocketTimeoutException: Read timed out", None);
+        check("connect ECONNREFUSED 10.3.2.1:443", None);
         check("it broke", None);
     }
 }

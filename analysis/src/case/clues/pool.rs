@@ -28,9 +28,13 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return vec![ejected(scene, failure, n, caller)];
     }
     let overflow = at(&["UO", "RLSE", "RL"]).or_else(|| {
-        spans.spans.iter().position(|it| {
-            charges::failed(it) && text::is(&crate::case::clues::dependency::words(it), Topic::Pool)
-        })
+        let mut all = spans.spans.iter().enumerate();
+        let found = all.find(|(n, it)| {
+            charges::failed(it)
+                && spans.charged(*n) != caller
+                && text::is(&super::dependency::words(it), Topic::Pool)
+        });
+        found.map(|(n, _)| n)
     });
     if let Some(n) = overflow {
         let span = spans.spans[n];
@@ -66,7 +70,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         failure.said(),
         line.map_or("", |it| it.body.as_str())
     );
-    let (kind, name) = match (super::network::host_in(&words), failure.function()) {
+    let (kind, name) = match (
+        super::network::service_in(scene, &words),
+        failure.function(),
+    ) {
         (Some(host), _) => ("service", host),
         (None, Some(function)) => ("function", function.to_owned()),
         (None, None) => ("state", failure.state().to_owned()),

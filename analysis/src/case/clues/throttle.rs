@@ -30,7 +30,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 fn refused(failure: &Failure) -> bool {
     failure.error.starts_with("Lambda.") && failure.invocation.is_none()
         || failure.said().contains("ConcurrentInvocationLimit")
-        || failure.error.contains("TooManyRequests") && failure.invocation.is_none()
+        || failure.error.ends_with("TooManyRequestsException") && failure.invocation.is_none()
 }
 
 fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) -> Vec<Clue> {
@@ -139,7 +139,7 @@ fn inside(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) -> Ve
         failure.said(),
         line.map_or("", |it| it.body.as_str())
     );
-    let (kind, who) = match super::network::host_in(&words) {
+    let (kind, who) = match super::network::service_in(scene, &words) {
         Some(host) => ("service", host),
         None => ("function", name.to_owned()),
     };

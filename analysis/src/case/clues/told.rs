@@ -1,0 +1,58 @@
+//! A failed call that nobody kept a span of. *What it looks for*: an answer of a service that the caller quotes, with
+//! the address. *Why it matters*: samplers drop spans, and the caller only passes the error on. *How to confirm*: the
+//! service's own log or span at that moment.
+
+use crate::case::{
+    charges,
+    clue::{self, Clue, Explained},
+    failures::{Failure, message},
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::Category;
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let (Some(attempt), Some(caller)) = (failure.attempt, failure.function()) else {
+        return Vec::new();
+    };
+    let seen = failure.spans.spans.iter();
+    let seen = seen.filter(|it| charges::failed(it) && !charges::cancelled(it));
+    let words = failure.words();
+    let topic = failure.topic();
+    if seen.count() > 1 || !matches!(topic, Some(Topic::Unavailable | Topic::Timeout)) {
+        return Vec::new();
+    }
+    let Some(name) = super::network::service_in(scene, &words).filter(|it| it != caller) else {
+        return Vec::new();
+    };
+    let category = match topic {
+        Some(Topic::Timeout) => Category::Latency,
+        _ if words.to_lowercase().contains("no healthy") => Category::Infrastructure,
+        _ => Category::Error,
+    };
+    let said = text::brief(&message(&failure.cause), 160);
+    let mechanism = format!(
+        "{name} failed when {caller} called it in {}: {said}",
+        failure.state()
+    );
+    let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
+    let line = failure.telling_line(topic);
+    let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
+    vec![
+        Clue::new(suspect, category, 0.88, mechanism)
+            .with(line.map(|it| {
+                clue::log(
+                    it,
+                    format!("{caller} wrote: {}", text::brief(&it.body, 160)),
+                )
+            }))
+            .with(failure.exhibit())
+            .explaining([Explained {
+                kind: String::new(),
+                name: caller.to_owned(),
+                reason: format!("{caller} quotes what {name} answered"),
+                reference,
+            }])
+            .missing(&format!("spans of {name}")),
+    ]
+}

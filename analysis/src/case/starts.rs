@@ -1,0 +1,84 @@
+//! Sandboxes that had to be started before work began.
+
+use super::{
+    clue::{self, Clue},
+    clues,
+    scene::Scene,
+    slow::{Excess, ended},
+};
+use model::{Attempt, Category, time::human_duration};
+
+/// A single cold start that added less is nobody's fault, milliseconds.
+const SLIGHT_MS: f64 = 1_500.0;
+
+/// Tries that had to wait for a sandbox: what it added in milliseconds, try and invocation.
+fn starts<'a>(
+    scene: &Scene<'a>,
+    tries: &[&'a Attempt],
+) -> Vec<(f64, &'a Attempt, &'a model::Invocation)> {
+    let mut found = Vec::new();
+    for attempt in tries {
+        let Some((invocation, _)) = scene.invocation(attempt) else {
+            continue;
+        };
+        let init = invocation
+            .init_duration_ms
+            .or(invocation.restore_duration_ms)
+            .unwrap_or(0.0);
+        let gap = invocation.start_time.since(attempt.start_time).max(0) as f64 / 1e6;
+        // What passed between the call and START holds the init and the search for a place.
+        if invocation.cold_start.is_cold() == Some(true) {
+            found.push((init.max(gap), *attempt, invocation));
+        }
+    }
+    found
+}
+
+/// One new sandbox now and then is how Lambda works, after a release above all: nobody's fault when it took little.
+pub(super) fn warmed_up(scene: &Scene, tries: &[&Attempt], excess_ns: i64) -> bool {
+    let cold = scene.case.invocations.iter();
+    let cold = cold.filter(|it| it.cold_start.is_cold() == Some(true));
+    let total: f64 = starts(scene, tries).iter().map(|it| it.0).sum();
+    total < SLIGHT_MS && total * 2e6 >= excess_ns as f64 && cold.count() == 1
+}
+
+/// Sandboxes that had to be started.
+pub(super) fn cold<'a>(scene: &Scene<'a>, tries: &[&'a Attempt], excess: &Excess) -> Option<Clue> {
+    let starts = starts(scene, tries);
+    let total: f64 = starts.iter().map(|it| it.0).sum();
+    let (_, attempt, invocation) = starts.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let name = &invocation.function_name;
+    let usual = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.functions.get(name))
+        .filter(|it| it.cold > 0)
+        .count();
+    let usually_cold = usual * 2 > scene.healthy.len();
+    if total * 1e6 * 2.0 < excess.ns as f64 || usually_cold && total * 1e6 < excess.ns as f64 {
+        return None;
+    }
+    let init = invocation
+        .init_duration_ms
+        .or(invocation.restore_duration_ms)
+        .unwrap_or_default();
+    let mechanism = format!(
+        "{name} started cold in {}: its init took {}",
+        attempt.state,
+        human_duration((init * 1e6) as i64)
+    );
+    let suspect = clue::function(scene, attempt, name, invocation.function_version.as_deref());
+    let new = clues::new_version(scene, scene.visit_of(attempt)?);
+    Some(
+        Clue::new(suspect, Category::ColdStart, 0.94, mechanism)
+            .with([clue::invocation(
+                invocation,
+                format!(
+                    "{name} ran in a new sandbox, init {}",
+                    human_duration((init * 1e6) as i64)
+                ),
+            )])
+            .with(ended(scene, attempt, excess.usual_ns))
+            .changed(new),
+    )
+}
