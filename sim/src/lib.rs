@@ -3,6 +3,7 @@
 //! A seed gives a workflow in a world that is in order ([`setting`]), a fault changes one property of that world
 //! ([`faults`]), both worlds run on the same dice ([`asl`], [`world`]), one is written as files ([`emit`]), and
 //! the difference between the two is the answer ([`truth`]). [`score`] compares what a judge said with it.
+//! [`shop`] is apart: microservices without any workflow, a healthy and a faulty period.
 
 pub mod asl;
 pub mod chance;
@@ -15,6 +16,7 @@ mod naive;
 pub mod report;
 pub mod score;
 pub mod setting;
+pub mod shop;
 pub mod truth;
 pub mod world;
 

@@ -14,44 +14,47 @@ type Source<'a> = (&'a str, Option<&'a str>, Option<&'a str>, &'static str);
 pub(super) fn files(setting: &Setting, coverage: Coverage) -> Vec<File> {
     let facts = &setting.world.facts;
     let mut files = Vec::new();
-    let mut groups: BTreeMap<Source<'_>, Vec<Value>> = BTreeMap::new();
-    for span in facts
+    let arrived = facts
         .spans
         .iter()
-        .filter(|span| arrives(setting, span, coverage))
-    {
+        .filter(|span| arrives(setting, span, coverage));
+    let spans = traces(arrived.map(|span| {
+        let mut shifted = span.span.clone();
+        if coverage.skew_ms != 0 && span.host.as_deref() == skewed(setting) {
+            shifted.start_ns += coverage.skew_ms * 1_000_000;
+            shifted.end_ns += coverage.skew_ms * 1_000_000;
+        }
+        (span, shifted.otlp())
+    }));
+    if !spans.is_empty() {
+        files.push(("otlp/traces.jsonl".to_owned(), spans));
+    }
+    let records = logs(&facts.records);
+    if !records.is_empty() {
+        files.push(("otlp/logs.jsonl".to_owned(), records));
+    }
+    files
+}
+
+/// Trace requests, one a line, by who exports.
+pub(crate) fn traces<'a>(spans: impl Iterator<Item = (&'a Spanned, Value)>) -> Vec<u8> {
+    let mut groups: BTreeMap<Source<'_>, Vec<Value>> = BTreeMap::new();
+    for (span, written) in spans {
         let source = (
             span.service.as_str(),
             span.host.as_deref(),
             span.version.as_deref(),
             span.language,
         );
-        let mut shifted = span.span.clone();
-        if coverage.skew_ms != 0 && span.host.as_deref() == skewed(setting) {
-            shifted.start_ns += coverage.skew_ms * 1_000_000;
-            shifted.end_ns += coverage.skew_ms * 1_000_000;
-        }
-        groups.entry(source).or_default().push(shifted.otlp());
+        groups.entry(source).or_default().push(written);
     }
-    let lines = |key: &str, inner: &str, groups: BTreeMap<Source<'_>, Vec<Value>>| {
-        let mut bytes = Vec::new();
-        for (source, entries) in groups {
-            for chunk in entries.chunks(100) {
-                let request = json!({key: [{"resource": {"attributes": resource(&source)}, inner: [scope(inner, chunk)]}]});
-                bytes.extend(request.to_string().into_bytes());
-                bytes.push(b'\n');
-            }
-        }
-        bytes
-    };
-    if !groups.is_empty() {
-        files.push((
-            "otlp/traces.jsonl".to_owned(),
-            lines("resourceSpans", "scopeSpans", groups),
-        ));
-    }
+    lines("resourceSpans", "scopeSpans", groups)
+}
+
+/// Log requests, one a line, by who exports.
+pub(crate) fn logs(records: &[Record]) -> Vec<u8> {
     let mut groups: BTreeMap<Source<'_>, Vec<Value>> = BTreeMap::new();
-    for record in &facts.records {
+    for record in records {
         let source = (
             record.service.as_str(),
             record.host.as_deref(),
@@ -60,13 +63,19 @@ pub(super) fn files(setting: &Setting, coverage: Coverage) -> Vec<File> {
         );
         groups.entry(source).or_default().push(log(record));
     }
-    if !groups.is_empty() {
-        files.push((
-            "otlp/logs.jsonl".to_owned(),
-            lines("resourceLogs", "scopeLogs", groups),
-        ));
+    lines("resourceLogs", "scopeLogs", groups)
+}
+
+fn lines(key: &str, inner: &str, groups: BTreeMap<Source<'_>, Vec<Value>>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (source, entries) in groups {
+        for chunk in entries.chunks(100) {
+            let request = json!({key: [{"resource": {"attributes": resource(&source)}, inner: [scope(inner, chunk)]}]});
+            bytes.extend(request.to_string().into_bytes());
+            bytes.push(b'\n');
+        }
     }
-    files
+    bytes
 }
 
 fn skewed(setting: &Setting) -> Option<&str> {
@@ -122,7 +131,12 @@ fn scope(inner: &str, chunk: &[Value]) -> Value {
 }
 
 fn log(record: &Record) -> Value {
-    let number = if record.level == "ERROR" { 17 } else { 13 };
+    let number = match record.level {
+        "ERROR" => 17,
+        "WARN" => 13,
+        "INFO" => 9,
+        _ => 0,
+    };
     let mut value = json!({
         "timeUnixNano": record.at_ns.to_string(), "observedTimeUnixNano": (record.at_ns + 1_000_000).to_string(),
         "severityNumber": number, "severityText": record.level, "body": {"stringValue": record.body},
