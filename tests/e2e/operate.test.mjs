@@ -42,11 +42,15 @@ export async function a_definition_is_written_previewed_and_deleted({ page, demo
   await until(rows, (names) => !names.includes('written-here'), 'the objective is gone');
 }
 
-export async function a_wrong_definition_is_refused_with_its_reason({ page }) {
+export async function a_wrong_definition_is_refused_with_its_reason({ page, complaints }) {
   await open(page, '/slos/new', '#definition');
   await page.locator('#definition').fill('slo: x\ntarget: 200%\n');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.locator('.error-line[role=alert]').waitFor();
+  // The browser tells of the refusal too.
+  const others = complaints.filter((complaint) => !complaint.includes('400'));
+  assert.deepEqual(others, []);
+  complaints.length = 0;
 }
 
 export async function alerts_tell_what_fired({ page, demo }) {

@@ -33,6 +33,15 @@ pub(super) fn kind_word(kind: NodeKind) -> &'static str {
     }
 }
 
+/// A name; a history that came alone does not tell that of its state machine.
+pub(super) fn named(name: &str) -> &str {
+    if name.is_empty() {
+        "(name not known)"
+    } else {
+        name
+    }
+}
+
 /// Where the range begins; empty for any time.
 fn begin(range: &str, now: i64) -> String {
     match RANGES.iter().find(|(key, ..)| *key == range) {
@@ -166,7 +175,7 @@ fn row(
 ) -> impl IntoView + use<> {
     let name = |id: &str| {
         let node = map.nodes.iter().find(|node| node.id == id);
-        node.map_or(id.to_owned(), |node| node.name.clone())
+        node.map_or(id.to_owned(), |node| named(&node.name).to_owned())
     };
     let open = chosen == at.to_string();
     let href = match open {
@@ -217,7 +226,7 @@ fn example(example: &MapExample) -> impl IntoView + use<> {
 
 fn node(node: &MapNode) -> impl IntoView + use<> {
     let href = match node.kind {
-        NodeKind::StateMachine => Some(format!(
+        NodeKind::StateMachine if !node.name.is_empty() => Some(format!(
             "/{}",
             query_string(&[("state_machine", &node.name)])
         )),
@@ -227,7 +236,7 @@ fn node(node: &MapNode) -> impl IntoView + use<> {
         )),
         _ => None,
     };
-    let name = node.name.clone();
+    let name = named(&node.name).to_owned();
     view! {
         <tr>
             <td>{match href {

@@ -1,6 +1,6 @@
 //! The service map as a drawing: boxes and lines as the server laid them out.
 
-use super::map::kind_word;
+use super::map::{kind_word, named};
 use crate::format;
 use crate::geometry::sheet::cut;
 use crate::router::Router;
@@ -178,7 +178,6 @@ fn node(map: Arc<ServiceMap>, node: &MapNode, chosen: Chosen) -> impl IntoView +
             class:picked=picked
             role="button"
             tabindex="0"
-            aria-label=title.clone()
             on:click=move |_| go()
             on:keydown=move |event| {
                 if matches!(event.key().as_str(), "Enter" | " ") {
@@ -187,9 +186,9 @@ fn node(map: Arc<ServiceMap>, node: &MapNode, chosen: Chosen) -> impl IntoView +
                 }
             }
         >
-            <title>{title.clone()}</title>
+            <title>{title}</title>
             <rect x=x y=y width=node.width height=node.height rx="7"></rect>
-            <text x=x + 12.0 y=y + 20.0>{cut(&node.name, node.width - 22.0, LETTERS.0)}</text>
+            <text x=x + 12.0 y=y + 20.0>{cut(named(&node.name), node.width - 22.0, LETTERS.0)}</text>
             <text class="kind" x=x + 12.0 y=y + 36.0>{cut(&about, node.width - 16.0, LETTERS.1)}</text>
         </g>
     }

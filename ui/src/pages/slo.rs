@@ -391,9 +391,10 @@ fn alert(alert: &AlertRow) -> impl IntoView + use<> {
             </p>
             <p class="quiet">{told(&alert.explain)}</p>
             <details>
-                <summary>{format::plural(alert.timeline.len() as u64, "change", "changes")} " · " <a href=format!("/alerts?incident={}", escape(&alert.incident))>"deliveries"</a></summary>
+                <summary>{format::plural(alert.timeline.len() as u64, "change", "changes")}</summary>
                 <ol class="timeline">{timeline}</ol>
             </details>
+            <a href=format!("/alerts?incident={}", escape(&alert.incident))>"Who was told"</a>
         </li>
     }
 }
