@@ -291,3 +291,39 @@ fn a_message_is_given_up_after_days() {
     );
     assert_eq!(bench.statuses(), ["dead"]);
 }
+
+#[test]
+fn an_objective_may_name_who_is_told() {
+    let bench = bench("slos=['nothing']|severities=['page']|severities=['ticket']");
+    let check = |names: &[&str], expect: &[&str]| {
+        let message = Notification {
+            severity: "page".into(),
+            incident: Incident {
+                key: format!("i/{}", names.join("+")),
+                ..Incident::default()
+            },
+            receivers: names.iter().map(|it| (*it).to_owned()).collect(),
+            ..Notification::default()
+        };
+        let before = messages(&bench.state, None, usize::MAX)
+            .expect("read")
+            .len();
+        let told = bench
+            .state
+            .write(|changes| enqueue(changes, &bench.receivers, &message, at(1)))
+            .expect("enqueued");
+        let all = messages(&bench.state, None, usize::MAX).expect("read");
+        let mut names: Vec<&str> = all[..all.len() - before]
+            .iter()
+            .map(|it| it.receiver.as_str())
+            .collect();
+        names.sort_unstable();
+        assert_eq!((told, names.as_slice()), (expect.len(), expect));
+    };
+    // Nobody named: those whose settings fit. A name goes before the choice of objectives, and not before
+    // that of severities; a name that nobody has tells the usual ones.
+    check(&[], &["b"]);
+    check(&["a"], &["a"]);
+    check(&["a", "c"], &["a"]);
+    check(&["nobody"], &["b"]);
+}

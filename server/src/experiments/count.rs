@@ -39,6 +39,23 @@ struct Of {
 }
 
 impl Experiments {
+    /// Whether spans carry its mark.
+    async fn is_marked(
+        &self,
+        experiment: &Experiment,
+        from: UnixNanos,
+        to: UnixNanos,
+    ) -> Result<bool> {
+        let question = format!(
+            "SELECT 1 AS one FROM spans WHERE {} = {} AND start_time >= {} AND start_time < {} LIMIT 1",
+            scope::attribute(scope::MARK),
+            slo::measure::quote(&experiment.id),
+            time(from),
+            time(to)
+        );
+        Ok(!self.rows(&question).await?.is_empty())
+    }
+
     /// The rows of an experiment: those that carry its mark if any do, else those in its scope. `None` when
     /// nothing says what it touches.
     async fn rows_of(
@@ -48,14 +65,7 @@ impl Experiments {
         from: UnixNanos,
         to: UnixNanos,
     ) -> Result<Option<Rows>> {
-        let question = format!(
-            "SELECT 1 AS one FROM spans WHERE {} = {} AND start_time >= {} AND start_time < {} LIMIT 1",
-            scope::attribute(scope::MARK),
-            slo::measure::quote(&experiment.id),
-            time(from),
-            time(to)
-        );
-        if !self.rows(&question).await?.is_empty() {
+        if self.is_marked(experiment, from, to).await? {
             return Ok(Some(scope::marked(&experiment.id, measure.over, from, to)));
         }
         if scope::is_empty(&experiment.scope) && experiment.slos.is_empty() {
@@ -208,6 +218,13 @@ impl Experiments {
             .iter()
             .filter(|it| it.span(now).is_some_and(|(_, end)| end > from))
             .collect();
+        let mut recent_with_scope = Vec::new();
+        for experiment in recent {
+            if self.touches_something(experiment, now).await? {
+                recent_with_scope.push(experiment);
+            }
+        }
+        let recent = recent_with_scope;
         if recent.is_empty() {
             return Ok(apart);
         }
@@ -215,7 +232,9 @@ impl Experiments {
             let mut minutes: BTreeMap<i64, Counts> = BTreeMap::new();
             // Of what two experiments touch, each minute has the larger count: a little may be left over, and
             // nothing is taken away twice.
-            for experiment in recent.iter().filter(|it| it.may_spend(&name)) {
+            let spends =
+                |it: &&&Experiment| it.may_spend(&name) && scope::may_meet(&it.scope, &measure);
+            for experiment in recent.iter().filter(spends) {
                 for (minute, counts) in self.minutes(experiment, &name, &measure, now).await? {
                     let held = minutes.entry(minute).or_default();
                     held.total = held.total.max(counts.total);
@@ -227,6 +246,35 @@ impl Experiments {
             }
         }
         Ok(apart)
+    }
+
+    /// Whether anything says what an experiment touches: asked once for all objectives.
+    pub(super) async fn touches_something(
+        &self,
+        experiment: &Experiment,
+        now: UnixNanos,
+    ) -> Result<bool> {
+        if !scope::is_empty(&experiment.scope) || !experiment.slos.is_empty() {
+            return Ok(true);
+        }
+        let Some((from, to)) = experiment.span(now) else {
+            return Ok(false);
+        };
+        let key = (String::new(), experiment.id.clone());
+        let settled = experiment.phase.is_over() && now.since(to) > SETTLED;
+        let known = |held: &Cache| {
+            let held = held.0.lock().unwrap_or_else(PoisonError::into_inner);
+            held.contains_key(&key)
+        };
+        if settled && known(&self.apart) {
+            return Ok(false);
+        }
+        let is_marked = self.is_marked(experiment, from, to).await?;
+        if settled && !is_marked {
+            let mut held = self.apart.0.lock().unwrap_or_else(PoisonError::into_inner);
+            held.insert(key, BTreeMap::new());
+        }
+        Ok(is_marked)
     }
 
     async fn minutes(
@@ -268,7 +316,7 @@ impl Experiments {
         }
         if settled {
             let mut held = self.apart.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if held.len() > 1_000 {
+            if held.len() > 50_000 {
                 held.clear();
             }
             held.insert(key, minutes.clone());

@@ -41,9 +41,10 @@ impl Experiments {
             return Ok(());
         };
         let mut charges = Vec::new();
+        let touches = self.touches_something(experiment, now).await?;
         let spendable = objectives
             .iter()
-            .filter(|it| experiment.may_spend(&it.name));
+            .filter(|it| touches && experiment.may_spend(&it.name));
         for objective in spendable.take(MOST_OBJECTIVES) {
             let counted = self.counted(experiment, others, objective, now).await?;
             let Some(counted) = counted.filter(|it| it.total > 0.0) else {

@@ -2,7 +2,7 @@
 
 use experiments::Scope;
 use model::UnixNanos;
-use slo::measure::{Condition, Op, Over, quote};
+use slo::measure::{Cell, Condition, Op, Over, quote};
 
 /// Attribute that marks the executions of an experiment exactly.
 pub const MARK: &str = "chaos.experiment.id";
@@ -33,6 +33,29 @@ pub fn is_empty(scope: &Scope) -> bool {
         &scope.az,
     ];
     parts.iter().all(|it| it.is_empty()) && scope.attributes.is_empty()
+}
+
+/// Whether rows of a measure can be in scope at all: most objectives name a workflow or a function, and then
+/// no question is needed to know that they are others.
+pub fn may_meet(scope: &Scope, measure: &slo::Measure) -> bool {
+    let columns = [
+        ("state_machine", &scope.workflow),
+        ("function_name", &scope.function),
+    ];
+    columns
+        .into_iter()
+        .filter(|(_, wanted)| !wanted.is_empty())
+        .all(|(column, wanted)| {
+            let named = measure
+                .valid
+                .iter()
+                .find_map(|condition| match &condition.op {
+                    Op::In(values) if condition.column == column => Some(values),
+                    _ => None,
+                });
+            let fits = |value: &String| Condition::is(column, wanted).holds(Cell::Text(value));
+            named.is_none_or(|values| values.iter().any(fits))
+        })
 }
 
 /// The rows of `over` that are in scope, among those between two times.
@@ -143,6 +166,26 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objectives_of_other_workflows_are_not_asked_about() {
+        let check = |workflow: &str, expect: bool| {
+            let scope = Scope {
+                workflow: workflow.to_owned(),
+                ..Scope::default()
+            };
+            let text = "slo: a\ntarget: 99%\nindicator: {workflow: [pay-eu, pay-us]}\n";
+            let read = slo::read::read(&[("a.yaml".to_owned(), text.to_owned())]);
+            let slo::Indicator::Measured(measure) = &read.slos[0].indicator else {
+                panic!("it is measured");
+            };
+            assert_eq!(may_meet(&scope, measure), expect, "{workflow}");
+        };
+        check("pay-us", true);
+        check("pay-*", true);
+        check("orders", false);
+        check("", true);
+    }
 
     #[test]
     fn a_scope_becomes_conditions_on_rows_and_traces() {

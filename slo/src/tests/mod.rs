@@ -2,6 +2,7 @@
 
 mod alerts;
 mod files;
+mod series;
 mod vectors;
 
 use std::path::PathBuf;

@@ -316,10 +316,7 @@ fn windows_slices_groups_and_composites_count_what_is_stored() {
                 .chain(slow),
         ),
     );
-    let last = |definition: &str| {
-        let found = replay(data, definition, end - 60, end - 60);
-        found
-    };
+    let last = |definition: &str| replay(data, definition, end - 60, end - 60);
     let check = |definition: &str, total: u64, bad: u64, remaining: f64| {
         let found = last(definition);
         let sample = &found["samples"][0];
