@@ -58,7 +58,7 @@ impl Watched {
     fn among(&self, rows: &RecordBatch) -> Vec<usize> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let ids = rows.column_by_name("trace_id");
-        let Some(ids) = ids.and_then(|it| it.as_fixed_size_binary_opt()) else {
+        let Some(ids) = ids.and_then(|it| it.as_binary_opt::<i32>()) else {
             return Vec::new();
         };
         let held = |row: &usize| {
