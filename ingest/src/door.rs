@@ -4,7 +4,7 @@
 use crate::{
     budget::{Budget, Held},
     decode::{self, Decoded},
-    judged::judged,
+    judged::{Watched, judged},
     promotion::Promotion,
     redact::Redactor,
 };
@@ -107,6 +107,7 @@ pub struct Door {
     spans: Promotion,
     logs: Promotion,
     redactor: Arc<Redactor>,
+    watched: Watched,
 }
 
 impl Door {
@@ -129,7 +130,13 @@ impl Door {
             spans,
             logs,
             redactor: Arc::default(),
+            watched: Watched::default(),
         }
+    }
+
+    /// The same door, which has spans of watched traces judged at once.
+    pub fn watching(self, watched: Watched) -> Self {
+        Door { watched, ..self }
     }
 
     /// The same door, which takes out what must not be kept before anything is written.
@@ -229,7 +236,7 @@ impl Door {
             }
             kind => {
                 let decoded = self.decode(kind, entry.payload).await?;
-                let named = judged(kind, &decoded.batch);
+                let named = judged(kind, &decoded.batch, &self.watched);
                 self.append(kind, decoded.batch).await?;
                 self.join(named, entry.position).await
             }
@@ -257,7 +264,7 @@ impl Door {
             let new = self.run(async move {
                 let logged = door.store.log(kind, request).await;
                 let position = logged.map_err(|error| door.refusal(error))?;
-                let named = judged(kind, &decoded.batch);
+                let named = judged(kind, &decoded.batch, &door.watched);
                 let new = door.append(kind, decoded.batch).await?;
                 // What was held already was joined when it came.
                 door.join(named.filter(|_| new > 0), position).await?;

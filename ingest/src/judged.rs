@@ -4,7 +4,11 @@ use arrow::{
     array::{Array, AsArray, BooleanArray, BooleanBuilder, RecordBatch, StringArray},
     compute::filter_record_batch,
 };
-use model::Batch;
+use model::{Batch, TraceId};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 use store::EntryKind;
 
 /// Attributes of spans that name a Lambda invocation, or that only a proxy sets.
@@ -26,18 +30,61 @@ const OF_LOGS: [&str; 3] = [
 /// What Envoy's OpenTelemetry access logger adds to its resource.
 const RESOURCE: &str = "\"log_name\"";
 
+/// Traces of which somebody waits for spans, and who: the traces of executions that sent their context.
+/// Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Watched(Arc<RwLock<BTreeMap<TraceId, TraceId>>>);
+
+/// Traces that are watched at once; those with the smallest ids go first.
+const WATCHED: usize = 200_000;
+
+impl Watched {
+    /// Watches a trace for somebody.
+    pub fn watch(&self, trace: TraceId, who: TraceId) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(trace, who);
+        if all.len() > WATCHED {
+            all.pop_first();
+        }
+    }
+
+    /// Who waits for spans of this trace.
+    pub fn who(&self, trace: TraceId) -> Option<TraceId> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(&trace).copied()
+    }
+
+    /// The rows whose trace is watched, in order.
+    fn among(&self, rows: &RecordBatch) -> Vec<usize> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let ids = rows.column_by_name("trace_id");
+        let Some(ids) = ids.and_then(|it| it.as_binary_opt::<i32>()) else {
+            return Vec::new();
+        };
+        let held = |row: &usize| {
+            let id = <[u8; 16]>::try_from(ids.value(*row)).unwrap_or_default();
+            ids.is_valid(*row) && all.contains_key(&TraceId(id))
+        };
+        match all.is_empty() {
+            true => Vec::new(),
+            false => (0..rows.num_rows()).filter(held).collect(),
+        }
+    }
+}
+
 /// The facts among these rows that are to be judged; `None` if there are none.
-pub(crate) fn judged(kind: EntryKind, rows: &RecordBatch) -> Option<Batch> {
+pub(crate) fn judged(kind: EntryKind, rows: &RecordBatch, watched: &Watched) -> Option<Batch> {
     let mut batch = Batch::default();
     match kind {
         EntryKind::OtlpLogs => {
-            let named = chosen(rows, &OF_LOGS, "resource", |text| text.contains(RESOURCE))?;
+            let proxy = |text: &str| text.contains(RESOURCE);
+            let named = chosen(rows, &OF_LOGS, "resource", proxy, &[])?;
             batch.logs = store::rows::read_logs(&named).ok()?;
         }
         _ => {
-            let named = chosen(rows, &OF_SPANS, "service_name", |name| {
-                PROXIES.contains(&name)
-            })?;
+            let proxy = |name: &str| PROXIES.contains(&name);
+            let traces = watched.among(rows);
+            let named = chosen(rows, &OF_SPANS, "service_name", proxy, &traces)?;
             batch.spans = store::rows::read_spans(&named).ok()?;
         }
     }
@@ -50,6 +97,7 @@ fn chosen(
     attributes: &[&str],
     text: &str,
     fits: impl Fn(&str) -> bool,
+    also: &[usize],
 ) -> Option<RecordBatch> {
     let columns: Vec<_> = attributes
         .iter()
@@ -73,7 +121,8 @@ fn chosen(
                 .is_some_and(|rest| quoted.iter().any(|name| rest.contains(name.as_str())))
         };
         let of_text = || value(text, row).is_some_and(&fits);
-        wanted.append_value(of_column || of_rest() || of_text());
+        let named = || also.binary_search(&row).is_ok();
+        wanted.append_value(of_column || of_rest() || of_text() || named());
     }
     let wanted: BooleanArray = wanted.finish();
     if wanted.true_count() == 0 {

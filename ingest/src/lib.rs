@@ -32,6 +32,7 @@ pub use door::{Door, Limits, Outcome, Refusal, Submitted};
 pub use foreign::{Format, Stream, serve_datagrams, serve_formats};
 pub use grpc::serve_grpc;
 pub use http::{Origins, serve_http};
+pub use judged::Watched;
 pub use promotion::Promotion;
 pub use redact::{Redactor, Rule, RuleError};
 pub use wire::WireError;

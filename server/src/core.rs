@@ -139,7 +139,9 @@ impl Core {
             ..ingest::Limits::default()
         };
         let redactor = ingest::Redactor::new(&config.redact)?;
-        let door = Door::with_limits(store.clone(), sender, limits).redacting(redactor);
+        let door = Door::with_limits(store.clone(), sender, limits)
+            .redacting(redactor)
+            .watching(assembler.watched());
         if !entries.is_empty() {
             tracing::debug!(
                 entries = entries.len(),

@@ -75,6 +75,7 @@ pub(super) const METHOD: Names = &[
     "http.request.method",
     "method",
     "request_method",
+    "verb",
 ];
 pub(super) const PATH: Names = &[
     "url.path",
@@ -83,6 +84,8 @@ pub(super) const PATH: Names = &[
     "request_path",
     "x_envoy_original_path",
     "original_path",
+    "uri",
+    "request_uri",
 ];
 pub(super) const URL: Names = &["http.url", "url.full"];
 pub(super) const NODE: Names = &[

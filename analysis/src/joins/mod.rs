@@ -1,17 +1,22 @@
 //! Which invocation an attempt made, which execution it started, which spans ran inside an invocation.
 //!
 //! Keys are tried from the best to the worst: Lambda's request id in the answer, the same in the text of a
-//! failure, the X-Ray root, and last the function's name with the time. What a better key has joined is out of
+//! failure, the X-Ray root, and last the function's name with the time. Spans of services that an attempt sent
+//! its trace context to are found by that. What a better key has joined is out of
 //! reach for a worse one, and an attempt whose request id is known is never guessed about. A join says how
 //! it was found, how sure it is, and how many others would have fitted.
 
 mod application;
+mod carried;
 mod explain;
 mod keys;
+mod propagated;
 mod window;
 
 pub use application::join_spans;
+pub use carried::{carried, traces as carried_traces};
 pub use explain::explain;
+pub use propagated::by_sent_context;
 
 use crate::workflow::execution_span_id;
 use model::{Attempt, Execution, Invocation, Job, Join, JoinEnd, JoinMethod, Span, State, TraceId};

@@ -199,6 +199,7 @@ impl Assembler {
         let near = Index::new(self.invocations_near(&attempts).await?);
         let spans = self.spans_of(&near).await?;
         let claims = self.claims(&near).await?;
+        let sent = self.spans_of_sent_contexts(&attempts).await?;
         let with_runs: Vec<TraceId> = executions
             .iter()
             .filter(|it| it.map_runs > 0)
@@ -220,6 +221,11 @@ impl Assembler {
                 .cloned()
                 .collect();
             let mut joins = joins::join(&execution, &attempts, &invocations, &spans);
+            let found = joins::by_sent_context(&execution, &attempts, &sent, &joins);
+            if !found.is_empty() {
+                joins.extend(found);
+                joins.sort_by_key(identity);
+            }
             let found = joins::jobs(&execution, &attempts, &jobs);
             if !found.is_empty() {
                 joins.extend(found);
@@ -235,6 +241,33 @@ impl Assembler {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Spans of the traces whose context these attempts sent; those that come later are waited for.
+    async fn spans_of_sent_contexts(&self, attempts: &[Attempt]) -> Result<Vec<Span>> {
+        let mut traces = BTreeSet::new();
+        for attempt in attempts {
+            for trace in joins::carried_traces(attempt.input.as_deref().unwrap_or_default()) {
+                self.watched.watch(trace, attempt.trace_id);
+                traces.insert(trace.to_string());
+            }
+        }
+        let starts = || attempts.iter().map(|it| it.start_time.0);
+        let (Some(first), Some(last)) = (starts().min(), starts().max()) else {
+            return Ok(Vec::new());
+        };
+        if traces.is_empty() {
+            return Ok(Vec::new());
+        }
+        let window = UnixNanos(first.saturating_sub(SLACK))..=UnixNanos(last.saturating_add(REACH));
+        let mut found = self
+            .held
+            .spans_where("trace_id", &traces, Some(window))
+            .await?;
+        found.retain(|span| span.source.is_received());
+        found.sort_by_key(|span| (span.start_time, span.trace_id, span.span_id));
+        found.dedup_by_key(|span| (span.trace_id, span.span_id));
+        Ok(found)
     }
 
     /// Spans of applications, by the request id that they name.

@@ -115,6 +115,8 @@ pub struct Assembler {
     live: Live,
     counts: Arc<Mutex<Counts>>,
     changed: Arc<Mutex<BTreeSet<TraceId>>>,
+    /// Traces whose context attempts sent, and their executions.
+    watched: ingest::Watched,
     /// Whether spans are held that share a unit with those of an execution or an invocation; `None` before anybody looked.
     guests: Arc<Mutex<Option<bool>>>,
 }
@@ -128,8 +130,14 @@ impl Assembler {
             live,
             counts: Arc::default(),
             changed: Arc::default(),
+            watched: ingest::Watched::default(),
             guests: Arc::default(),
         }
+    }
+
+    /// Traces that executions wait for spans of.
+    pub fn watched(&self) -> ingest::Watched {
+        self.watched.clone()
     }
 
     /// What was new since the start.
@@ -257,6 +265,9 @@ impl Assembler {
     async fn append_spans(&self, batch: &Batch, touched: &mut Touched) -> Result<()> {
         let ids = batch.spans.iter().filter_map(joins::request_id);
         touched.request_ids.extend(ids.map(str::to_owned));
+        let waiting = batch.spans.iter();
+        let waiting = waiting.filter_map(|span| self.watched.who(span.trace_id));
+        touched.rejoined.extend(waiting);
         let appended = |span: &&model::Span| span.source.is_appended();
         let spans: Vec<_> = batch.spans.iter().filter(appended).cloned().collect();
         if spans.is_empty() {

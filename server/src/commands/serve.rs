@@ -27,6 +27,22 @@ use tokio_util::sync::CancellationToken;
 /// How long requests that are being answered may take when the server ends.
 const DRAIN: Duration = Duration::from_secs(20);
 
+/// How long a round of work that nobody waits for may take when the server ends. What it derives is derived
+/// again at the next start.
+const LAST_ROUND: Duration = Duration::from_secs(2);
+
+/// Does work that can be left off at any place, until a little after the end.
+async fn until_ended(work: impl Future<Output = ()>, ending: CancellationToken) {
+    let late = async {
+        ending.cancelled().await;
+        tokio::time::sleep(LAST_ROUND).await;
+    };
+    tokio::select! {
+        () = work => {}
+        () = late => {}
+    }
+}
+
 /// The addresses, bound.
 pub struct Bound {
     grpc: TcpListener,
@@ -202,12 +218,13 @@ impl Running {
         let (court, assembler) = (core.court.clone(), core.assembler.clone());
         let (live, end) = (core.live.clone(), ending.clone());
         servers.spawn(async move {
-            court.serve(assembler, live, end).await;
+            let work = court.serve(assembler, live, end.clone());
+            until_ended(work, end).await;
             Ok(())
         });
         let (experiments, end) = (core.experiments.clone(), ending.clone());
         servers.spawn(async move {
-            experiments.run(end).await;
+            until_ended(experiments.run(end.clone()), end).await;
             Ok(())
         });
         let (alerts, end) = (core.alerts.clone(), ending.clone());
@@ -245,7 +262,7 @@ impl Running {
         }
         let (slos, end) = (core.slos.clone(), ending.clone());
         servers.spawn(async move {
-            slos.run(end).await;
+            until_ended(slos.run(end.clone()), end).await;
             Ok(())
         });
         let app = App {

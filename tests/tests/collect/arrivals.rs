@@ -347,3 +347,105 @@ fn a_task_that_an_execution_waited_for_lies_below_its_attempt() {
         join attempts a on a.span_id = j.parent_span_id where j.method = 'job_id' and s.source = 'container'";
     assert_eq!(number(data.path(), phases), 6);
 }
+
+fn span(trace: &str, id: &str, parent: &str, name: &str, at: f64) -> Value {
+    let nanos = |after: f64| format!("{}", ((START + after) * 1e9) as u64);
+    json!({"traceId": trace, "spanId": id, "parentSpanId": parent, "name": name, "kind": 2,
+        "startTimeUnixNano": nanos(at), "endTimeUnixNano": nanos(at + 0.1)})
+}
+
+/// A queue's consumer and a service, in traces that the workflow sent along: spans that came before the
+/// history, and spans that come after it.
+#[test]
+fn what_took_a_sent_context_up_lies_below_the_attempt_that_sent_it() {
+    let (queued, called) = (
+        "0af7651916cd43dd8448eb211c80319c",
+        "1bf7651916cd43dd8448eb211c80319d",
+    );
+    let attributes = json!({"traceparent": {"DataType": "String",
+        "StringValue": format!("00-{queued}-b7ad6b7169203331-01")}});
+    let sent =
+        json!({"QueueUrl": "q", "MessageBody": "x", "MessageAttributes": attributes}).to_string();
+    let asked =
+        json!({"ApiEndpoint": "a", "Headers": {"b3": [format!("{called}-c7ad6b7169203331-1")]}})
+            .to_string();
+    let mut steps = vec![("ExecutionStarted", 0, 0.0, json!({"input": "{}"}))];
+    for (n, (state, kind, resource, parameters)) in [
+        ("Tell", "sqs", "sendMessage", sent),
+        ("Ask", "apigateway", "invoke", asked),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (first, at) = (n as u64 * 5 + 2, n as f64 * 10.0);
+        let of = json!({"resourceType": kind, "resource": resource});
+        let mut scheduled = of.clone();
+        scheduled["parameters"] = json!(parameters);
+        let mut succeeded = of.clone();
+        succeeded["output"] = json!("{}");
+        steps.push((
+            "TaskStateEntered",
+            if n == 0 { 0 } else { first - 1 },
+            at,
+            json!({"name": state, "input": "{}"}),
+        ));
+        steps.push(("TaskScheduled", first, at, scheduled));
+        steps.push(("TaskStarted", first + 1, at, of));
+        steps.push(("TaskSucceeded", first + 2, at + 1.0, succeeded));
+        steps.push((
+            "TaskStateExited",
+            first + 3,
+            at + 1.0,
+            json!({"name": state, "output": "{}"}),
+        ));
+    }
+    steps.push(("ExecutionSucceeded", 11, 12.0, json!({"output": "{}"})));
+    let files = tempfile::tempdir().expect("a folder");
+    crate::recordings::write(
+        files.path(),
+        &[Recorded::new("one", "senders", events(&steps))],
+    );
+    let data = tempfile::tempdir().expect("a folder");
+    let server = Server::start(data.path());
+    let post = |spans: Vec<Value>| {
+        let resource =
+            json!({"attributes": [{"key": "service.name", "value": {"stringValue": "worker"}}]});
+        let body =
+            json!({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]});
+        let answer = crate::binary::post_json(&server.http, "/v1/traces", &body.to_string());
+        assert_eq!(answer.expect("an answer").0, 200);
+    };
+    let early = "aaaaaaaaaaaaaaaa";
+    post(vec![
+        span(called, early, "c7ad6b7169203331", "GET /a", 10.2),
+        span(called, "cccccccccccccccc", early, "inner", 10.3),
+    ]);
+    let url = format!("http://{}", server.api);
+    good(
+        data.path(),
+        &[
+            "import",
+            "--quiet",
+            "--url",
+            &url,
+            &files.path().to_string_lossy(),
+        ],
+    );
+    post(vec![
+        span(queued, "bbbbbbbbbbbbbbbb", "b7ad6b7169203331", "take", 95.0),
+        span(queued, "b7ad6b7169203331", "", "caller", 0.5),
+    ]);
+    let query = "select s.state, j.child_trace_id, j.child_span_id, j.method, j.confidence from joins j \
+        join attempts s on s.span_id = j.parent_span_id where j.child_kind = 'span' order by 1";
+    let found: Vec<Value> = serde_json::from_str(&good(
+        data.path(),
+        &["sql", "--url", &url, "--format", "json", query],
+    ))
+    .expect("rows");
+    let row = |state: &str, trace: &str, id: &str, sure: f64| json!({"state": state, "child_trace_id": trace, "child_span_id": id, "method": "trace_context", "confidence": sure});
+    let expect = [
+        row("Ask", called, early, 0.95),
+        row("Tell", queued, "bbbbbbbbbbbbbbbb", 0.8),
+    ];
+    assert_eq!(found, expect);
+}

@@ -6,7 +6,12 @@ use crate::{
     recordings::{Recorded, account, write},
 };
 use serde_json::{Value, json};
-use std::{path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+};
 
 const GROUP: &str = "/aws/vendedlogs/states/busy";
 const RUNS: usize = 40;
@@ -106,10 +111,16 @@ fn endpoint(all: &[Recorded], level: &'static str) -> Endpoint {
 /// Collects for some seconds with three calls of GetExecutionHistory at once and one in five seconds;
 /// what it says in the end.
 fn collect(data: &Path, url: &str, seconds: u64) -> Value {
+    let more = "interval_s = 1\nquota_share = 1.0\nparts = [\"step_functions\", \"step_functions_logs\"]\n\
+        [collect.quotas]\n\"states:GetExecutionHistory\" = 0.15\n";
+    collect_with(data, url, seconds, more)
+}
+
+/// The same with other settings.
+fn collect_with(data: &Path, url: &str, seconds: u64, more: &str) -> Value {
     let config = data.join("inquest.toml");
     let text = format!(
-        "[[collect]]\nname = \"busy\"\nregions = [\"us-east-1\"]\nendpoint_url = \"{url}\"\nquota_share = 1.0\ninterval_s = 1\n\
-         parts = [\"step_functions\", \"step_functions_logs\"]\n[collect.quotas]\n\"states:GetExecutionHistory\" = 0.15\n"
+        "[[collect]]\nname = \"busy\"\nregions = [\"us-east-1\"]\nendpoint_url = \"{url}\"\n{more}"
     );
     std::fs::write(&config, text).expect("written");
     let child = Command::new(path())
@@ -201,4 +212,59 @@ fn a_log_that_leaves_things_out_is_not_taken_for_a_history() {
         words.contains("no busy state machine delivers its log at level ALL"),
         "{words}"
     );
+}
+
+/// With AWS's default quotas and our default share of them.
+#[test]
+fn five_hundred_that_run_are_followed_within_a_quarter_of_the_quota() {
+    let mut all = busy();
+    let pattern = all.remove(0);
+    let all: Vec<Recorded> = (0..500)
+        .map(|n| {
+            Recorded::new(
+                &format!("long-{n:03}"),
+                "busy",
+                pattern.events[..2].to_vec(),
+            )
+        })
+        .collect();
+    let known = account(all.clone(), vec![], Faults::default());
+    let asked: Arc<Mutex<BTreeMap<String, u32>>> = Arc::default();
+    let counts = asked.clone();
+    let answer = move |operation: &str, request: &Value, random: &mut Random| {
+        let arn = request["executionArn"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if operation == "GetExecutionHistory" && request["nextToken"].is_null() {
+            *counts.lock().expect("no panic").entry(arn).or_default() += 1;
+        }
+        known(operation, request, random)
+    };
+    let endpoint = Endpoint::start(Faults::default(), 9, Box::new(answer));
+    let folder = tempfile::tempdir().expect("a folder");
+    let seconds = 20;
+    let report = collect_with(
+        folder.path(),
+        &endpoint.url,
+        seconds,
+        "interval_s = 15\nparts = [\"step_functions\"]\n",
+    );
+    let calls = endpoint.count("GetExecutionHistory");
+    // A quarter of 400 at once and of 20 a second.
+    let allowed = 100 + 5 * (seconds as usize + 2);
+    assert!(calls <= allowed, "{calls} calls, {allowed} allowed");
+    assert!(calls > 120, "{calls} calls: it makes use of what it may");
+    // Nobody is asked for twice while others wait.
+    let asked = asked.lock().expect("no panic");
+    assert!(asked.values().all(|times| *times == 1), "{asked:?}");
+    assert_eq!(source(&report, "step_functions")["following"], 500);
+    for (operation, most) in [
+        ("DescribeExecution", 1),
+        ("ListExecutions", 40),
+        ("ListStateMachines", 10),
+    ] {
+        let calls = endpoint.count(operation);
+        assert!(calls <= most, "{operation}: {calls}");
+    }
 }
