@@ -11,6 +11,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const SLICE: i64 = 10_000_000_000;
 /// Templates that are told apart.
 const MOST_TEMPLATES: usize = 50_000;
+/// Operations of a service that are told apart in a trace.
+const MOST_OPERATIONS: usize = 32;
+/// Traces that are looked at for lines that stay away, over all templates.
+const MOST_WORK: usize = 300_000_000;
+/// A template that is in fewer traces is not expected.
+const LEAST_PLACES: usize = 10;
 /// A template that is less likely in the traces of an operation is not expected there.
 const USUAL: f64 = 0.5;
 
@@ -114,19 +120,24 @@ pub(super) fn loud(
         of.map_or(0, HashSet::len) as f64
     };
     let mut found: BTreeMap<u32, Loud> = BTreeMap::new();
+    let (all_now, all_before) = (places(now), places(before));
     for (key, presence) in &now.templates {
-        let (k, n) = (presence.places.len() as f64, touched(now, key));
+        let (k, mut n) = (presence.places.len() as f64, touched(now, key));
         let usual = before.templates.get(key);
-        let (j, m) = (
+        let (j, mut m) = (
             usual.map_or(0, |it| it.places.len()) as f64,
             touched(before, key),
         );
-        // A service of which nothing is known before tells nothing new.
-        if m < 1.0 && !before.touched.is_empty() {
-            continue;
-        }
         let line = &symptom.lines[presence.line];
         let failure = presence.severity >= 17 || speaks_of_failure(&line.body);
+        if m < 1.0 && !before.touched.is_empty() {
+            // A service of which nothing is known before tells nothing new, unless it is there to complain: then of all
+            // places, those in which it does count.
+            if !failure {
+                continue;
+            }
+            (n, m) = (all_now[usize::from(key.2)], all_before[usize::from(key.2)]);
+        }
         let refuses = errors::nonsense(&line.body);
         let weight = if failure && !refuses { 1.0 } else { 0.2 };
         let often = usual.map_or(0, |it| it.count) as f64 * n / m.max(1.0) + 1.0;
@@ -157,45 +168,27 @@ pub(super) fn silent(
     (before, baseline): (&Counted, &Trees),
 ) -> BTreeMap<u32, Silent> {
     let (well, usual) = (operations(symptom), operations(baseline));
+    let mut work = MOST_WORK;
     let mut found: BTreeMap<u32, Silent> = BTreeMap::new();
-    for (key, presence) in before
-        .templates
-        .iter()
-        .filter(|it| it.0.2 && it.1.places.len() >= 10)
-    {
-        let mut best: Option<(f64, u32)> = None;
-        for (operation, traces) in usual.get(&key.0).into_iter().flatten() {
-            let with = traces
-                .iter()
-                .filter(|it| presence.places.contains(&(**it, 0)))
-                .count();
-            let share = with as f64 / traces.len().max(1) as f64;
-            if traces.len() >= 10 && share > best.map_or(USUAL, |it| it.0) {
-                best = Some((share, *operation));
-            }
+    for (key, presence) in before.templates.iter().filter(|it| it.0.2) {
+        if presence.places.len() < LEAST_PLACES {
+            continue;
         }
-        let Some((_, operation)) = best else { continue };
-        let traces = |of: &Operations| {
-            of.get(&key.0)
-                .and_then(|it| it.get(&operation))
-                .cloned()
-                .unwrap_or_default()
+        let Some((operation, with)) = home(&usual, key.0, presence) else {
+            continue;
         };
+        let none = HashSet::new();
+        let traces = |of: &'_ Operations| of.traces.get(&operation).map_or(0, HashSet::len);
+        let here = well.traces.get(&operation).unwrap_or(&none);
+        work = work.saturating_sub(here.len());
+        if work == 0 {
+            break;
+        }
         let still = now.templates.get(key);
         let lacks = |it: &&TraceId| !still.is_some_and(|still| still.places.contains(&(**it, 0)));
-        let (had, had_all) = (traces(&usual), traces(&usual).len() as f64);
-        let with = had
-            .iter()
-            .filter(|it| presence.places.contains(&(**it, 0)))
-            .count() as f64;
-        let here = traces(&well);
         let missing: HashSet<TraceId> = here.iter().filter(lacks).copied().collect();
-        let gain = presence_gain(
-            missing.len() as f64,
-            here.len() as f64,
-            had_all - with,
-            had_all,
-        );
+        let had = traces(&usual) as f64;
+        let gain = presence_gain(missing.len() as f64, here.len() as f64, had - with, had);
         let entry = found.entry(key.0).or_default();
         if gain > 6.0 {
             entry.traces.extend(missing);
@@ -207,23 +200,55 @@ pub(super) fn silent(
     found
 }
 
-/// Traces of each service's operations.
-type Operations = HashMap<u32, BTreeMap<u32, HashSet<TraceId>>>;
+/// The operation in whose traces a template usually is, and in how many.
+fn home(usual: &Operations, service: u32, presence: &Presence) -> Option<(u32, f64)> {
+    let mut with: BTreeMap<u32, f64> = BTreeMap::new();
+    for (trace, _) in &presence.places {
+        for operation in usual.of.get(&(service, *trace)).into_iter().flatten() {
+            *with.entry(*operation).or_default() += 1.0;
+        }
+    }
+    let share = |it: &(u32, f64)| it.1 / usual.traces.get(&it.0).map_or(1, HashSet::len) as f64;
+    let often = with
+        .into_iter()
+        .filter(|it| it.1 >= LEAST_PLACES as f64 && share(it) > USUAL);
+    often.max_by(|a, b| share(a).total_cmp(&share(b)).then(b.0.cmp(&a.0)))
+}
+
+/// Traces in which operations went well, and the operations of a service in a trace.
+#[derive(Default)]
+struct Operations {
+    traces: HashMap<u32, HashSet<TraceId>>,
+    of: HashMap<(u32, TraceId), Vec<u32>>,
+}
 
 fn operations(trees: &Trees) -> Operations {
-    let mut found = Operations::new();
-    for (n, span) in trees
-        .spans
-        .iter()
-        .enumerate()
-        .filter(|it| trees.went_well(it.0))
-    {
-        let of = found.entry(trees.service[n]).or_default();
-        of.entry(trees.operation[n])
-            .or_default()
-            .insert(span.trace_id);
+    let mut found = Operations::default();
+    for (n, span) in trees.spans.iter().enumerate() {
+        if !trees.went_well(n) {
+            continue;
+        }
+        let operation = trees.operation[n];
+        let of = found
+            .of
+            .entry((trees.service[n], span.trace_id))
+            .or_default();
+        if of.len() < MOST_OPERATIONS && !of.contains(&operation) {
+            of.push(operation);
+            let traces = found.traces.entry(operation).or_default();
+            traces.insert(span.trace_id);
+        }
     }
     found
+}
+
+/// How many slices of time, and how many traces, any service touched.
+fn places(of: &Counted) -> [f64; 2] {
+    [false, true].map(|traced| {
+        let touched = of.touched.iter().filter(|it| it.0.1 == traced);
+        let all: HashSet<&Place> = touched.flat_map(|it| it.1).collect();
+        all.len() as f64
+    })
 }
 
 /// Twice the log-likelihood ratio of being in `k` of `n` places after `j` of `m`.
