@@ -74,6 +74,12 @@ pub enum Command {
     /// Say who is to blame for an execution, and what proves it
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
+    /// Say what an execution cost, and what of it was wasted
+    #[command(after_help = crate::commands::cost::EXAMPLES)]
+    Cost(crate::commands::cost::Cost),
+    /// Put two executions or groups beside each other, and say what tells them apart
+    #[command(after_help = crate::commands::compare::EXAMPLES)]
+    Compare(crate::commands::compare::Compare),
     /// Say who is told about burning budgets: test receivers, look at deliveries, silence
     #[command(subcommand, after_help = alert::EXAMPLES)]
     Alert(Alert),

@@ -107,6 +107,8 @@ async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Res
         Command::Sql(sql) => commands::sql(config, sql).await,
         Command::Show(show) => commands::show(&config, show).await,
         Command::Explain(explain) => commands::explain(&config, explain).await,
+        Command::Cost(cost) => commands::cost::cost(&config, cost).await,
+        Command::Compare(compare) => commands::compare::compare(&config, compare).await,
         Command::Alert(alert) => commands::alert(&config, alert).await,
         Command::Slo(slo) => commands::slo::slo(&config, slo).await,
         Command::Experiment(experiment) => commands::experiment(&config, experiment).await,

@@ -6,6 +6,7 @@
 //! [`shop`] is apart: microservices without any workflow, a healthy and a faulty period.
 
 pub mod asl;
+pub mod bundled;
 pub mod chance;
 pub mod emit;
 pub mod facts;

@@ -21,6 +21,8 @@ pub struct Order {
     pub family: Family,
     /// Healthy executions before.
     pub healthy: usize,
+    /// When its world begins, milliseconds since the epoch; by the seed if it is not said.
+    pub began_ms: Option<i64>,
 }
 
 /// Files for `inquest import`, and the answer.
@@ -67,7 +69,7 @@ fn attempted(order: &Order, attempt: u64) -> Option<Mystery> {
     if let Some(second) = second {
         wants = both(wants, (second.wants)(&mut dice));
     }
-    let mut without = build::build(seed, order.family, wants, order.healthy);
+    let mut without = build::build(seed, order.family, wants, (order.healthy, order.began_ms));
     (fault.prepare)(&mut without, &mut dice);
     if let Some(second) = second {
         (second.prepare)(&mut without, &mut dice);
@@ -134,7 +136,7 @@ fn no_crime(order: &Order, seed: u64, dice: &mut Dice) -> Option<Mystery> {
         map: kind == "larger_input",
         ..Wants::default()
     };
-    let mut setting = build::build(seed, order.family, wants, order.healthy);
+    let mut setting = build::build(seed, order.family, wants, (order.healthy, order.began_ms));
     nothing::happen(&mut setting, dice, kind);
     setting.run();
     let cases: Vec<CaseTruth> = setting

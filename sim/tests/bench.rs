@@ -49,6 +49,7 @@ fn mysteries_are_solved() {
                     fault: fault.clone(),
                     family,
                     healthy,
+                    began_ms: None,
                 };
                 let Some(mystery) = make(&order) else {
                     continue;

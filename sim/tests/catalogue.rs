@@ -10,6 +10,7 @@ fn order(seed: u64, tier: u8, fault: Option<&str>) -> Order {
         fault: fault.map(str::to_owned),
         family: Family::First,
         healthy: 12,
+        began_ms: None,
     }
 }
 

@@ -1,13 +1,28 @@
 //! Time beyond the healthy period's, per service.
 
-use super::tree::{Answers, Trees};
-use std::collections::{BTreeMap, HashMap};
+use super::tree::{Answers, Names, Trees};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// What a service took, per trace of an entry operation.
-#[derive(Debug, Default, Clone)]
+/// Sum and sum of squares of so many.
+#[derive(Debug, Default, Clone, Copy)]
 struct Sum {
+    count: f64,
     all: f64,
     squares: f64,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        self.count += 1.0;
+        self.all += value;
+        self.squares += value * value;
+    }
+
+    /// Mean and variance, of so many of which some were nothing.
+    fn of(&self, count: f64) -> (f64, f64) {
+        let mean = self.all / count.max(1.0);
+        (mean, (self.squares / count.max(1.0) - mean * mean).max(0.0))
+    }
 }
 
 /// Time that speaks against a service.
@@ -23,133 +38,223 @@ pub(super) struct Late {
     pub span: Option<usize>,
 }
 
-/// An edge: who called, who was waited for.
-type Edge = (String, String);
+/// Who waited for whom: in its own time, between call and answer, or between the answers that alone are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Edge {
+    Own(u32),
+    Wire(u32, u32),
+    Gap(u32, u32),
+}
 
-/// Sums per entry operation and edge, and traces per entry operation.
+impl Edge {
+    fn ends(self) -> (u32, u32) {
+        match self {
+            Edge::Own(of) => (of, of),
+            Edge::Wire(from, to) | Edge::Gap(from, to) => (from, to),
+        }
+    }
+}
+
+/// Sums per entry operation and edge, traces per entry operation, and single calls per edge.
 #[derive(Default)]
 struct Account {
-    traces: HashMap<String, f64>,
-    sums: HashMap<(String, Edge), Sum>,
+    traces: HashMap<u32, f64>,
+    sums: HashMap<(u32, Edge), Sum>,
+    calls: HashMap<Edge, Sum>,
+}
+
+/// Tells what a span's own time was spent on.
+fn parts(trees: &Trees, n: usize, answers: &Answers, mut tell: impl FnMut(Edge, i64)) {
+    let service = trees.service[n];
+    if trees.calls(n, answers) {
+        let to = trees.waits_for(n, answers);
+        let edge = if to == service {
+            Edge::Own(service)
+        } else {
+            Edge::Wire(service, to)
+        };
+        return tell(edge, trees.exclusive(n));
+    }
+    let foreign = |child: Option<usize>| {
+        child
+            .map(|it| trees.service[it])
+            .filter(|it| *it != service)
+    };
+    trees.gaps(n, |ns, after, before| {
+        match (foreign(after), foreign(before)) {
+            (None, None) => tell(Edge::Own(service), ns),
+            (Some(one), None) | (None, Some(one)) => tell(Edge::Gap(service, one), ns),
+            (Some(one), Some(other)) => {
+                tell(Edge::Gap(service, one), ns / 2);
+                tell(Edge::Gap(service, other), ns - ns / 2);
+            }
+        }
+    });
 }
 
 fn account(trees: &Trees, answers: &Answers) -> Account {
-    let mut per_trace: HashMap<(usize, Edge), f64> = HashMap::new();
-    let mut roots: HashMap<usize, String> = HashMap::new();
+    let mut per_trace: HashMap<(u32, Edge), f64> = HashMap::new();
+    let mut account = Account::default();
     for n in 0..trees.spans.len() {
         let root = trees.root(n);
-        let entry = &trees.spans[root];
-        roots
-            .entry(root)
-            .or_insert_with(|| format!("{} {}", entry.service, entry.name));
-        let span = &trees.spans[n];
-        let edge = (span.service.clone(), trees.waits_for(n, answers).to_owned());
-        *per_trace.entry((root, edge)).or_default() += trees.exclusive(n) as f64;
-    }
-    let mut account = Account::default();
-    for operation in roots.values() {
-        *account.traces.entry(operation.clone()).or_default() += 1.0;
+        if root == n {
+            *account.traces.entry(trees.operation[n]).or_default() += 1.0;
+        }
+        parts(trees, n, answers, |edge, ns| {
+            *per_trace.entry((root as u32, edge)).or_default() += ns as f64;
+            account.calls.entry(edge).or_default().add(ns as f64);
+        });
     }
     let mut per_trace: Vec<_> = per_trace.into_iter().collect();
     per_trace.sort_by(|a, b| a.0.cmp(&b.0));
     for ((root, edge), ns) in per_trace {
-        let sum = account
-            .sums
-            .entry((roots[&root].clone(), edge))
-            .or_default();
-        sum.all += ns;
-        sum.squares += ns * ns;
+        let entry = trees.operation[root as usize];
+        account.sums.entry((entry, edge)).or_default().add(ns);
     }
     account
 }
 
+/// What an edge took beyond the healthy period.
+#[derive(Debug, Default, Clone, Copy)]
+struct More {
+    added: f64,
+    surprise: f64,
+    /// Single calls are slower, not only more of them.
+    slow: bool,
+}
+
 /// What the faulty period added, per service.
-pub(super) fn late(symptom: &Trees, baseline: &Trees, answers: &Answers) -> BTreeMap<String, Late> {
+pub(super) fn late(
+    symptom: &Trees,
+    baseline: &Trees,
+    answers: &Answers,
+    names: &Names,
+) -> BTreeMap<u32, Late> {
     let (now, before) = (account(symptom, answers), account(baseline, answers));
-    let total: f64 = now.traces.values().sum::<f64>().max(1.0);
-    let mut added: BTreeMap<Edge, (f64, f64)> = BTreeMap::new();
-    let mut keys: Vec<&(String, Edge)> = now.sums.keys().collect();
-    keys.sort();
-    for key in keys {
-        let (operation, edge) = key;
-        let n = now.traces.get(operation).copied().unwrap_or(1.0);
-        let Some(m) = before.traces.get(operation).copied() else {
-            continue;
-        };
-        let mean = now.sums[key].all / n;
-        let zero = Sum::default();
-        let usual = before.sums.get(key).unwrap_or(&zero);
-        let usual_mean = usual.all / m;
-        let variance = (usual.squares / m - usual_mean * usual_mean).max(0.0);
-        let more = mean - usual_mean;
-        // A tenth of the usual and a tenth of a millisecond are noise.
-        let noise = (variance / n.min(m).max(1.0)).sqrt() + usual_mean * 0.05 + 50_000.0;
-        let entry = added.entry(edge.clone()).or_default();
-        entry.0 += more * n / total;
-        entry.1 = entry.1.max(more / noise);
-    }
-    let owners = owners(&added);
-    let mut found: BTreeMap<String, Late> = BTreeMap::new();
-    for (edge, (more, surprise)) in &added {
-        if *more <= 0.0 {
-            continue;
-        }
-        let owner = if owners.contains(&edge.0) {
-            &edge.0
-        } else {
-            &edge.1
-        };
-        let late = found.entry(owner.clone()).or_default();
-        late.added_ns += more;
-        late.surprise = late.surprise.max(*surprise);
+    let edges = compare(&now, &before);
+    let owners = owners(&edges, names.services());
+    let mut found: BTreeMap<u32, Late> = BTreeMap::new();
+    for (edge, more) in edges.iter().filter(|(_, it)| it.added > 0.0) {
+        let late = found.entry(owner(*edge, &owners)).or_default();
+        late.added_ns += more.added;
+        late.surprise = late.surprise.max(more.surprise);
     }
     let all: f64 = found.values().map(|it| it.added_ns).sum();
-    for (name, late) in &mut found {
-        late.share = late.added_ns / all.max(1.0);
-        late.span = (0..symptom.spans.len())
-            .filter(|n| {
-                symptom.waits_for(*n, answers) == name
-                    || owners.contains(name) && symptom.spans[*n].service == *name
-            })
-            .max_by_key(|n| (symptom.exclusive(*n), std::cmp::Reverse(*n)));
-    }
+    found
+        .values_mut()
+        .for_each(|late| late.share = late.added_ns / all.max(1.0));
+    show(symptom, answers, &owners, &mut found);
     found
 }
 
-/// Callers whose own network is slow: every call they make is, to several services that others reach as ever, and so
-/// is every call to them.
-fn owners(added: &BTreeMap<Edge, (f64, f64)>) -> Vec<String> {
-    let slow = |surprise: f64| surprise > 3.0;
-    let callers: Vec<&String> = added.keys().map(|(from, _)| from).collect();
-    let mut found: Vec<String> = Vec::new();
-    for caller in callers {
-        let out: Vec<bool> = added
+fn owner(edge: Edge, owners: &HashSet<u32>) -> u32 {
+    let (from, to) = edge.ends();
+    if owners.contains(&from) { from } else { to }
+}
+
+/// The longest part that shows it, per service.
+fn show(
+    symptom: &Trees,
+    answers: &Answers,
+    owners: &HashSet<u32>,
+    found: &mut BTreeMap<u32, Late>,
+) {
+    let mut longest: HashMap<u32, (i64, usize)> = HashMap::new();
+    for n in 0..symptom.spans.len() {
+        parts(symptom, n, answers, |edge, ns| {
+            let of = longest.entry(owner(edge, owners)).or_insert((ns, n));
+            if ns > of.0 {
+                *of = (ns, n);
+            }
+        });
+    }
+    for (service, late) in found {
+        late.span = longest.get(service).map(|it| it.1);
+    }
+}
+
+fn compare(now: &Account, before: &Account) -> BTreeMap<Edge, More> {
+    let total: f64 = now.traces.values().sum::<f64>().max(1.0);
+    let mut edges: BTreeMap<Edge, More> = BTreeMap::new();
+    let mut keys: Vec<&(u32, Edge)> = now.sums.keys().collect();
+    keys.sort();
+    for key in keys {
+        let (entry, edge) = *key;
+        let n = now.traces.get(&entry).copied().unwrap_or(1.0);
+        let Some(m) = before.traces.get(&entry).copied() else {
+            continue;
+        };
+        let (mean, spread_now) = now.sums[key].of(n);
+        let usual = before.sums.get(key).copied().unwrap_or_default();
+        let (usual_mean, spread) = usual.of(m);
+        let more = mean - usual_mean;
+        // A twentieth of the usual and a twentieth of a millisecond are noise.
+        let noise = (spread / n.min(m).max(1.0))
+            .sqrt()
+            .max((spread_now / n.max(1.0)).sqrt() * 0.5)
+            + usual_mean * 0.05
+            + 50_000.0;
+        let of = edges.entry(edge).or_default();
+        of.added += more * n / total;
+        of.surprise = of.surprise.max(more / noise);
+    }
+    for (edge, of) in &mut edges {
+        let (calls, usual) = (now.calls.get(edge), before.calls.get(edge));
+        if let (Some(calls), Some(usual)) = (calls, usual) {
+            let ((mean, _), (usual_mean, spread)) = (calls.of(calls.count), usual.of(usual.count));
+            let noise = (spread / calls.count.min(usual.count).max(1.0)).sqrt();
+            of.slow = mean - usual_mean > 3.0 * noise + usual_mean * 0.15 + 100_000.0;
+        }
+    }
+    edges
+}
+
+/// Callers that are slow themselves, on whichever edge their time shows: their calls, to services that others reach as
+/// ever, are all slow; and for a network so are the calls to them.
+fn owners(edges: &BTreeMap<Edge, More>, services: usize) -> HashSet<u32> {
+    let mut out: Vec<Vec<Edge>> = vec![Vec::new(); services];
+    let mut into: Vec<Vec<Edge>> = vec![Vec::new(); services];
+    for edge in edges.keys() {
+        let (from, to) = edge.ends();
+        if from != to {
+            out[from as usize].push(*edge);
+            into[to as usize].push(*edge);
+        }
+    }
+    let slow = |edge: &Edge| edges[edge].slow;
+    let mostly = |all: &[Edge], share: f64| {
+        all.iter().filter(|it| slow(it)).count() as f64 >= share * all.len() as f64
+    };
+    let mut found = HashSet::new();
+    for caller in 0..services {
+        let (calls, called) = (&out[caller], &into[caller]);
+        if calls.is_empty() || !mostly(calls, 0.7) {
+            continue;
+        }
+        let gaps = calls.iter().all(|it| matches!(it, Edge::Gap(..)));
+        let own = edges
+            .get(&Edge::Own(caller as u32))
+            .is_some_and(|it| it.slow);
+        // Others reach the same services as ever.
+        let others: Vec<Edge> = calls
             .iter()
-            .filter(|((a, b), _)| a == caller && b != caller)
-            .map(|(_, it)| slow(it.1))
+            .flat_map(|it| &into[it.ends().1 as usize])
+            .filter(|it| it.ends().0 as usize != caller)
+            .copied()
             .collect();
-        let others_fine = added
-            .iter()
-            .filter(|((a, b), _)| {
-                a != caller
-                    && added.contains_key(&(caller.clone(), b.clone()))
-                    && b != caller
-                    && a != b
-            })
-            .all(|(_, it)| !slow(it.1));
-        let incoming: Vec<bool> = added
-            .iter()
-            .filter(|((a, b), _)| b == caller && a != caller)
-            .map(|(_, it)| slow(it.1))
-            .collect();
-        let called = incoming.is_empty() || incoming.iter().any(|it| *it);
-        if out.len() >= 2
-            && out.iter().all(|it| *it)
-            && others_fine
-            && called
-            && !found.contains(caller)
-        {
-            found.push(caller.clone());
+        let fine =
+            others.is_empty() || others.iter().filter(|it| slow(it)).count() * 2 < others.len();
+        let wired = !called.is_empty() && mostly(called, 0.5);
+        let itself = match gaps {
+            true => own || wired || calls.len() >= 2 || called.is_empty(),
+            false => {
+                wired && (calls.len() >= 2 || !others.is_empty() || own)
+                    || called.is_empty() && calls.len() >= 2
+                    || wired
+            }
+        };
+        if itself && fine {
+            found.insert(caller as u32);
         }
     }
     found

@@ -7,18 +7,25 @@
 //!    callee, unless all calls of one caller are slow. It is summed per trace and entry operation, so that the number of
 //!    calls counts and a change in the mix of requests does not.
 //! 3. Errors belong to the span without a failed cause below it ([`errors`]), against the rate in the healthy period.
-//! 4. Log lines count by presence, given that the trace touched the service ([`logs`]): constant noise says nothing.
-//! 5. Each of the three is a probability of its own; they are joined, and ranked ([`rank`]).
+//! 4. Log lines count by presence, given that the trace touched the service ([`logs`]): constant noise says nothing. A
+//!    line that stays away from an operation that always wrote it tells as well.
+//! 5. Calls that an operation made and makes no more are work left undone ([`absence`]).
+//! 6. Each of these is a probability of its own. What fails in the traces in which somebody further down fails too is
+//!    explained by that ([`signals`]). They are joined, and ranked ([`rank`]).
 
+mod absence;
 mod errors;
 mod latency;
 mod logs;
 mod rank;
+mod report;
+mod signals;
 mod tree;
 
 pub use rank::explain;
 
 use model::{SpanId, SpanKind, TraceId, UnixNanos};
+use std::sync::Arc;
 
 /// What is looked at of a span.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,9 +37,9 @@ pub struct Hop {
     /// The span that called it; zero for none.
     pub parent_span_id: SpanId,
     /// Service.
-    pub service: String,
+    pub service: Arc<str>,
     /// Operation.
-    pub name: String,
+    pub name: Arc<str>,
     /// Side of the call.
     pub kind: SpanKind,
     /// Start.
@@ -42,11 +49,11 @@ pub struct Hop {
     /// It failed.
     pub failed: bool,
     /// What it says of its failure.
-    pub message: String,
+    pub message: Arc<str>,
     /// Who it says it calls.
-    pub peer: Option<String>,
+    pub peer: Option<Arc<str>>,
     /// Host, node or pod it ran on.
-    pub host: Option<String>,
+    pub host: Option<Arc<str>>,
 }
 
 /// What is looked at of a log record.
@@ -57,7 +64,7 @@ pub struct Line {
     /// Trace it says it belongs to; zero for none.
     pub trace_id: TraceId,
     /// Service.
-    pub service: String,
+    pub service: Arc<str>,
     /// When.
     pub time: UnixNanos,
     /// OTLP severity number.

@@ -1,30 +1,52 @@
-//! The three kinds of evidence together, as a verdict.
+//! The kinds of evidence together: who weighs how much.
 
 use super::{
-    Hop, Line, Period,
+    Period,
+    absence::{self, Undone},
     errors::{self, Faulty},
     latency::{self, Late},
-    logs::{self, Loud},
-    tree::{Answers, Trees},
+    logs::{self, Loud, Silent},
+    report,
+    signals::{self, Graph},
+    tree::{Answers, Names, Trees},
 };
-use crate::case::text;
-use model::{Category, Cleared, Entity, Exhibit, Outcome, Suspect, Verdict, time};
+use model::{Outcome, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Suspects that are told.
-const MOST: usize = 10;
 /// A service that weighs less is not accused.
 const LEAST: f64 = 0.3;
 
-struct Evidence<'a> {
-    name: String,
-    late: Option<&'a Late>,
-    faulty: Option<&'a Faulty>,
-    loud: Option<&'a Loud>,
-    by_time: f64,
-    by_error: f64,
-    by_log: f64,
-    score: f64,
+/// What speaks against a service.
+pub(super) struct Evidence<'a> {
+    pub service: u32,
+    pub name: String,
+    pub late: Option<&'a Late>,
+    pub faulty: Option<&'a Faulty>,
+    pub loud: Option<&'a Loud>,
+    pub silent: Option<&'a Silent>,
+    pub undone: Option<&'a Undone>,
+    pub by_time: f64,
+    pub by_error: f64,
+    pub by_log: f64,
+    pub by_absence: f64,
+    pub score: f64,
+}
+
+impl Evidence<'_> {
+    fn joined(&self) -> f64 {
+        // Slowness alone must not outvote a service that says itself what is wrong.
+        let clear = (1.0 - 0.8 * self.by_time) * (1.0 - 0.85 * self.by_error);
+        1.0 - clear * (1.0 - 0.85 * self.by_log) * (1.0 - 0.75 * self.by_absence)
+    }
+}
+
+/// All that was found, per service.
+struct Findings {
+    late: BTreeMap<u32, Late>,
+    faulty: BTreeMap<u32, Faulty>,
+    loud: BTreeMap<u32, Loud>,
+    silent: BTreeMap<u32, Silent>,
+    undone: BTreeMap<u32, Undone>,
 }
 
 /// Compares a faulty period with a healthy one and names the service that did it. `about` names the comparison in the
@@ -41,23 +63,33 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         verdict.missing = vec!["spans or log records of the symptom".into()];
         return verdict;
     }
-    let (now, before) = (Trees::new(&symptom.spans), Trees::new(&baseline.spans));
+    let mut names = Names::default();
+    let now = Trees::new(&symptom.spans, &mut names);
+    let before = Trees::new(&baseline.spans, &mut names);
+    let (now_lines, before_lines) = (
+        logs::count(symptom, &now, &mut names),
+        logs::count(baseline, &before, &mut names),
+    );
     let mut answers = Answers::new();
     before.learn(&mut answers);
     now.learn(&mut answers);
-    let late = latency::late(&now, &before, &answers);
-    let faulty = errors::faulty(&now, &before, &answers);
-    let loud = logs::loud(symptom, baseline);
-    let mut all = weigh(&late, &faulty, &loud);
+    let findings = Findings {
+        late: latency::late(&now, &before, &answers, &names),
+        faulty: errors::faulty(&now, &before, &answers, &names),
+        loud: logs::loud(&now_lines, &before_lines, symptom, &names),
+        silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
+        undone: absence::undone(&now, &before, &answers),
+    };
+    let mut all = weigh(&findings, &names);
+    clear(&mut all, &findings, [&now, &before]);
     all.sort_by(|a, b| {
         b.score
             .total_cmp(&a.score)
             .then_with(|| a.name.cmp(&b.name))
     });
-    let total: f64 = all.iter().map(|it| it.score).sum();
-    verdict.suspects = all.iter().take(MOST).map(suspect).collect();
+    verdict.suspects = report::suspects(&all);
     match all.first().filter(|it| it.score >= LEAST) {
-        Some(first) => accuse(verdict, first, &all, total, symptom),
+        Some(first) => report::accuse(verdict, first, &all, [symptom, baseline], &names),
         None if baseline.spans.is_empty() && baseline.lines.is_empty() => {
             verdict.outcome = Outcome::ColdCase;
             verdict.mechanism = "there is nothing healthy to compare with".into();
@@ -73,230 +105,94 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     }
 }
 
-fn weigh<'a>(
-    late: &'a BTreeMap<String, Late>,
-    faulty: &'a BTreeMap<String, Faulty>,
-    loud: &'a BTreeMap<String, Loud>,
-) -> Vec<Evidence<'a>> {
-    let names: BTreeSet<&String> = late
-        .keys()
-        .chain(faulty.keys())
-        .chain(loud.keys())
-        .filter(|it| !it.is_empty())
-        .collect();
-    let most = loud.values().map(|it| it.surprise).fold(0.0, f64::max);
-    let errors: f64 = faulty
+fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
+    let most = findings
+        .loud
+        .values()
+        .map(|it| it.surprise)
+        .fold(0.0, f64::max);
+    let errors: f64 = findings
+        .faulty
         .values()
         .map(|it| (it.rate - it.usual).max(0.0))
         .sum();
-    names
+    let services: BTreeSet<u32> = findings
+        .late
+        .keys()
+        .chain(findings.faulty.keys())
+        .chain(findings.loud.keys())
+        .chain(findings.silent.keys())
+        .chain(findings.undone.keys())
+        .copied()
+        .collect();
+    services
         .into_iter()
-        .map(|name| {
-            let (late, faulty, loud) = (late.get(name), faulty.get(name), loud.get(name));
-            let by_time = late.map_or(0.0, |it| {
+        .filter(|it| !names.name(*it).is_empty())
+        .map(|service| {
+            let mut evidence = Evidence {
+                service,
+                name: names.name(service).to_owned(),
+                late: findings.late.get(&service),
+                faulty: findings.faulty.get(&service),
+                loud: findings.loud.get(&service),
+                silent: findings.silent.get(&service),
+                undone: findings.undone.get(&service),
+                by_time: 0.0,
+                by_error: 0.0,
+                by_log: 0.0,
+                by_absence: 0.0,
+                score: 0.0,
+            };
+            evidence.by_time = evidence.late.map_or(0.0, |it| {
                 saturating(it.surprise - 2.0, 6.0) * it.share.sqrt()
             });
-            let by_error = faulty.map_or(0.0, |it| {
+            evidence.by_error = evidence.faulty.map_or(0.0, |it| {
                 let more = (it.rate - it.usual).max(0.0);
                 let share = more / errors.max(1e-9);
                 saturating(more / (it.usual * 2.0 + 0.01), 3.0) * share.sqrt()
             });
-            let by_log = loud.map_or(0.0, |it| {
+            evidence.by_log = evidence.loud.map_or(0.0, |it| {
                 let relative = it.surprise / most.max(1.0);
                 let kind = if it.failure { 1.0 } else { 0.5 };
-                saturating(it.surprise - 6.0, 30.0) * relative * kind
+                saturating(it.surprise - 6.0, 30.0) * relative.sqrt() * kind
             });
-            // Slowness alone must not outvote a service that says itself what is wrong.
-            let score =
-                1.0 - (1.0 - 0.8 * by_time) * (1.0 - 0.85 * by_error) * (1.0 - 0.85 * by_log);
-            Evidence {
-                name: name.clone(),
-                late,
-                faulty,
-                loud,
-                by_time,
-                by_error,
-                by_log,
-                score,
-            }
+            let silent = evidence.silent.map_or(0.0, |it| it.surprise);
+            let undone = evidence.undone.map_or(0.0, |it| it.surprise);
+            evidence.by_absence = saturating(silent.max(undone) - 12.0, 40.0);
+            evidence
         })
         .collect()
+}
+
+/// What somebody further down explains does not weigh; a complaint about another is charged to that one where it is
+/// silent itself.
+fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
+    let complaints = findings.loud.iter().filter(|it| it.1.failure);
+    let complaints = complaints.filter_map(|(from, it)| Some((*from, it.blames?)));
+    let graph = Graph::new(periods, complaints.clone());
+    let explained = signals::explained(all, &graph, periods[0]);
+    for (evidence, share) in all.iter_mut().zip(explained) {
+        let left = 1.0 - 0.85 * share;
+        evidence.by_error *= left;
+        evidence.by_log *= left;
+        evidence.by_absence *= left;
+    }
+    let by_log: BTreeMap<u32, f64> = all.iter().map(|it| (it.service, it.by_log)).collect();
+    for (from, to) in complaints.filter(|(from, to)| graph.above(*from, *to)) {
+        let said = by_log.get(&from).copied().unwrap_or(0.0);
+        if let Some(blamed) = all.iter_mut().find(|it| it.service == to) {
+            blamed.by_log = blamed.by_log.max(0.8 * said);
+        }
+        if let Some(carrier) = all.iter_mut().find(|it| it.service == from && said > 0.0) {
+            carrier.by_log *= 0.5;
+        }
+    }
+    for evidence in all.iter_mut() {
+        evidence.score = evidence.joined();
+    }
 }
 
 /// From 0 at nothing to 1 at much more than `scale`.
 fn saturating(value: f64, scale: f64) -> f64 {
     1.0 - (-(value.max(0.0)) / scale).exp()
-}
-
-fn category(evidence: &Evidence, symptom: &Period) -> Category {
-    let line = evidence
-        .loud
-        .and_then(|it| it.line)
-        .map(|n| symptom.lines[n].body.as_str());
-    let span = evidence
-        .faulty
-        .and_then(|it| it.span)
-        .map(|n| symptom.spans[n].message.as_str());
-    let said = format!("{} {}", line.unwrap_or_default(), span.unwrap_or_default());
-    let told = evidence.by_log.max(evidence.by_error);
-    match told > evidence.by_time {
-        true => text::category(text::topic(&said)),
-        false => Category::Latency,
-    }
-}
-
-fn suspect(evidence: &Evidence) -> Suspect {
-    let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log);
-    Suspect {
-        kind: "service".into(),
-        name: evidence.name.clone(),
-        category: Some(if slow {
-            Category::Latency
-        } else {
-            Category::Error
-        }),
-        score: (evidence.score * 1_000.0).round() / 1_000.0,
-    }
-}
-
-fn accuse(
-    mut verdict: Verdict,
-    first: &Evidence,
-    all: &[Evidence],
-    total: f64,
-    symptom: &Period,
-) -> Verdict {
-    verdict.outcome = Outcome::Verdict;
-    verdict.culprit = Some(Entity {
-        kind: "service".into(),
-        name: first.name.clone(),
-        path: vec![first.name.clone()],
-    });
-    verdict.category = Some(category(first, symptom));
-    verdict.mechanism = mechanism(first);
-    // Of the weight of all suspects the share of the first is how sure it is, within what one comparison can prove.
-    let share = first.score / total.max(first.score);
-    verdict.confidence = ((0.35 + 0.6 * share) * first.score.min(0.98) * 1_000.0).round() / 1_000.0;
-    verdict.exhibits = exhibits(first, symptom);
-    verdict.cleared = all
-        .iter()
-        .skip(1)
-        .take(4)
-        .filter_map(|it| cleared(it, first, symptom))
-        .collect();
-    if let Some(late) = first.late.filter(|_| first.by_time > 0.3) {
-        let added = time::human_duration(late.added_ns as i64);
-        verdict.but_for = Some(format!(
-            "without it these traces would have been {added} shorter on average"
-        ));
-    }
-    verdict
-}
-
-fn mechanism(evidence: &Evidence) -> String {
-    let mut parts = Vec::new();
-    if let Some(late) = evidence.late.filter(|_| evidence.by_time > 0.2) {
-        let added = time::human_duration(late.added_ns as i64);
-        parts.push(format!(
-            "added {added} per trace, {:.0} % of all that was added",
-            late.share * 100.0
-        ));
-    }
-    if let Some(faulty) = evidence.faulty.filter(|_| evidence.by_error > 0.2) {
-        parts.push(format!(
-            "errors began there in {:.0} % of the traces, {:.1} % before",
-            faulty.rate * 100.0,
-            faulty.usual * 100.0
-        ));
-    }
-    if evidence.by_log > 0.2 {
-        parts.push("it logs what it did not log before".to_owned());
-    }
-    if parts.is_empty() {
-        parts.push("what speaks against it is weak".to_owned());
-    }
-    format!("{}: {}", evidence.name, parts.join("; "))
-}
-
-fn span(hop: &Hop, text: String) -> Exhibit {
-    Exhibit {
-        source: "span".into(),
-        reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
-        at: time::rfc3339(hop.start),
-        text,
-    }
-}
-
-fn log(line: &Line) -> Exhibit {
-    Exhibit {
-        source: "log".into(),
-        reference: format!("log:{}", line.log_id),
-        at: time::rfc3339(line.time),
-        text: format!("{} wrote: {}", line.service, text::brief(&line.body, 160)),
-    }
-}
-
-fn exhibits(evidence: &Evidence, symptom: &Period) -> Vec<Exhibit> {
-    let mut all = Vec::new();
-    if let Some(n) = evidence
-        .late
-        .and_then(|it| it.span)
-        .filter(|_| evidence.by_time > 0.2)
-    {
-        let hop = &symptom.spans[n];
-        all.push(span(
-            hop,
-            format!(
-                "{} {} took {}",
-                hop.service,
-                hop.name,
-                time::human_duration(hop.duration_ns)
-            ),
-        ));
-    }
-    if let Some(n) = evidence
-        .faulty
-        .and_then(|it| it.span)
-        .filter(|_| evidence.by_error > 0.2)
-    {
-        let hop = &symptom.spans[n];
-        all.push(span(
-            hop,
-            format!(
-                "{} {} failed: {}",
-                hop.service,
-                hop.name,
-                text::brief(&hop.message, 120)
-            ),
-        ));
-    }
-    if let Some(n) = evidence
-        .loud
-        .and_then(|it| it.line)
-        .filter(|_| evidence.by_log > 0.2)
-    {
-        all.push(log(&symptom.lines[n]));
-    }
-    all.sort_by(|a, b| (&a.at, &a.reference).cmp(&(&b.at, &b.reference)));
-    all.dedup_by(|a, b| a.reference == b.reference);
-    all
-}
-
-fn cleared(evidence: &Evidence, first: &Evidence, symptom: &Period) -> Option<Cleared> {
-    let n = evidence
-        .late
-        .and_then(|it| it.span)
-        .or(evidence.faulty.and_then(|it| it.span))?;
-    let hop = &symptom.spans[n];
-    Some(Cleared {
-        kind: "service".into(),
-        name: evidence.name.clone(),
-        reason: format!(
-            "it accounts for {:.0} % of the added time, {} for {:.0} %",
-            evidence.late.map_or(0.0, |it| it.share) * 100.0,
-            first.name,
-            first.late.map_or(0.0, |it| it.share) * 100.0
-        ),
-        reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
-    })
 }

@@ -44,7 +44,7 @@ impl Shop {
             span_id: SpanId([id; 8]),
             parent_span_id: SpanId([parent; 8]),
             service: service.into(),
-            name: format!("{service} op"),
+            name: format!("{service} op").into(),
             kind,
             start: UnixNanos(start * MS),
             duration_ns: ms * MS + jitter,
@@ -184,8 +184,8 @@ fn a_gateway_that_writes_call_and_answer_as_siblings_is_repaired() {
         base(3, 1, "orders", 5_000_000, 80_000_000),
         base(4, 3, "orders", 6_000_000, 10_000_000),
     ];
-    let trees = tree::Trees::new(&spans);
-    assert_eq!(trees.parent[2], Some(1));
+    let trees = tree::Trees::new(&spans, &mut tree::Names::default());
+    assert_eq!(trees.parent(2), Some(1));
 }
 
 #[test]

@@ -3,126 +3,217 @@
 use super::Hop;
 use model::{SpanId, SpanKind, TraceId};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How far a span may reach beyond one that it encloses, nanoseconds.
 const SLACK: i64 = 1_000_000;
+/// No parent.
+const NONE: u32 = u32::MAX;
+
+/// Services and operations by number, the same in both periods.
+#[derive(Default)]
+pub(super) struct Names {
+    services: HashMap<Arc<str>, u32>,
+    of_services: Vec<Arc<str>>,
+    operations: HashMap<(u32, Arc<str>), u32>,
+    of_operations: Vec<Arc<str>>,
+}
+
+impl Names {
+    pub fn service(&mut self, name: &Arc<str>) -> u32 {
+        if let Some(found) = self.services.get(name) {
+            return *found;
+        }
+        let new = self.of_services.len() as u32;
+        self.services.insert(name.clone(), new);
+        self.of_services.push(name.clone());
+        new
+    }
+
+    pub fn known(&self, name: &str) -> Option<u32> {
+        self.services.get(name).copied()
+    }
+
+    fn operation(&mut self, service: u32, name: &Arc<str>) -> u32 {
+        let new = self.of_operations.len() as u32;
+        let found = self.operations.entry((service, name.clone()));
+        let number = *found.or_insert(new);
+        if number == new {
+            self.of_operations.push(name.clone());
+        }
+        number
+    }
+
+    pub fn name(&self, service: u32) -> &str {
+        &self.of_services[service as usize]
+    }
+
+    /// What an operation is called.
+    pub fn operation_name(&self, operation: u32) -> &str {
+        &self.of_operations[operation as usize]
+    }
+
+    pub fn services(&self) -> usize {
+        self.of_services.len()
+    }
+}
 
 /// The spans of a period with their children.
 pub(super) struct Trees<'a> {
     pub spans: &'a [Hop],
-    pub children: Vec<Vec<usize>>,
-    pub parent: Vec<Option<usize>>,
+    /// Service of each span.
+    pub service: Vec<u32>,
+    /// Operation of each span.
+    pub operation: Vec<u32>,
+    peer: Vec<u32>,
+    parent: Vec<u32>,
+    root: Vec<u32>,
+    from: Vec<u32>,
+    below: Vec<u32>,
 }
 
-/// Which service answers a call: by the caller's service and the name of its span.
-pub(super) type Answers = HashMap<(String, String), String>;
+/// Which service answers a call, by the operation of its span.
+pub(super) type Answers = HashMap<u32, u32>;
 
 impl<'a> Trees<'a> {
-    pub fn new(spans: &'a [Hop]) -> Self {
-        let at: HashMap<(TraceId, SpanId), usize> = spans
+    pub fn new(spans: &'a [Hop], names: &mut Names) -> Self {
+        let at: HashMap<(TraceId, SpanId), u32> = spans
             .iter()
             .enumerate()
-            .map(|(n, it)| ((it.trace_id, it.span_id), n))
+            .map(|(n, it)| ((it.trace_id, it.span_id), n as u32))
             .collect();
-        let mut parent: Vec<Option<usize>> = spans
+        let parent = spans.iter().enumerate().map(|(n, it)| {
+            let above = at.get(&(it.trace_id, it.parent_span_id)).copied();
+            above.filter(|above| *above != n as u32).unwrap_or(NONE)
+        });
+        let mut parent: Vec<u32> = parent.collect();
+        drop(at);
+        let (from, below) = children_of(&parent);
+        repair(spans, &from, &below, &mut parent);
+        let (from, below) = children_of(&parent);
+        let service: Vec<u32> = spans.iter().map(|it| names.service(&it.service)).collect();
+        let operation = spans
             .iter()
-            .enumerate()
-            .map(|(n, it)| {
-                at.get(&(it.trace_id, it.parent_span_id))
-                    .copied()
-                    .filter(|above| *above != n)
-            })
-            .collect();
-        let children = children_of(&parent);
-        repair(spans, &children, &mut parent);
-        let children = children_of(&parent);
+            .zip(&service)
+            .map(|(it, service)| names.operation(*service, &it.name));
+        let operation = operation.collect();
+        let peer = spans
+            .iter()
+            .map(|it| it.peer.as_ref().map_or(NONE, |it| names.service(it)));
         Trees {
             spans,
-            children,
+            peer: peer.collect(),
+            service,
+            operation,
+            root: roots(&parent),
             parent,
+            from,
+            below,
         }
     }
 
+    /// The spans right below one.
+    pub fn children(&self, n: usize) -> impl Iterator<Item = usize> + Clone + '_ {
+        let of = &self.below[self.from[n] as usize..self.from[n + 1] as usize];
+        of.iter().map(|it| *it as usize)
+    }
+
+    /// The span right above one.
+    pub fn parent(&self, n: usize) -> Option<usize> {
+        Some(self.parent[n])
+            .filter(|it| *it != NONE)
+            .map(|it| it as usize)
+    }
+
     /// The topmost span above one.
-    pub fn root(&self, mut n: usize) -> usize {
-        for _ in 0..500 {
-            match self.parent[n] {
-                Some(above) => n = above,
-                None => break,
-            }
-        }
-        n
+    pub fn root(&self, n: usize) -> usize {
+        self.root[n] as usize
+    }
+
+    /// True when neither a span nor one right below it failed.
+    pub fn went_well(&self, n: usize) -> bool {
+        !self.spans[n].failed && !self.children(n).any(|it| self.spans[it].failed)
     }
 
     /// Duration without what children cover, nanoseconds.
     pub fn exclusive(&self, n: usize) -> i64 {
+        let mut own = 0;
+        self.gaps(n, |ns, _, _| own += ns);
+        own
+    }
+
+    /// The stretches of a span that no child covers: how long, after which child, before which.
+    pub fn gaps(&self, n: usize, mut tell: impl FnMut(i64, Option<usize>, Option<usize>)) {
         let (from, to) = range(&self.spans[n]);
-        let mut parts: Vec<(i64, i64)> = self.children[n]
-            .iter()
-            .map(|child| range(&self.spans[*child]))
-            .map(|(start, end)| (start.clamp(from, to), end.clamp(from, to)))
-            .filter(|(start, end)| start < end)
+        let mut parts: Vec<(i64, i64, usize)> = self
+            .children(n)
+            .map(|child| (range(&self.spans[child]), child))
+            .map(|((start, end), child)| (start.clamp(from, to), end.clamp(from, to), child))
+            .filter(|(start, end, _)| start < end)
             .collect();
         parts.sort_unstable();
-        let (mut covered, mut last) = (0, from);
-        for (start, end) in parts {
-            covered += (end - start.max(last)).max(0);
-            last = last.max(end);
+        let (mut last, mut after) = (from, None);
+        for (start, end, child) in parts {
+            if start > last {
+                tell(start - last, after, Some(child));
+            }
+            if end > last {
+                (last, after) = (end, Some(child));
+            }
         }
-        to - from - covered
+        if to > last {
+            tell(to - last, after, None);
+        }
     }
 
     /// Learns who answers which call.
     pub fn learn(&self, answers: &mut Answers) {
         let none = Answers::new();
-        for (n, span) in self.spans.iter().enumerate() {
+        for n in 0..self.spans.len() {
             if let Some(child) = self.answer(n).filter(|_| self.calls(n, &none)) {
                 answers
-                    .entry((span.service.clone(), span.name.clone()))
-                    .or_insert_with(|| child.service.clone());
+                    .entry(self.operation[n])
+                    .or_insert(self.service[child]);
             }
         }
     }
 
     /// True for a span that waits for another service. Where nothing says on which side of a call it is, it is one
     /// that lies inside its own service's span and has one answer below it, or none although others of its name do.
-    fn calls(&self, n: usize, answers: &Answers) -> bool {
-        let span = &self.spans[n];
-        match span.kind {
+    pub fn calls(&self, n: usize, answers: &Answers) -> bool {
+        match self.spans[n].kind {
             SpanKind::Client | SpanKind::Producer => true,
             SpanKind::Server | SpanKind::Consumer => false,
             SpanKind::Internal | SpanKind::Unspecified => {
-                let inside =
-                    self.parent[n].is_some_and(|above| self.spans[above].service == span.service);
-                let known = || answers.contains_key(&(span.service.clone(), span.name.clone()));
-                inside
-                    && (self.answer(n).is_some() && self.children[n].len() == 1
-                        || self.children[n].is_empty() && known())
+                let above = self.parent(n).map(|above| self.service[above]);
+                let mut children = self.children(n);
+                let (first, second) = (children.next(), children.next());
+                above == Some(self.service[n])
+                    && (self.answer(n).is_some() && second.is_none()
+                        || first.is_none() && answers.contains_key(&self.operation[n]))
             }
         }
     }
 
     /// The span of another service right below one.
-    fn answer(&self, n: usize) -> Option<&Hop> {
-        let below = self.children[n].iter().map(|child| &self.spans[*child]);
-        let mut others = below
-            .filter(|child| child.service != self.spans[n].service && !child.service.is_empty());
-        others.next()
+    pub fn answer(&self, n: usize) -> Option<usize> {
+        let mut below = self.children(n);
+        below.find(|child| {
+            self.service[*child] != self.service[n] && !self.spans[*child].service.is_empty()
+        })
     }
 
     /// The service that a span waits for in its own time: its callee for a call, else itself.
-    pub fn waits_for<'b>(&'b self, n: usize, answers: &'b Answers) -> &'b str {
-        let span = &self.spans[n];
+    pub fn waits_for(&self, n: usize, answers: &Answers) -> u32 {
         if !self.calls(n, answers) {
-            return &span.service;
+            return self.service[n];
         }
         if let Some(child) = self.answer(n) {
-            return &child.service;
+            return self.service[child];
         }
-        answers
-            .get(&(span.service.clone(), span.name.clone()))
-            .or(span.peer.as_ref())
-            .map_or(span.service.as_str(), String::as_str)
+        let known = answers.get(&self.operation[n]).copied();
+        let said = Some(self.peer[n]).filter(|it| *it != NONE);
+        known.or(said).unwrap_or(self.service[n])
     }
 }
 
@@ -133,37 +224,83 @@ fn range(span: &Hop) -> (i64, i64) {
     )
 }
 
-fn children_of(parent: &[Option<usize>]) -> Vec<Vec<usize>> {
-    let mut children = vec![Vec::new(); parent.len()];
+/// Where the children of each span begin, and all of them.
+fn children_of(parent: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let mut from = vec![0_u32; parent.len() + 1];
+    for above in parent.iter().filter(|it| **it != NONE) {
+        from[*above as usize + 1] += 1;
+    }
+    for n in 0..parent.len() {
+        from[n + 1] += from[n];
+    }
+    let mut next = from.clone();
+    let mut below = vec![0_u32; from.last().map_or(0, |it| *it as usize)];
     for (n, above) in parent.iter().enumerate() {
-        if let Some(above) = above {
-            children[*above].push(n);
+        if *above != NONE {
+            below[next[*above as usize] as usize] = n as u32;
+            next[*above as usize] += 1;
         }
     }
-    children
+    (from, below)
+}
+
+/// The topmost span above each; where parents go round in circles, one of them.
+fn roots(parent: &[u32]) -> Vec<u32> {
+    let mut root = vec![NONE; parent.len()];
+    let mut path = Vec::new();
+    for n in 0..parent.len() {
+        let mut at = n;
+        path.clear();
+        let found = loop {
+            if root[at] != NONE {
+                break root[at];
+            }
+            path.push(at);
+            // Marks the way, so that a circle ends where it began.
+            root[at] = at as u32;
+            match parent[at] {
+                NONE => break at as u32,
+                above => at = above as usize,
+            }
+        };
+        path.iter().for_each(|it| root[*it] = found);
+    }
+    root
 }
 
 /// Reactive gateways write the call and its answer as siblings: a span without children that encloses a sibling with
 /// children is its parent.
-fn repair(spans: &[Hop], children: &[Vec<usize>], parent: &mut [Option<usize>]) {
-    for siblings in children {
+fn repair(spans: &[Hop], from: &[u32], below: &[u32], parent: &mut [u32]) {
+    let childless = |n: u32| from[n as usize] == from[n as usize + 1];
+    for above in 0..spans.len() {
+        let siblings = &below[from[above] as usize..from[above + 1] as usize];
         // Long lists of siblings are batches, not gateways.
         if siblings.len() < 2 || siblings.len() > 64 {
             continue;
         }
-        for call in siblings.iter().filter(|n| children[**n].is_empty()) {
-            let (from, to) = range(&spans[*call]);
-            let inner = siblings.iter().find(|n| {
-                let (start, end) = range(&spans[**n]);
-                **n != *call
-                    && !children[**n].is_empty()
-                    && start + SLACK >= from
-                    && end <= to + SLACK
-                    && (start, end) != (from, to)
-            });
+        for call in siblings.iter().copied().filter(|n| childless(*n)) {
+            let inner = siblings
+                .iter()
+                .copied()
+                .find(|n| *n != call && encloses(spans, call, *n, !childless(*n)));
             if let Some(inner) = inner {
-                parent[*inner] = Some(*call);
+                parent[inner as usize] = call;
             }
         }
     }
+}
+
+/// True when the one is the call of which the other is the answer. An answer that calls nobody is one only where both
+/// sides are said: the caller's service called, another served.
+fn encloses(spans: &[Hop], call: u32, answer: u32, has_children: bool) -> bool {
+    let (call, answer) = (&spans[call as usize], &spans[answer as usize]);
+    let sides = call.kind == SpanKind::Client
+        && answer.kind == SpanKind::Server
+        && call.service != answer.service
+        && (call.name == answer.name || call.peer.as_ref() == Some(&answer.service));
+    let ((from, to), (start, end)) = (range(call), range(answer));
+    (has_children || sides)
+        && start.saturating_add(SLACK) >= from
+        && end <= to.saturating_add(SLACK)
+        && (start, end) != (from, to)
 }

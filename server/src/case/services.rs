@@ -10,7 +10,7 @@ use arrow::{
 };
 use model::{SpanKind, TraceId, UnixNanos, Verdict};
 use query::Options;
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// Spans and log records that are read of one side.
 const MOST_SPANS: usize = 3_000_000;
@@ -30,6 +30,8 @@ enum Which {
 pub async fn explain(core: &Core, symptom: &str, baseline: &str) -> Result<Verdict> {
     let now = period(core, symptom).await.context("--symptom")?;
     let mut before = period(core, baseline).await.context("--baseline")?;
+    let cut =
+        [&now, &before].map(|it| it.spans.len() >= MOST_SPANS || it.lines.len() >= MOST_LINES);
     if now.spans.is_empty() && now.lines.is_empty() {
         bail!("--symptom '{symptom}' fits no span and no log record");
     }
@@ -46,7 +48,13 @@ pub async fn explain(core: &Core, symptom: &str, baseline: &str) -> Result<Verdi
     }
     let about = symptom.to_owned();
     let judged = tokio::task::spawn_blocking(move || services::explain(&about, &now, &before));
-    Ok(judged.await?)
+    let mut verdict = judged.await?;
+    for (side, _) in ["symptom", "baseline"].iter().zip(cut).filter(|it| it.1) {
+        verdict.missing.push(format!(
+            "the {side} is larger than what is looked at ({MOST_SPANS} spans, {MOST_LINES} log records): ask for less of it"
+        ));
+    }
+    Ok(verdict)
 }
 
 fn read(question: &str) -> Result<Which> {
@@ -95,16 +103,17 @@ async fn period(core: &Core, question: &str) -> Result<Period> {
     let spans = spans(core, &of_spans).await?;
     let mut lines = lines(core, &of_logs).await?;
     // Lines that name no trace: those of the same time.
-    if lines.is_empty() && matches!(which, Which::Traces(_)) {
+    if matches!(which, Which::Traces(_)) {
         let from = spans.iter().map(|it| it.start.0).min();
         let to = spans
             .iter()
             .map(|it| it.start.0.saturating_add(it.duration_ns))
             .max();
         if let (Some(from), Some(to)) = (from, to) {
-            let within =
-                format!("time >= to_timestamp_nanos({from}) AND time <= to_timestamp_nanos({to})");
-            lines = self::lines(core, &within).await?;
+            let within = format!(
+                "trace_id IS NULL AND time >= to_timestamp_nanos({from}) AND time <= to_timestamp_nanos({to})"
+            );
+            lines.extend(self::lines(core, &within).await?);
         }
     }
     Ok(Period { spans, lines })
@@ -161,6 +170,7 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
          FROM spans WHERE source NOT IN ('workflow', 'lambda') AND ({condition}) LIMIT {MOST_SPANS}"
     );
     let mut found = Vec::new();
+    let mut words = Words::default();
     for batch in ask(core, &question).await? {
         let text = Texts::of(&batch, &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12])?;
         let began = cast(batch.column(6), &DataType::Int64)?;
@@ -172,19 +182,18 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
                 trace_id: text.get(0, row).parse().unwrap_or_default(),
                 span_id: text.get(1, row).parse().unwrap_or_default(),
                 parent_span_id: text.get(2, row).parse().unwrap_or_default(),
-                service: text.get(3, row).to_owned(),
-                name: text.get(4, row).to_owned(),
+                service: words.of(text.get(3, row)),
+                name: words.of(text.get(4, row)),
                 kind: kind(text.get(5, row)),
                 start: UnixNanos(began.as_primitive::<Int64Type>().value(row)),
                 duration_ns: took.as_primitive::<Int64Type>().value(row),
                 failed: text.get(6, row).eq_ignore_ascii_case("error") || code >= 500,
-                message: if said.is_empty() && code >= 500 {
-                    format!("status code {code}")
-                } else {
-                    said.to_owned()
+                message: match said {
+                    "" if code >= 500 => words.of(&format!("status code {code}")),
+                    said => words.of(said),
                 },
-                peer: Some(text.get(9, row).to_owned()).filter(|it| !it.is_empty()),
-                host: Some(text.get(10, row).to_owned()).filter(|it| !it.is_empty()),
+                peer: Some(words.of(text.get(9, row))).filter(|it| !it.is_empty()),
+                host: Some(words.of(text.get(10, row))).filter(|it| !it.is_empty()),
             });
         }
     }
@@ -197,6 +206,7 @@ async fn lines(core: &Core, condition: &str) -> Result<Vec<Line>> {
          FROM logs WHERE {condition} LIMIT {MOST_LINES}"
     );
     let mut found = Vec::new();
+    let mut words = Words::default();
     for batch in ask(core, &question).await? {
         let text = Texts::of(&batch, &[0, 1, 2, 5])?;
         let at = cast(batch.column(3), &DataType::Int64)?;
@@ -205,7 +215,7 @@ async fn lines(core: &Core, condition: &str) -> Result<Vec<Line>> {
             found.push(Line {
                 log_id: text.get(0, row).parse().unwrap_or_default(),
                 trace_id: text.get(1, row).parse().unwrap_or_default(),
-                service: text.get(2, row).to_owned(),
+                service: words.of(text.get(2, row)),
                 time: UnixNanos(at.as_primitive::<Int64Type>().value(row)),
                 severity: u8::try_from(severity.as_primitive::<Int64Type>().value(row))
                     .unwrap_or(0),
@@ -214,6 +224,21 @@ async fn lines(core: &Core, condition: &str) -> Result<Vec<Line>> {
         }
     }
     Ok(found)
+}
+
+/// Names that repeat over millions of rows, each held once.
+#[derive(Default)]
+struct Words(HashSet<Arc<str>>);
+
+impl Words {
+    fn of(&mut self, word: &str) -> Arc<str> {
+        if let Some(held) = self.0.get(word) {
+            return held.clone();
+        }
+        let new: Arc<str> = word.into();
+        self.0.insert(new.clone());
+        new
+    }
 }
 
 /// Text columns of a batch.

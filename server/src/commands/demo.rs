@@ -1,4 +1,4 @@
-//! `inquest demo`: the made-up shop's day and the recorded executions, through the ordinary import.
+//! `inquest demo`: the made-up shop's day, recorded executions and simulated mysteries, through the ordinary import.
 
 use super::serve::{Bound, Running, say};
 use crate::{cli::Demo, clock, config::Config, core::Core};
@@ -28,7 +28,7 @@ pub async fn demo(mut config: Config, command: Demo, data_was_named: bool) -> Re
             i64::try_from(time.as_nanosecond()).context("--anchor is out of range")?
         }
     };
-    let files = tokio::task::spawn_blocking(move || ::demo::files(SEED, anchor)).await?;
+    let files = tokio::task::spawn_blocking(move || everything(anchor)).await?;
     if let Some(folder) = &command.write {
         return write(folder, &files);
     }
@@ -50,6 +50,13 @@ pub async fn demo(mut config: Config, command: Demo, data_was_named: bool) -> Re
         open_browser(&format!("{}/?range=24h", running.pages()));
     }
     running.until_told().await
+}
+
+/// The shop's day, what really happened elsewhere, and mysteries whose answers are known.
+fn everything(anchor: i64) -> Vec<::demo::File> {
+    let mut files = ::demo::files(SEED, anchor);
+    files.extend(::sim::bundled::files(anchor / 1_000_000));
+    files
 }
 
 /// The shop's objectives, unless the folder has some already.

@@ -2,6 +2,8 @@
 
 mod alert;
 mod collect;
+pub mod compare;
+pub mod cost;
 mod demo;
 mod experiment;
 mod explain;

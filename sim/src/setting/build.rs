@@ -29,8 +29,14 @@ pub(super) struct Builder<'a> {
     pub(super) since: i64,
 }
 
-/// Draws a setting that has what is wanted.
-pub fn build(seed: u64, family: Family, wants: Wants, healthy: usize) -> Setting {
+/// Draws a setting that has what is wanted, with so many healthy executions from a moment on (milliseconds since the
+/// epoch; by the seed if it is not said).
+pub fn build(
+    seed: u64,
+    family: Family,
+    wants: Wants,
+    (healthy, began_ms): (usize, Option<i64>),
+) -> Setting {
     let mut dice = crate::chance::Chance(seed).of("setting");
     let trades = match family {
         Family::First => &FIRST,
@@ -38,7 +44,8 @@ pub fn build(seed: u64, family: Family, wants: Wants, healthy: usize) -> Setting
     };
     let trade: &'static Trade = dice.pick(trades);
     let names = Names::draw(&mut dice, seed);
-    let start = EPOCH_MS + (seed as i64 % 400) * 10_800_000 + dice.between(0, 3_000_000);
+    let drawn = EPOCH_MS + (seed as i64 % 400) * 10_800_000 + dice.between(0, 3_000_000);
+    let start = began_ms.unwrap_or(drawn);
     let mut world = World::new(seed);
     let (services, stores, third) = people::services(&mut world, &names, trade, &mut dice);
     let mut all = services;

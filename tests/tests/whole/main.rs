@@ -6,6 +6,7 @@ mod binary;
 mod case;
 mod crash;
 mod deliveries;
+mod doors;
 mod ecosystem;
 mod import;
 mod lifecycle;

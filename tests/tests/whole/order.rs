@@ -15,6 +15,7 @@ fn parts(root: &Path) -> Vec<PathBuf> {
         "lambda-logs",
         "otlp",
         "recorded",
+        "mysteries",
     ] {
         let entries = std::fs::read_dir(root.join(group)).expect("a folder of the demo");
         parts.extend(entries.map(|entry| entry.expect("an entry").path()));

@@ -13,6 +13,7 @@ pub(super) fn make(command: &Make) -> Result<ExitCode> {
         fault: command.kind.fault.clone(),
         family: command.kind.family.into(),
         healthy: command.kind.healthy,
+        began_ms: None,
     };
     let Some(mystery) = sim::make(&order) else {
         bail!(

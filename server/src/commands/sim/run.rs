@@ -34,6 +34,7 @@ pub(super) async fn run(config: &Config, command: &Run) -> Result<ExitCode> {
                 fault: command.kind.fault.clone().filter(|_| *tier > 0),
                 family: command.kind.family.into(),
                 healthy: command.kind.healthy,
+                began_ms: None,
             };
             let Some(mystery) = tokio::task::spawn_blocking(move || sim::make(&order)).await?
             else {

@@ -1,0 +1,227 @@
+//! What was found, as a verdict.
+
+use super::rank::Evidence;
+use super::tree::Names;
+use super::{Hop, Line, Period};
+use crate::case::text;
+use model::{Category, Cleared, Entity, Exhibit, Outcome, Suspect, Verdict, time};
+
+/// Suspects that are told.
+const MOST: usize = 10;
+
+fn category(evidence: &Evidence, symptom: &Period) -> Category {
+    let line = evidence
+        .loud
+        .and_then(|it| it.line)
+        .map(|n| symptom.lines[n].body.as_str());
+    let span = evidence
+        .faulty
+        .and_then(|it| it.span)
+        .map(|n| &*symptom.spans[n].message);
+    let said = format!("{} {}", line.unwrap_or_default(), span.unwrap_or_default());
+    let told = evidence.by_log.max(evidence.by_error);
+    match told > evidence.by_time {
+        true => text::category(text::topic(&said)),
+        false => Category::Latency,
+    }
+}
+
+/// The first of them.
+pub(super) fn suspects(all: &[Evidence]) -> Vec<Suspect> {
+    all.iter().take(MOST).map(suspect).collect()
+}
+
+fn suspect(evidence: &Evidence) -> Suspect {
+    let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log);
+    Suspect {
+        kind: "service".into(),
+        name: evidence.name.clone(),
+        category: Some(if slow {
+            Category::Latency
+        } else {
+            Category::Error
+        }),
+        score: (evidence.score * 1_000.0).round() / 1_000.0,
+    }
+}
+
+/// What it always wrote and does not write any more, as it was in the healthy period.
+fn kept_quiet(evidence: &Evidence, baseline: &Period) -> Option<Exhibit> {
+    let silent = evidence
+        .silent
+        .filter(|it| it.surprise > 12.0 && evidence.by_absence > 0.2)?;
+    let mut exhibit = log(&baseline.lines[silent.line]);
+    exhibit.text = format!("before, and no longer: {}", exhibit.text);
+    Some(exhibit)
+}
+
+/// Accuses the first.
+pub(super) fn accuse(
+    mut verdict: Verdict,
+    first: &Evidence,
+    all: &[Evidence],
+    [symptom, baseline]: [&Period; 2],
+    names: &Names,
+) -> Verdict {
+    let total: f64 = all.iter().map(|it| it.score).sum();
+    verdict.outcome = Outcome::Verdict;
+    verdict.culprit = Some(Entity {
+        kind: "service".into(),
+        name: first.name.clone(),
+        path: vec![first.name.clone()],
+    });
+    verdict.category = Some(category(first, symptom));
+    verdict.mechanism = mechanism(first, names);
+    // Of the weight of all suspects the share of the first is how sure it is, within what one comparison can prove.
+    let share = first.score / total.max(first.score);
+    verdict.confidence = ((0.35 + 0.6 * share) * first.score.min(0.98) * 1_000.0).round() / 1_000.0;
+    verdict.exhibits = exhibits(first, symptom, names);
+    verdict.exhibits.extend(kept_quiet(first, baseline));
+    verdict.cleared = all
+        .iter()
+        .skip(1)
+        .take(4)
+        .filter_map(|it| cleared(it, first, symptom))
+        .collect();
+    if let Some(late) = first.late.filter(|_| first.by_time > 0.3) {
+        let added = time::human_duration(late.added_ns as i64);
+        verdict.but_for = Some(format!(
+            "without it these traces would have been {added} shorter on average"
+        ));
+    }
+    verdict
+}
+
+fn mechanism(evidence: &Evidence, names: &Names) -> String {
+    let mut parts = Vec::new();
+    if let Some(late) = evidence.late.filter(|_| evidence.by_time > 0.2) {
+        let added = time::human_duration(late.added_ns as i64);
+        parts.push(format!(
+            "added {added} per trace, {:.0} % of all that was added",
+            late.share * 100.0
+        ));
+    }
+    if let Some(faulty) = evidence.faulty.filter(|_| evidence.by_error > 0.2) {
+        parts.push(format!(
+            "errors began there in {:.0} % of the traces, {:.1} % before",
+            faulty.rate * 100.0,
+            faulty.usual * 100.0
+        ));
+    }
+    if let Some(undone) = evidence
+        .undone
+        .filter(|it| evidence.by_absence > 0.2 && it.surprise > 12.0)
+    {
+        let what = names.operation_name(undone.operation);
+        parts.push(format!("it no longer does {what}, which it always did"));
+    } else if evidence.by_absence > 0.2 {
+        parts.push("it no longer logs what it always logged".to_owned());
+    }
+    if evidence.by_log > 0.2 {
+        parts.push("it logs what it did not log before".to_owned());
+    }
+    if parts.is_empty() {
+        parts.push("what speaks against it is weak".to_owned());
+    }
+    format!("{}: {}", evidence.name, parts.join("; "))
+}
+
+fn span(hop: &Hop, text: String) -> Exhibit {
+    Exhibit {
+        source: "span".into(),
+        reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
+        at: time::rfc3339(hop.start),
+        text,
+    }
+}
+
+fn log(line: &Line) -> Exhibit {
+    Exhibit {
+        source: "log".into(),
+        reference: format!("log:{}", line.log_id),
+        at: time::rfc3339(line.time),
+        text: format!("{} wrote: {}", line.service, text::brief(&line.body, 160)),
+    }
+}
+
+fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit> {
+    let mut all = Vec::new();
+    if let Some(n) = evidence
+        .late
+        .and_then(|it| it.span)
+        .filter(|_| evidence.by_time > 0.2)
+    {
+        let hop = &symptom.spans[n];
+        all.push(span(
+            hop,
+            format!(
+                "{} {} took {}",
+                hop.service,
+                hop.name,
+                time::human_duration(hop.duration_ns)
+            ),
+        ));
+    }
+    if let Some(n) = evidence
+        .faulty
+        .and_then(|it| it.span)
+        .filter(|_| evidence.by_error > 0.2)
+    {
+        let hop = &symptom.spans[n];
+        all.push(span(
+            hop,
+            format!(
+                "{} {} failed: {}",
+                hop.service,
+                hop.name,
+                text::brief(&hop.message, 120)
+            ),
+        ));
+    }
+    if let Some(n) = evidence
+        .undone
+        .and_then(|it| it.span)
+        .filter(|_| evidence.by_absence > 0.2)
+    {
+        let hop = &symptom.spans[n];
+        let what = evidence
+            .undone
+            .map_or("", |it| names.operation_name(it.operation));
+        all.push(span(
+            hop,
+            format!(
+                "{} {} ended without {what}, which it always did",
+                hop.service, hop.name
+            ),
+        ));
+    }
+    if let Some(n) = evidence
+        .loud
+        .and_then(|it| it.line)
+        .filter(|_| evidence.by_log > 0.2)
+    {
+        all.push(log(&symptom.lines[n]));
+    }
+    all.sort_by(|a, b| (&a.at, &a.reference).cmp(&(&b.at, &b.reference)));
+    all.dedup_by(|a, b| a.reference == b.reference);
+    all
+}
+
+fn cleared(evidence: &Evidence, first: &Evidence, symptom: &Period) -> Option<Cleared> {
+    let n = evidence
+        .late
+        .and_then(|it| it.span)
+        .or(evidence.faulty.and_then(|it| it.span))?;
+    let hop = &symptom.spans[n];
+    Some(Cleared {
+        kind: "service".into(),
+        name: evidence.name.clone(),
+        reason: format!(
+            "it accounts for {:.0} % of the added time, {} for {:.0} %",
+            evidence.late.map_or(0.0, |it| it.share) * 100.0,
+            first.name,
+            first.late.map_or(0.0, |it| it.share) * 100.0
+        ),
+        reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
+    })
+}
