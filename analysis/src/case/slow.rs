@@ -539,7 +539,7 @@ fn between_states(scene: &Scene, between: i64) -> Option<Clue> {
         human_duration(between),
         execution.state_machine
     );
-    let last = scene.case.events.last()?;
+    let last = scene.last_event()?;
     Some(
         Clue::new(
             clue::entity(scene, "state_machine", &execution.state_machine, &[]),
