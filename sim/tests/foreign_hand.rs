@@ -595,6 +595,37 @@ fn mechanisms_are_recognised_in_other_words() {
     );
 }
 
+/// As many events as a history may have.
+#[test]
+fn a_history_of_25_000_events_is_judged() {
+    let mut files = Files::default();
+    let mut arn = String::new();
+    for n in 0..4 {
+        let mut run = usual(n);
+        let step = Step {
+            tries: vec![Try::well(20, Vec::new())],
+            ..run.steps[0].clone()
+        };
+        run.steps
+            .splice(0..0, vec![step; if n == 3 { 4_980 } else { 20 }]);
+        if n == 3 {
+            let end = run.steps.len() - 1;
+            raises(
+                &mut run,
+                end,
+                "LicenseExpired",
+                "the licence has run out",
+                1,
+            );
+        }
+        arn = files.run(n, &run);
+    }
+    let held = court::Held::read(&files.mystery(&json!([])));
+    let (verdict, took) = held.timed(&arn);
+    println!("judged {} in {took:?}", verdict.mechanism);
+    assert_eq!(verdict.culprit.unwrap_or_default().name, "payout");
+}
+
 /// What is no crime accuses nobody.
 #[test]
 fn nobody_is_accused_without_a_crime() {

@@ -153,10 +153,9 @@ fn beside(scene: &Scene) -> Vec<Cleared> {
 /// Changes nearby that have nothing to do with it.
 fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cleared> {
     let at = failure.map_or(scene.case.execution.start_time, |it| it.at);
-    scene
-        .world
-        .changes
-        .iter()
+    let mut all: Vec<_> = scene.world.changes.iter().collect();
+    all.sort_by_key(|it| (it.time, it.trace_id));
+    all.into_iter()
         .filter(|it| !culprit.path.contains(&it.resource) && !it.resource.ends_with(&culprit.name))
         .map(|change| {
             let well = scene
@@ -187,20 +186,23 @@ fn usual_noise(scene: &Scene) -> Vec<Cleared> {
         return Vec::new();
     }
     let loud = scene.case.logs.iter().filter(|it| it.severity_number >= 13);
-    loud.filter_map(|log| {
-        let key = (log.service_name.clone(), text::template(&log.body));
-        let with = scene
-            .healthy
-            .iter()
-            .filter(|it| it.templates.contains(&key))
-            .count();
-        (with * 2 > healthy).then(|| Cleared {
-            kind: "service".into(),
-            name: log.service_name.clone(),
-            reason: format!("it writes the same in {with} of {healthy} healthy runs"),
-            reference: format!("log:{}", log.log_id),
+    let mut loud: Vec<_> = loud.collect();
+    loud.sort_by_key(|it| (it.time, it.log_id));
+    loud.into_iter()
+        .filter_map(|log| {
+            let key = (log.service_name.clone(), text::template(&log.body));
+            let with = scene
+                .healthy
+                .iter()
+                .filter(|it| it.templates.contains(&key))
+                .count();
+            (with * 2 > healthy).then(|| Cleared {
+                kind: "service".into(),
+                name: log.service_name.clone(),
+                reason: format!("it writes the same in {with} of {healthy} healthy runs"),
+                reference: format!("log:{}", log.log_id),
+            })
         })
-    })
-    .take(3)
-    .collect()
+        .take(3)
+        .collect()
 }

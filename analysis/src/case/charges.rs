@@ -128,7 +128,9 @@ pub(crate) struct Forest<'a> {
 }
 
 impl<'a> Forest<'a> {
-    pub fn new(spans: Vec<&'a Span>) -> Self {
+    pub fn new(mut spans: Vec<&'a Span>) -> Self {
+        // Whatever order they arrived in: what is first is so by time.
+        spans.sort_by_key(|it| (it.start_time, it.span_id, it.trace_id));
         let at: HashMap<(TraceId, SpanId), usize> = spans
             .iter()
             .enumerate()

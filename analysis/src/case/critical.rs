@@ -53,7 +53,7 @@ impl Critical {
                 .push(Group { visits, start, end });
         }
         for groups in inside.values_mut() {
-            groups.sort_by_key(|it| (it.end, it.start));
+            groups.sort_by_key(|it| (it.end, it.start, first(&it.visits)));
         }
         let mut critical = Critical {
             visits: HashSet::new(),
@@ -112,6 +112,12 @@ impl Critical {
             .copied()
             .unwrap_or_default()
     }
+}
+
+/// The first event of a group, which no other group has.
+fn first(visits: &[&State]) -> u64 {
+    let ids = visits.iter().map(|it| it.entered_event_id);
+    ids.min().unwrap_or_default()
 }
 
 fn most_at_once(block: &State, groups: &[Group]) -> u32 {

@@ -65,13 +65,25 @@ fn gaps(scene: &Scene) -> Option<String> {
     (!execution.complete && execution.source != "logs").then_some(reason)
 }
 
+/// True when events are missing before one that is held.
+fn torn(scene: &Scene) -> bool {
+    let ids = scene.case.events.iter().map(|it| it.event_id);
+    let (mut last, mut count) = (0, 0);
+    for id in ids {
+        last = last.max(id);
+        count += 1;
+    }
+    last > count
+}
+
 fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
     let fatal = failures::fatal(scene);
     let ended = fatal
         .as_ref()
         .and_then(|it| it.attempt)
         .is_some_and(|it| it.end_event_id.is_some());
-    if let Some(gap) = gaps(scene).filter(|_| !ended) {
+    // A hole in the middle may hold the beginning of it all; a tail that is not there yet does not.
+    if let Some(gap) = gaps(scene).filter(|_| !ended || torn(scene)) {
         let mechanism = "the part of the history that tells how it failed is not held".to_owned();
         return cold(verdict, mechanism, vec![gap]);
     }

@@ -193,7 +193,10 @@ impl<'a> Scene<'a> {
     /// The surest invocation of an attempt; none if several fit equally.
     pub fn invocation(&self, attempt: &Attempt) -> Option<(&'a Invocation, &'a Join)> {
         let mut all = self.invocations(attempt);
-        all.sort_by(|a, b| b.1.confidence.total_cmp(&a.1.confidence));
+        all.sort_by(|a, b| {
+            let surer = b.1.confidence.total_cmp(&a.1.confidence);
+            surer.then_with(|| (a.0.start_time, a.0.span_id).cmp(&(b.0.start_time, b.0.span_id)))
+        });
         let first = all.first().copied()?;
         let tied = all
             .get(1)
@@ -316,7 +319,14 @@ impl<'a> Scene<'a> {
             .get(&(span.trace_id, span.span_id))
             .into_iter()
             .flatten();
-        found.map(|n| &self.case.logs[*n]).collect()
+        let mut records: Vec<_> = found.map(|n| &self.case.logs[*n]).collect();
+        records.sort_by_key(|log| (log.time, log.log_id));
+        records
+    }
+
+    /// The event with the highest id.
+    pub fn last_event(&self) -> Option<&'a HistoryEvent> {
+        self.case.events.iter().max_by_key(|it| it.event_id)
     }
 
     /// An event by its id.

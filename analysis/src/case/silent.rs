@@ -228,7 +228,7 @@ fn by_output(scene: &Scene) -> Option<Clue> {
         "{name} gave no {path}, which every healthy run has; the execution succeeded without it"
     );
     let left = visit.exited_event_id.and_then(|id| scene.event(id));
-    let end = scene.case.events.last();
+    let end = scene.last_event();
     Some(
         Clue::new(suspect, Category::SilentData, 0.9, mechanism)
             .with(left.map(|it| clue::event(it, format!("{} left without {path}", visit.state))))

@@ -223,6 +223,7 @@ const MARKS: [(Topic, &[&str]); 17] = [
             "connection_overflow",
             "retry_overflow",
             "{overflow}",
+            "reason: overflow",
             "pool exhausted",
             "pool is exhausted",
             "pool timeout",

@@ -1,6 +1,8 @@
 //! The way from files to verdicts without a store: recognise, assemble, join, judge. For tests that look at many
 //! mysteries; `inquest sim run` goes the ordinary way.
 
+#![allow(dead_code)] // Each test uses a part of it.
+
 mod otlp;
 
 use analysis::{case, case::Case, joins, lambda, workflow};
@@ -65,6 +67,48 @@ impl Held {
         held
     }
 
+    /// The same rows in another order.
+    pub fn shuffled(mut self) -> Self {
+        for events in self.events.values_mut() {
+            events.reverse();
+            let half = events.len() / 2;
+            events.rotate_left(half);
+        }
+        self.documents.reverse();
+        self.logs.reverse();
+        let third = self.logs.len() / 3;
+        self.logs.rotate_left(third);
+        self.spans.reverse();
+        let third = self.spans.len() / 3;
+        self.spans.rotate_left(third);
+        self.changes.reverse();
+        self
+    }
+
+    /// Without what these references name.
+    pub fn without(mut self, cited: &BTreeSet<String>) -> Self {
+        for events in self.events.values_mut() {
+            events.retain(|it| {
+                !cited.contains(&format!("event:{}#{}", it.execution_arn, it.event_id))
+            });
+        }
+        // An invocation is what its lines tell.
+        let gone: HashSet<String> = self
+            .invocations()
+            .into_iter()
+            .filter(|it| cited.contains(&format!("span:{}/{}", it.trace_id, it.span_id)))
+            .map(|it| it.request_id)
+            .collect();
+        self.logs.retain(|it| {
+            !cited.contains(&format!("log:{}", it.log_id)) && !gone.contains(&it.request_id)
+        });
+        self.spans
+            .retain(|it| !cited.contains(&format!("span:{}/{}", it.trace_id, it.span_id)));
+        self.changes
+            .retain(|it| !cited.contains(&format!("change:{}", it.trace_id)));
+        self
+    }
+
     /// The verdicts on these executions, by ARN.
     pub fn judge(&self, asked: &[&str]) -> HashMap<String, Verdict> {
         let cases = self.cases();
@@ -97,6 +141,22 @@ impl Held {
             verdicts.insert((*arn).to_owned(), case::judge(own, &world));
         }
         verdicts
+    }
+
+    /// The verdict on an execution, and how long the judge took for it.
+    pub fn timed(&self, arn: &str) -> (Verdict, std::time::Duration) {
+        let cases = self.cases();
+        let peers = cases.iter().filter(|(other, _)| *other != arn);
+        let peers = peers
+            .map(|(_, case)| Arc::new(case::profile(case)))
+            .collect();
+        let world = case::World {
+            peers,
+            ..case::World::default()
+        };
+        let began = std::time::Instant::now();
+        let verdict = case::judge(&cases[arn], &world);
+        (verdict, began.elapsed())
     }
 
     fn cases(&self) -> BTreeMap<String, Case> {

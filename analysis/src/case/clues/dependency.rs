@@ -84,6 +84,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let weight = 0.9 * believed(scene, failure, origin.span, topic);
     let category = match topic {
         Some(Topic::Init | Topic::FunctionTimeout) => Category::Error,
+        _ if said.to_lowercase().contains("no healthy") => Category::Infrastructure,
         topic => text::category(topic),
     };
     let suspect = clue::entity(scene, "service", &origin.name, &[&attempt.path, caller]);

@@ -147,7 +147,7 @@ fn deploy_before<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option
     recent(scene, failure)
         .filter(|it| names(it, name))
         .filter(of_kind)
-        .max_by_key(|it| it.time)
+        .max_by_key(|it| (it.time, it.trace_id))
 }
 
 /// Healthy runs before the change never had this error, and no healthy run came after it with this function.
@@ -312,7 +312,7 @@ pub(in crate::case) fn told(change: &Change) -> String {
 fn change_of_kind<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
     recent(scene, failure)
         .filter(|it| names(it, name))
-        .max_by_key(|it| it.time)
+        .max_by_key(|it| (it.time, it.trace_id))
 }
 
 /// What was changed of the function or its version before a failure.
@@ -320,7 +320,7 @@ pub(super) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
     let name = failure.function()?;
     let told_of = recent(scene, failure)
         .filter(|it| names(it, name))
-        .max_by_key(|it| it.time);
+        .max_by_key(|it| (it.time, it.trace_id));
     if let Some(change) = told_of {
         return Some(told(change));
     }
@@ -342,7 +342,7 @@ pub(super) fn change_of(scene: &Scene, failure: &Failure, words: &[&str]) -> Opt
     };
     recent(scene, failure)
         .filter(fits)
-        .max_by_key(|it| it.time)
+        .max_by_key(|it| (it.time, it.trace_id))
         .map(told)
 }
 
@@ -355,5 +355,7 @@ pub(super) fn timeout_change<'a>(
     let of = |it: &&Change| {
         it.change.to_lowercase().contains("timeout") && (names(it, name) || it.resource.is_empty())
     };
-    recent(scene, failure).filter(of).max_by_key(|it| it.time)
+    recent(scene, failure)
+        .filter(of)
+        .max_by_key(|it| (it.time, it.trace_id))
 }
