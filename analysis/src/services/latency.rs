@@ -245,14 +245,9 @@ fn owners(edges: &BTreeMap<Edge, More>, services: usize) -> HashSet<u32> {
         let fine =
             others.is_empty() || others.iter().filter(|it| slow(it)).count() * 2 < others.len();
         let wired = !called.is_empty() && mostly(called, 0.5);
-        let itself = match gaps {
-            true => own || wired || calls.len() >= 2 || called.is_empty(),
-            false => {
-                wired && (calls.len() >= 2 || !others.is_empty() || own)
-                    || called.is_empty() && calls.len() >= 2
-                    || wired
-            }
-        };
+        let itself = wired
+            || called.is_empty() && (gaps || calls.len() >= 2)
+            || gaps && (own || calls.len() >= 2);
         if itself && fine {
             found.insert(caller as u32);
         }
