@@ -4,13 +4,13 @@
 /// Weight of the evidence, and how often a verdict of that weight is right.
 const TABLE: [(f64, f64); 8] = [
     (0.0, 0.0),
-    (0.3, 0.3),
-    (0.5, 0.55),
-    (0.6, 0.66),
-    (0.7, 0.76),
-    (0.8, 0.88),
-    (0.9, 0.95),
-    (1.0, 0.98),
+    (0.3, 0.35),
+    (0.5, 0.65),
+    (0.6, 0.82),
+    (0.7, 0.89),
+    (0.8, 0.93),
+    (0.9, 0.945),
+    (1.0, 0.985),
 ];
 
 /// The probability that goes with a weight.

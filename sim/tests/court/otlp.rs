@@ -52,7 +52,6 @@ fn events(json: &Json) -> Vec<SpanEvent> {
         time: nanos(&event["timeUnixNano"]),
         name: event["name"].as_str().unwrap_or_default().to_owned(),
         attributes: attributes(&event["attributes"]),
-        ..SpanEvent::default()
     };
     json.as_array().into_iter().flatten().map(one).collect()
 }

@@ -1,5 +1,7 @@
 //! Files as another hand would write them: direct Lambda integrations, no proxy, spans by semantic conventions only.
 
+pub mod usual;
+
 use inquest_sim::{Family, Mystery, Truth};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
