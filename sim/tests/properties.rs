@@ -20,6 +20,7 @@ fn mysteries(seed: u64) -> Vec<Mystery> {
                 fault: Some(fault.to_owned()),
                 family: Family::Second,
                 healthy: 8,
+                began_ms: None,
             })
         })
         .collect()

@@ -160,15 +160,23 @@ mod tests {
         let sender = attempt(1, 10, 12, 9, 7);
         // A child of the named span, and its own child, which follows it.
         check(
-            &[sender.clone()],
+            std::slice::from_ref(&sender),
             &[span(3, 7, 11, 9), span(4, 3, 11, 9)],
             &["1-3 0.95 1"],
         );
         // A consumer that takes the message up later.
-        check(&[sender.clone()], &[span(3, 7, 300, 9)], &["1-3 0.80 1"]);
+        check(
+            std::slice::from_ref(&sender),
+            &[span(3, 7, 300, 9)],
+            &["1-3 0.80 1"],
+        );
         // A new root of the same trace, while the attempt runs, and one much later.
-        check(&[sender.clone()], &[span(3, 0, 11, 9)], &["1-3 0.85 1"]);
-        check(&[sender.clone()], &[span(3, 0, 300, 9)], &[]);
+        check(
+            std::slice::from_ref(&sender),
+            &[span(3, 0, 11, 9)],
+            &["1-3 0.85 1"],
+        );
+        check(std::slice::from_ref(&sender), &[span(3, 0, 300, 9)], &[]);
         // The caller's own span, what was before, and another trace.
         check(
             &[sender],

@@ -106,7 +106,7 @@ fn account(trees: &Trees, answers: &Answers) -> Account {
         });
     }
     let mut per_trace: Vec<_> = per_trace.into_iter().collect();
-    per_trace.sort_by(|a, b| a.0.cmp(&b.0));
+    per_trace.sort_by_key(|it| it.0);
     for ((root, edge), ns) in per_trace {
         let entry = trees.operation[root as usize];
         account.sums.entry((entry, edge)).or_default().add(ns);

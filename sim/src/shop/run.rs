@@ -314,7 +314,7 @@ impl Runner<'_> {
             match result {
                 End::Fine => return None,
                 // Whether nothing is enough depends on who asks.
-                End::Empty if (call.to + of.name.len()) % 2 == 0 => return None,
+                End::Empty if (call.to + of.name.len()).is_multiple_of(2) => return None,
                 End::Empty => {
                     let message = format!("unexpected empty answer of {callee}");
                     self.shout(of, *now, own, &message);

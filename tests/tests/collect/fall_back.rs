@@ -20,10 +20,8 @@ const LOST: usize = 7;
 
 /// Short executions that began in the last minutes.
 fn busy() -> Vec<Recorded> {
-    let now = std::time::SystemTime::now();
-    let now = now.duration_since(std::time::UNIX_EPOCH).expect("after");
     let one = |n: usize| {
-        let at = now.as_secs_f64().floor() - 900.0 + n as f64;
+        let at = crate::now().floor() - 900.0 + n as f64;
         let event = |id: u64, kind: &str, own: &str, details: Value| {
             json!({"id": id, "type": kind,
             "previousEventId": id.saturating_sub(2), "timestamp": at + id as f64 / 10.0, own: details})

@@ -10,3 +10,14 @@ mod fall_back;
 mod moto;
 mod recordings;
 mod step_functions;
+
+/// Seconds since the epoch. The collector looks back from the real time, so what it is to find has to be recent.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the binary under test reads the real clock"
+)]
+fn now() -> f64 {
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_secs_f64()
+}

@@ -66,12 +66,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 fn waiting_for(task: &str, job: &str) -> Value {
     let task = json!({"Tasks": [{"TaskArn": task}]}).to_string();
     let job = json!({"JobId": job, "JobName": "sum-1"}).to_string();
-    let now = std::time::SystemTime::now();
-    let now = now
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("after")
-        .as_secs_f64()
-        - 60.0;
+    let now = crate::now() - 60.0;
     let mut events = vec![
         json!({"id": 1, "type": "ExecutionStarted", "previousEventId": 0, "timestamp": now,
         "executionStartedEventDetails": {"input": "{}"}}),
