@@ -9,7 +9,9 @@ use std::path::Path;
 
 const FRONT: &str = "arn:aws:states:us-east-1:111111111111";
 const RUN: &str = "arn:aws:states:us-east-1:111111111111:mapRun:big/Fan:0f";
-const CHILDREN: u64 = 120;
+const CHILDREN: u64 = 1_000;
+/// Children whose function fails.
+const FAILURES: u64 = 37;
 const START: f64 = 1_700_000_000.0;
 
 fn events(of: &[(&str, u64, f64, Value)]) -> Vec<Value> {
@@ -28,7 +30,7 @@ fn events(of: &[(&str, u64, f64, Value)]) -> Vec<Value> {
     of.iter().enumerate().map(event).collect()
 }
 
-/// A Distributed Map of legacy Lambda tasks, every ninth of which fails.
+/// A Distributed Map of legacy Lambda tasks, every 27th of which fails.
 fn distributed(folder: &Path) {
     let parent = Recorded::new(
         "p1",
@@ -48,20 +50,20 @@ fn distributed(folder: &Path) {
             ),
             ("MapStateStarted", 2, 0.2, json!({"length": CHILDREN})),
             ("MapRunStarted", 3, 0.3, json!({"mapRunArn": RUN})),
-            ("MapRunSucceeded", 4, 900.0, Value::Null),
+            ("MapRunSucceeded", 4, 1_200.0, Value::Null),
             (
                 "MapStateExited",
                 5,
-                900.0,
+                1_200.0,
                 json!({"name": "Fan", "output": "[]"}),
             ),
-            ("ExecutionSucceeded", 6, 900.0, json!({"output": "[]"})),
+            ("ExecutionSucceeded", 6, 1_200.0, json!({"output": "[]"})),
         ]),
     );
     let mut all = vec![parent];
     for n in 0..CHILDREN {
         let at = 1.0 + n as f64;
-        let fails = n % 9 == 4;
+        let fails = n % 27 == 4;
         let mut steps = vec![
             ("ExecutionStarted", 0, at, json!({"input": "{}"})),
             (
@@ -113,7 +115,7 @@ fn distributed(folder: &Path) {
     crate::recordings::write(folder, &all);
     let counts = json!({"total": CHILDREN});
     let run = json!({"mapRunArn": RUN, "executionArn": format!("{FRONT}:execution:big:p1"), "status": "SUCCEEDED",
-        "startDate": START, "stopDate": START + 900.0, "itemCounts": counts, "executionCounts": counts});
+        "startDate": START, "stopDate": START + 1_200.0, "itemCounts": counts, "executionCounts": counts});
     std::fs::write(folder.join("p1.map-run.json"), run.to_string()).expect("written");
 }
 
@@ -139,7 +141,7 @@ fn payload(n: u64, lines: std::ops::Range<usize>) -> Value {
         "logStream": format!("2023/11/14/[$LATEST]{n:032x}"), "subscriptionFilters": ["all"], "logEvents": events})
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const WORDS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for part in bytes.chunks(3) {
@@ -157,7 +159,8 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-fn push(server: &Server, payloads: &[Value]) -> Value {
+/// Delivers payloads as Firehose does.
+pub fn push(server: &Server, payloads: &[Value]) -> Value {
     let records: Vec<Value> = payloads
         .iter()
         .map(|it| json!({"data": base64(it.to_string().as_bytes())}))
@@ -236,6 +239,8 @@ fn a_dropped_batch_is_named_and_completes_when_it_comes() {
     assert_eq!(number(data.path(), below), CHILDREN);
     let complete = "select count(*) from executions where coverage = 'complete'";
     assert_eq!(number(data.path(), complete), CHILDREN + 1);
+    let failed = "select count(*) from executions where name like 'c%' and status = 'FAILED'";
+    assert_eq!(number(data.path(), failed), FAILURES);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod arrivals;
 mod binary;
 mod endpoint;
 mod fall_back;
+mod late;
 mod moto;
 mod recordings;
 mod step_functions;
