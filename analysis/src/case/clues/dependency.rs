@@ -40,7 +40,14 @@ pub(super) fn words(span: &Span) -> String {
     if let Some(code) = charges::status(span) {
         words.push(format!("status code {code}"));
     }
-    words.join(" ")
+    // The status often repeats the exception: everything is said once.
+    let mut said: Vec<String> = Vec::new();
+    for word in words {
+        if !word.is_empty() && !said.iter().any(|it| it.contains(&word)) {
+            said.push(word);
+        }
+    }
+    said.join(" ")
 }
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
