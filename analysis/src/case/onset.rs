@@ -16,6 +16,15 @@ const FEWEST_TIMES: usize = 3;
 const BEFORE: f64 = 0.1;
 /// Share of siblings that are off from the onset on, at least.
 const AFTER: f64 = 0.3;
+/// Share of siblings that are off after a time where only those before it tell what is usual, at least.
+const MOSTLY: f64 = 0.75;
+/// Siblings before a time below which they do not tell alone what is usual: where runs are quick or slow by turns,
+/// three quick ones are soon in a row.
+const FEWEST_ALONE: usize = 4;
+/// Siblings before a time from which on one of them may be off: the first run may have been cold.
+const ENOUGH_ALONE: usize = 5;
+/// Times that are tried.
+const MOST_TIMES: usize = 60;
 
 /// Healthy variation of durations, on a logarithmic scale with median and MAD.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +88,42 @@ pub(crate) fn fit<'a>(
     }
 }
 
+/// The siblings that are fit to be compared with by how long they took.
+///
+/// What is usual is first taken of all siblings. Where those of the incident are about as many as the healthy ones,
+/// that calls the incident usual; so it is taken of those before a time, too, and believed where most of those after
+/// it are off.
+pub(crate) fn quick<'a>(peers: &[&'a Profile], start: UnixNanos) -> Vec<&'a Profile> {
+    let kept = match usual(peers.iter().map(|it| it.duration_ns)) {
+        Some(usual) => fit(peers, start, |it| usual.is_exceeded(it.duration_ns)),
+        None => peers.to_vec(),
+    };
+    let mut ordered = kept;
+    ordered.sort_by_key(|it| (it.start, it.trace_id));
+    let own = ordered.partition_point(|it| it.start < start);
+    // The later the time, the more there is to tell what is usual.
+    let candidates = (FEWEST_ALONE..=own).rev().take(MOST_TIMES);
+    for (at, usual) in candidates.filter_map(|at| Some((at, prefix(&ordered[..at])?))) {
+        let (before, after) = ordered.split_at(at);
+        let well = |it: &&&Profile| !usual.is_exceeded(it.duration_ns);
+        let off = after.len() - after.iter().filter(well).count();
+        if after.len() >= FEWEST && off as f64 >= MOSTLY * after.len() as f64 {
+            let kept = before.iter().chain(after.iter().filter(well));
+            return kept.copied().collect();
+        }
+    }
+    ordered
+}
+
+/// What is usual of siblings before a time, if hardly any of them is off.
+fn prefix(before: &[&Profile]) -> Option<Usual> {
+    let usual = usual(before.iter().map(|it| it.duration_ns))?;
+    let off = before.iter().filter(|it| usual.is_exceeded(it.duration_ns));
+    let least = f64::from(u8::from(before.len() >= ENOUGH_ALONE));
+    let allowed = (before.len() as f64 * BEFORE).max(least);
+    (off.count() as f64 <= allowed).then_some(usual)
+}
+
 /// The first of the siblings that the incident touched; the execution itself stands at `own`.
 fn onset(ordered: &[(&Profile, bool)], own: usize) -> Option<usize> {
     let share = |part: &[(&Profile, bool)]| {
@@ -132,5 +177,39 @@ mod tests {
     fn what_is_off_all_the_time_is_usual() {
         check("oxooxoxooxoox|oxoo", 17);
         check("xxxxxx|ooooo", 11);
+    }
+
+    /// Seconds that siblings took, the execution itself at the bar, and how many are fit.
+    fn check_quick(line: &str, expect: usize) {
+        let (before, after) = line.split_once('|').expect("the bar is the execution");
+        let seconds = |part: &str| -> Vec<f64> {
+            let all = part.split_whitespace();
+            all.map(|it| it.parse().expect("seconds")).collect()
+        };
+        let (before, after) = (seconds(before), seconds(after));
+        let start = UnixNanos(before.len() as i64 * 10 - 5);
+        let one = |(n, took): (usize, &f64)| Profile {
+            start: UnixNanos(n as i64 * 10),
+            duration_ns: (took * 1e9) as i64,
+            ..Profile::default()
+        };
+        let peers: Vec<Profile> = before.iter().chain(&after).enumerate().map(one).collect();
+        let borrowed: Vec<&Profile> = peers.iter().collect();
+        assert_eq!(quick(&borrowed, start).len(), expect, "{line}");
+    }
+
+    #[test]
+    fn an_incident_with_as_many_runs_as_there_were_healthy_ones_is_not_usual() {
+        check_quick("4.1 2.0 2.6 1.9 2.3 | 9.0 8.1 9.5 8.8", 5);
+        check_quick("4.1 2.0 2.6 1.9 2.3 9.0 8.1 | 9.5 8.8", 5);
+        check_quick("2.0 2.6 1.9 2.3 | 9.0 2.1 9.5 8.8", 5);
+    }
+
+    #[test]
+    fn variation_before_and_after_is_usual() {
+        check_quick("4.1 2.0 2.6 1.9 2.3 | 2.2 4.0 2.4 2.9", 9);
+        check_quick("2.0 9.0 2.1 8.7 9.3 | 9.0 2.2 9.5 8.8", 9);
+        // One slow run is no incident.
+        check_quick("2.0 2.6 1.9 2.3 2.2 | 2.1 9.5 2.4", 7);
     }
 }

@@ -47,12 +47,7 @@ fn healthy<'a>(case: &Case, world: &'a World) -> Vec<&'a Profile> {
         .filter(|peer| peer.healthy)
         .map(|peer| &**peer)
         .collect();
-    match onset::usual(all.iter().map(|it| it.duration_ns)) {
-        Some(usual) => onset::fit(&all, case.execution.start_time, |it| {
-            usual.is_exceeded(it.duration_ns)
-        }),
-        None => all,
-    }
+    onset::quick(&all, case.execution.start_time)
 }
 
 /// Who answers at which address.

@@ -154,16 +154,8 @@ fn writer<'a>(scene: &Scene<'a>, choice: &State, path: &str) -> Option<&'a State
             .any(|key| key.rsplit('.').next() == Some(leaf))
     };
     let gives = |name: &str| {
-        let usual: Vec<_> = scene
-            .healthy
-            .iter()
-            .filter_map(|it| it.states.get(name))
-            .collect();
-        mostly(&usual, |it| {
-            it.keys
-                .iter()
-                .any(|key| key.rsplit('.').next() == Some(leaf))
-        })
+        let usual = giving(scene, name, leaf);
+        mostly(&usual, |it| has_leaf(it, leaf))
     };
     let before = scene
         .case
@@ -173,6 +165,20 @@ fn writer<'a>(scene: &Scene<'a>, choice: &State, path: &str) -> Option<&'a State
     before
         .filter(|it| it.output.is_some() && !filled(it.output.as_deref()) && gives(&it.state))
         .min_by_key(|it| it.entered_event_id)
+}
+
+/// What a state did in the siblings, without those that give no such key since the incident.
+fn giving<'a>(scene: &Scene<'a>, name: &str, leaf: &str) -> Vec<&'a StateProfile> {
+    let lacks = |it: &super::Profile| it.states.get(name).is_some_and(|it| !has_leaf(it, leaf));
+    onset::fit(&scene.healthy, scene.case.execution.start_time, lacks)
+        .into_iter()
+        .filter_map(|it| it.states.get(name))
+        .collect()
+}
+
+fn has_leaf(state: &StateProfile, leaf: &str) -> bool {
+    let mut keys = state.keys.iter();
+    keys.any(|key| key.rsplit('.').next() == Some(leaf))
 }
 
 /// True for most siblings: others may suffer from the same.
@@ -200,17 +206,8 @@ fn by_output(scene: &Scene) -> Option<Clue> {
     let path = (*lost.first()?).clone();
     let leaf = path.rsplit('.').next().unwrap_or(&path).to_owned();
     let gives = |name: &str| {
-        let usual: Vec<_> = scene
-            .healthy
-            .iter()
-            .filter_map(|it| it.states.get(name))
-            .collect();
-        usual.len() >= FEWEST
-            && mostly(&usual, |it| {
-                it.keys
-                    .iter()
-                    .any(|key| key.rsplit('.').next() == Some(&leaf))
-            })
+        let usual = giving(scene, name, &leaf);
+        usual.len() >= FEWEST && mostly(&usual, |it| has_leaf(it, &leaf))
     };
     let lacks = |visit: &&State| {
         let gave = keys(visit.output.as_deref());
