@@ -275,7 +275,7 @@ pub struct Collect {
     /// Send to a running server instead of opening the folder
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// A [[collect]] table of the configuration file, by name (may be repeated) [default: all]
+    /// A `[[collect]]` table of the configuration file, by name (may be repeated) [default: all]
     #[arg(long = "source", value_name = "NAME")]
     pub sources: Vec<String>,
     /// AWS Region (may be repeated) [default: that of the profile or environment]

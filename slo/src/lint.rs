@@ -139,6 +139,15 @@ pub fn check(slo: &Slo) -> Vec<Finding> {
                 );
                 say(Level::Warning, "burn-always", text);
             }
+            if rule.severity == "page" && *factor < Ratio::new(1, 1) {
+                let text = format!(
+                    "{} pages at a burn of {:.2}, at which the budget outlasts the window: an objective that is kept can page. \
+                     Windows this short want rules of their own, or a longer window",
+                    rule.id,
+                    factor.to_f64()
+                );
+                say(Level::Warning, "pages-while-kept", text);
+            }
             if let Some(long) = windows.iter().find(|it| **it > period) {
                 let text = format!(
                     "{} looks at {}, which is longer than the objective's window of {}",

@@ -17,7 +17,15 @@ pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
         (1, "") => format!("the failure of {state}"),
         (1, error) => format!("the {error} of {state}"),
         (n, "") => format!("the {n} failures of {state}"),
-        (n, error) => format!("the {n} × {error} of {state}"),
+        (n, error)
+            if tries
+                .iter()
+                .filter(|it| it.status.is_failure())
+                .all(|it| it.error.as_deref() == Some(error)) =>
+        {
+            format!("the {n} × {error} of {state}")
+        }
+        (n, _) => format!("the {n} failures of {state}"),
     };
     Some(match failure.fate {
         Fatality::Masked => {
@@ -25,8 +33,9 @@ pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
                 .written(state)
                 .and_then(|it| it.get("Next"))
                 .and_then(|it| it.as_str());
-            let went =
-                next_of(scene, visit).map_or(String::new(), |it| format!(" instead of {it}"));
+            let went = next_of(scene, visit)
+                .filter(|it| Some(*it) != next)
+                .map_or(String::new(), |it| format!(" instead of {it}"));
             match next {
                 Some(next) => format!("without {what} this run would have gone on to {next}{went}"),
                 None => format!("without {what} its Catch would not have been taken"),

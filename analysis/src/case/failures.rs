@@ -262,8 +262,16 @@ pub(crate) fn masked<'a>(scene: &Scene<'a>) -> Vec<Failure<'a>> {
                 .into_iter()
                 .rfind(|it| it.status.is_failure());
             let attempt = own.or_else(|| inner_failure(scene, visit));
-            let inner = attempt.and_then(|it| scene.visit_of(it)).unwrap_or(visit);
+            let inner = attempt
+                .and_then(|it| scene.visit_of(it))
+                .or_else(|| inner_visit(scene, visit))
+                .unwrap_or(visit);
             let mut failure = Failure::of(scene, Some(inner), attempt, Fatality::Masked);
+            // A Fail state, for one, leaves it to what is around it to tell the error.
+            if failure.error.is_empty() && failure.cause.is_empty() {
+                failure.error = visit.error.clone().unwrap_or_default();
+                failure.cause = visit.cause.clone().unwrap_or_default();
+            }
             if failure.event.is_none() {
                 let exited = visit.exited_event_id.and_then(|id| scene.event(id));
                 failure.event = exited
@@ -296,6 +304,22 @@ fn inner_failure<'a>(scene: &Scene<'a>, block: &State) -> Option<&'a Attempt> {
     failed
         .filter(within)
         .min_by_key(|it| (it.end_time, it.scheduled_event_id))
+}
+
+/// The first state inside a Map or Parallel that failed without trying anything, the innermost of several.
+fn inner_visit<'a>(scene: &Scene<'a>, block: &State) -> Option<&'a State> {
+    let inside = |path: &str| {
+        path.strip_prefix(block.path.as_str())
+            .is_some_and(|rest| rest.starts_with(['[', '{']))
+    };
+    let within = |it: &&State| {
+        it.start_time >= block.start_time && block.end_time.is_none_or(|end| it.start_time <= end)
+    };
+    let states = scene.case.states.iter();
+    states
+        .filter(|it| it.status.is_failure() && !it.caught && inside(&it.path))
+        .filter(within)
+        .min_by_key(|it| (it.end_time, std::cmp::Reverse(it.path.len()), it.span_id))
 }
 
 /// Failed tries of visits that ended well, in order.

@@ -100,6 +100,13 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
     conclude(scene, verdict, clues, Some(&fatal))
 }
 
+/// Errors of Lambda itself that Step Functions' documentation tells everybody to retry.
+const PLATFORM: [&str; 3] = [
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+];
+
 fn fatal_clues<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
     let mut all = marked(scene, fatal, clues::of(scene, fatal), Fatality::Fatal);
     // The first try may have failed of something else than the last: it began there.
@@ -108,8 +115,13 @@ fn fatal_clues<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
     {
         let failure = failures::of_try(scene, first, Fatality::Fatal);
         let mut earlier = marked(scene, &failure, clues::of(scene, &failure), Fatality::Fatal);
+        // Hiccups of the platform are what retries are for: what ended the run was something else.
+        let hiccup = first
+            .error
+            .as_deref()
+            .is_some_and(|error| PLATFORM.contains(&error));
         for clue in &mut earlier {
-            clue.weight = (clue.weight * 1.02).min(0.98);
+            clue.weight = (clue.weight * if hiccup { 0.8 } else { 1.02 }).min(0.98);
         }
         all.extend(earlier);
     }

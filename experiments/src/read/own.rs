@@ -71,10 +71,14 @@ pub fn experiment(said: &Value, now: UnixNanos) -> Result<Update, String> {
             Some(serde_json::from_value(list).map_err(|it| format!("hypothesis: {it}"))?)
         }
     };
-    let max_spend = said.get("max_spend").and_then(Value::as_f64);
-    if max_spend.is_some_and(|it| !(0.0..=1e6).contains(&it)) {
-        return Err("max_spend is a share of the budget, such as 0.05".into());
-    }
+    let max_spend = match said.get("max_spend") {
+        None | Some(Value::Null) => None,
+        // What is meant as a limit must not be left out because it cannot be read.
+        Some(most) => match most.as_f64().filter(|it| (0.0..=1e6).contains(it)) {
+            Some(most) => Some(most),
+            None => return Err("max_spend is a share of the budget, a number such as 0.05".into()),
+        },
+    };
     Ok(Update {
         id,
         name: text(said, "name"),

@@ -83,7 +83,6 @@ const NO_KEY: &str =
 struct Delivery {
     #[serde(default)]
     request_id: String,
-    #[serde(default)]
     records: Vec<Record>,
 }
 
@@ -120,23 +119,53 @@ pub async fn firehose(
         Ok(delivery) => delivery,
         Err(why) => return acknowledge(StatusCode::BAD_REQUEST, &header, Some(why)),
     };
-    let id = if header.is_empty() {
-        delivery.request_id
-    } else {
-        header
+    let id = match header.is_empty() {
+        true => delivery.request_id.clone(),
+        false => header,
     };
-    let mut files = Vec::new();
+    if !delivery.request_id.is_empty() && delivery.request_id != id {
+        let why = "requestId differs from the header X-Amz-Firehose-Request-Id".to_owned();
+        return acknowledge(StatusCode::BAD_REQUEST, &id, Some(why));
+    }
+    let (mut files, mut broken) = (Vec::new(), Vec::new());
     for (n, record) in delivery.records.iter().enumerate() {
         match base64::engine::general_purpose::STANDARD.decode(&record.data) {
             Ok(data) => files.push((PathBuf::from(format!("record-{n}")), Bytes::from(data))),
-            // It will not be better the next time: the others are taken.
-            Err(error) => tracing::warn!(record = n, %error, "a record of Firehose is not base64"),
+            Err(error) => broken.push(format!("record {n} is not base64: {error}")),
         }
     }
     match take(&app, FIREHOSE, files).await {
-        Ok(_) => acknowledge(StatusCode::OK, &id, None),
+        // The good part is kept. What is refused, Firehose sends again and at last backs up to S3:
+        // acknowledged, it would be gone.
+        Ok(report) => {
+            broken.extend(unreadable(&report));
+            match broken.first() {
+                None => acknowledge(StatusCode::OK, &id, None),
+                Some(first) => {
+                    tracing::warn!(
+                        records = broken.len(),
+                        first,
+                        "records of Firehose cannot be read"
+                    );
+                    acknowledge(StatusCode::BAD_REQUEST, &id, Some(first.clone()))
+                }
+            }
+        }
         Err(why) => acknowledge(StatusCode::SERVICE_UNAVAILABLE, &id, Some(why)),
     }
+}
+
+/// Records that gave nothing, and why.
+fn unreadable(report: &Report) -> Vec<String> {
+    let nothing = report.files.iter().filter(|file| file.taken.is_empty());
+    nothing
+        .filter_map(|file| {
+            // CloudWatch Logs tries a new subscription with a message that carries nothing.
+            let mut skips = file.skipped.iter();
+            let skip = skips.find(|skip| !skip.reason.starts_with("a control message"))?;
+            Some(format!("{}: {}", file.path.display(), skip.reason))
+        })
+        .collect()
 }
 
 fn acknowledge(status: StatusCode, id: &str, error: Option<String>) -> Response {

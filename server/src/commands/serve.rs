@@ -243,7 +243,7 @@ impl Running {
                 place: format!("/api/v1/push/{kind}"),
                 stage: 0,
             };
-            sources.add_door(about, "nothing was pushed since the start");
+            sources.add_door(about, "takes what AWS delivers to this address");
         }
         let around = Surroundings {
             way: Arc::new(core.way()),

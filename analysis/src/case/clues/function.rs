@@ -6,7 +6,7 @@ use crate::case::{
     scene::Scene,
     text,
 };
-use model::{Attempt, Category, Span};
+use model::{Attempt, Category, ExecutionStatus, Span};
 use serde_json::Value;
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
@@ -60,7 +60,11 @@ fn own_category(failure: &Failure) -> Category {
 fn of_state(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let named = scene.case.execution.failing_state.as_deref();
     let name = failure.visit.map(|it| it.state.as_str()).or(named)?;
+    // Nobody threw it: the time limit of the whole execution ended what was under way.
+    let overdue = scene.case.execution.status == ExecutionStatus::TimedOut
+        && matches!(failure.error.as_str(), "" | "States.Timeout");
     let said = match failure.error.as_str() {
+        _ if overdue => "States.Timeout, the time limit of the execution ran out in it".to_owned(),
         "" => "no error name is given".to_owned(),
         error => error.to_owned(),
     };
@@ -73,7 +77,11 @@ fn of_state(scene: &Scene, failure: &Failure) -> Option<Clue> {
         None => clue::entity(scene, "state", name, &[]),
     };
     let mechanism = format!("state {name} failed: {said}");
-    Some(Clue::new(suspect, own_category(failure), 0.55, mechanism).with(failure.exhibit()))
+    let category = match overdue {
+        true => Category::TimeoutConfig,
+        false => own_category(failure),
+    };
+    Some(Clue::new(suspect, category, 0.55, mechanism).with(failure.exhibit()))
 }
 
 /// That a caller only carried on what its callee did.
@@ -109,6 +117,11 @@ pub(in crate::case) fn callee(attempt: &Attempt) -> Option<(&'static str, String
     ];
     let input: Value = serde_json::from_str(attempt.input.as_deref()?).ok()?;
     NAMED.iter().find_map(|(key, kind)| {
+        // A `Name` names many things; of Glue and DataBrew it is the job.
+        let jobs = ["glue", "databrew"];
+        if *key == "Name" && !jobs.iter().any(|it| attempt.resource_type.ends_with(it)) {
+            return None;
+        }
         let text = input.get(*key)?.as_str().filter(|it| !it.is_empty())?;
         let name = match *key {
             "ApiEndpoint" => text
