@@ -224,7 +224,7 @@ impl Baseline {
         }
     }
 
-    /// Per execution that touched the subject: in how many a mark (such as `log:` and a [`template`]) was seen.
+    /// Per execution that touched the subject: in how many a mark (such as `log:` and a [`template()`]) was seen.
     pub fn presence(&self, subject: &Subject, mark: &str) -> Rate {
         let key = (subject.clone(), mark.to_owned());
         let seen = self.marks.get(&key).copied().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The case file: everything that is held about one execution, and what it proves.
 //!
-//! [`judge`] is the inquest. It finds what is wrong (a failure that ended the execution, one that a Catch swallowed,
+//! [`judge()`] is the inquest. It finds what is wrong (a failure that ended the execution, one that a Catch swallowed,
 //! time beyond healthy variation, a path that no healthy run takes), hands it to the detectors in [`clues`], ranks
 //! whom they name, clears the others, and says how sure it is.
 //!

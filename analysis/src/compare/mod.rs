@@ -2,9 +2,9 @@
 //!
 //! | Question | Module |
 //! |---|---|
-//! | which healthy executions had the most similar input | [`nearest`] |
-//! | state by state, and where the first departs from all others | [`align`] |
-//! | states and sums of two groups | [`groups`] |
+//! | which healthy executions had the most similar input | [`nearest()`] |
+//! | state by state, and where the first departs from all others | [`align()`] |
+//! | states and sums of two groups | [`groups()`] |
 //! | which attributes tell two groups apart, and which only go along | `attributes`, `tests` |
 
 mod align;

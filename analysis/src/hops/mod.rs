@@ -6,7 +6,7 @@
 //! | [`facts`] | what spans and access logs call things |
 //! | [`words`] | how a hop ended, in a sentence |
 //! | [`span`], [`access_log`] | a span or a record as a hop |
-//! | [`merge`] | a span and the record of the same request are one hop |
+//! | [`merge()`] | a span and the record of the same request are one hop |
 
 mod access_log;
 mod facts;

@@ -5,7 +5,7 @@
 //! - Messages of one receiver about one incident are a *thread*: one at a time, oldest first. A newer
 //!   state supersedes an older one that has not arrived. An end is not told to somebody who was never told
 //!   of the beginning.
-//! - An attempt is noted before it is made ([`begin`]) and its outcome after it ([`record`]): killed in
+//! - An attempt is noted before it is made ([`begin`]) and its outcome after it ([`record()`]): killed in
 //!   between, we try again with the same id, so an idempotent receiver sees it once.
 //! - What cannot be delivered becomes a dead letter, which is kept, listed and can be sent again
 //!   ([`replay`]).
