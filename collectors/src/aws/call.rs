@@ -5,7 +5,7 @@
 //! yet are kept, and both give the same rows.
 
 use super::{
-    api::Api,
+    api::{self, Api},
     session::{Clients, Session},
 };
 use crate::collect::{Advice, Failure, Meter};
@@ -159,6 +159,21 @@ impl Calls {
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         Err(CallError::Away(last))
+    }
+
+    /// `DescribeStateMachine`: the revision, the definition and the logging of a state machine as they are now.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn describe_machine(&self, machine: &str) -> Result<Value, CallError> {
+        self.ask(&api::DESCRIBE_MACHINE, |clients, capture| {
+            let call = clients
+                .sfn
+                .describe_state_machine()
+                .state_machine_arn(machine);
+            async move { call.customize().interceptor(capture).send().await }
+        })
+        .await
     }
 
     /// How many calls could be made at once.

@@ -174,16 +174,7 @@ impl Logs {
     }
 
     async fn destinations(&self, machine: &str) -> Result<Vec<String>, Failure> {
-        let answer = self
-            .calls
-            .ask(&api::DESCRIBE_MACHINE, |clients, capture| {
-                let call = clients
-                    .sfn
-                    .describe_state_machine()
-                    .state_machine_arn(machine);
-                async move { call.customize().interceptor(capture).send().await }
-            })
-            .await;
+        let answer = self.calls.describe_machine(machine).await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(CallError::Gone(_)) => return Ok(Vec::new()),

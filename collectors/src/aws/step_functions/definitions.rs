@@ -117,16 +117,7 @@ impl StepFunctions {
     }
 
     async fn current_revision(&self, machine: &str) -> Result<Option<String>, Failure> {
-        let answer = self
-            .calls
-            .ask(&api::DESCRIBE_MACHINE, |clients, capture| {
-                let call = clients
-                    .sfn
-                    .describe_state_machine()
-                    .state_machine_arn(machine);
-                async move { call.customize().interceptor(capture).send().await }
-            })
-            .await;
+        let answer = self.calls.describe_machine(machine).await;
         match answer {
             Ok(answer) => Ok(text(&answer, "revisionId")),
             // Without it, each execution is asked for its own definition.

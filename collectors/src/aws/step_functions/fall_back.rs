@@ -102,16 +102,7 @@ impl StepFunctions {
         {
             return Ok(group.clone());
         }
-        let answer = self
-            .calls
-            .ask(&api::DESCRIBE_MACHINE, |clients, capture| {
-                let call = clients
-                    .sfn
-                    .describe_state_machine()
-                    .state_machine_arn(machine);
-                async move { call.customize().interceptor(capture).send().await }
-            })
-            .await;
+        let answer = self.calls.describe_machine(machine).await;
         let group = match answer {
             Ok(answer) => full_delivery(&answer),
             Err(CallError::Gone(_) | CallError::Denied(_)) => None,
