@@ -7,7 +7,7 @@ use inquest_analysis::{
     case::{Case, World, judge},
     workflow::build,
 };
-use model::{ExecutionStatus, Outcome, Verdict};
+use model::{Category, ExecutionStatus, Outcome, Verdict};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -166,4 +166,36 @@ fn without_its_evidence_a_verdict_falls() {
             without.mechanism
         );
     }
+}
+
+/// Behind the Catch of a Map or Parallel it is the state inside; a time limit that ran out is no error of the state;
+/// what a request is about is no job.
+#[test]
+fn recorded_failures_are_named_by_what_failed() {
+    let all = all();
+    let check = |name: &str, culprit: &str, category: Category| {
+        let fitting: Vec<_> = all.iter().filter(|(file, ..)| file == name).collect();
+        assert!(!fitting.is_empty(), "{name}");
+        for (_, _, verdict) in fitting {
+            let found = verdict.culprit.clone().unwrap_or_default();
+            assert_eq!(
+                (found.kind.as_str(), found.name.as_str()),
+                ("state", culprit),
+                "{name}"
+            );
+            assert_eq!(verdict.category, Some(category), "{name}");
+        }
+    };
+    check(
+        "18-map-failed-caught.json",
+        "HandleItemFail",
+        Category::Error,
+    );
+    check("24-parallel-failed-caught.json", "Branch1", Category::Error);
+    check(
+        "13-aws-sdk-error-caught.json",
+        "CreateSecret",
+        Category::Error,
+    );
+    check("timeout.history.json", "W", Category::TimeoutConfig);
 }

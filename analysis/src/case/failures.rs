@@ -287,38 +287,28 @@ pub(crate) fn masked<'a>(scene: &Scene<'a>) -> Vec<Failure<'a>> {
         .collect()
 }
 
+/// Whether something at this path began inside a Map or Parallel, during this visit of it.
+fn inside(block: &State, path: &str, began: UnixNanos) -> bool {
+    let below = path
+        .strip_prefix(block.path.as_str())
+        .is_some_and(|rest| rest.starts_with(['[', '{']));
+    below && began >= block.start_time && block.end_time.is_none_or(|end| began <= end)
+}
+
 /// The first failed try inside a Map or Parallel.
 fn inner_failure<'a>(scene: &Scene<'a>, block: &State) -> Option<&'a Attempt> {
-    let inside = |path: &str| {
-        path.strip_prefix(block.path.as_str())
-            .is_some_and(|rest| rest.starts_with(['[', '{']))
-    };
-    let within = |it: &&Attempt| {
-        it.start_time >= block.start_time && block.end_time.is_none_or(|end| it.start_time <= end)
-    };
-    let failed = scene
-        .case
-        .attempts
-        .iter()
-        .filter(|it| it.status.is_failure() && inside(&it.path));
-    failed
-        .filter(within)
+    let attempts = scene.case.attempts.iter();
+    attempts
+        .filter(|it| it.status.is_failure() && inside(block, &it.path, it.start_time))
         .min_by_key(|it| (it.end_time, it.scheduled_event_id))
 }
 
 /// The first state inside a Map or Parallel that failed without trying anything, the innermost of several.
 fn inner_visit<'a>(scene: &Scene<'a>, block: &State) -> Option<&'a State> {
-    let inside = |path: &str| {
-        path.strip_prefix(block.path.as_str())
-            .is_some_and(|rest| rest.starts_with(['[', '{']))
-    };
-    let within = |it: &&State| {
-        it.start_time >= block.start_time && block.end_time.is_none_or(|end| it.start_time <= end)
-    };
     let states = scene.case.states.iter();
     states
-        .filter(|it| it.status.is_failure() && !it.caught && inside(&it.path))
-        .filter(within)
+        .filter(|it| it.status.is_failure() && !it.caught)
+        .filter(|it| inside(block, &it.path, it.start_time))
         .min_by_key(|it| (it.end_time, std::cmp::Reverse(it.path.len()), it.span_id))
 }
 
