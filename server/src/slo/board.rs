@@ -321,17 +321,7 @@ pub(super) fn why_unknown(unit: &Unit, moment: Moment) -> String {
 pub fn words(indicator: &Indicator) -> String {
     match indicator {
         Indicator::Measured(measure) => measure.words(),
-        Indicator::Composite(parts) => {
-            let parts: Vec<String> = parts
-                .iter()
-                .map(|part| match part.weight {
-                    1 => part.slo.clone(),
-                    weight => format!("{weight} × {}", part.slo),
-                })
-                .collect();
-            format!("{} together", parts.join(", "))
-        }
-        Indicator::NotMeasured { query, .. } => query.clone(),
+        Indicator::Composite(_) | Indicator::NotMeasured { .. } => slo::brief::brief(indicator),
     }
 }
 
