@@ -161,11 +161,16 @@ pub fn base64(bytes: &[u8]) -> String {
 
 /// Delivers payloads as Firehose does.
 pub fn push(server: &Server, payloads: &[Value]) -> Value {
-    let records: Vec<Value> = payloads
-        .iter()
-        .map(|it| json!({"data": base64(it.to_string().as_bytes())}))
-        .collect();
-    let body = json!({"requestId": "r-1", "timestamp": 1, "records": records}).to_string();
+    let data = payloads.iter().map(|it| base64(it.to_string().as_bytes()));
+    let (status, answer) = deliver(server, "r-1", &data.collect::<Vec<_>>());
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+/// Delivers records with this id in the body; the header says `r-1`.
+fn deliver(server: &Server, id: &str, records: &[String]) -> (u16, Value) {
+    let records: Vec<Value> = records.iter().map(|it| json!({"data": it})).collect();
+    let body = json!({"requestId": id, "timestamp": 1, "records": records}).to_string();
     let headers = "Content-Type: application/json\r\nX-Amz-Firehose-Request-Id: r-1\r\n";
     let (status, answer) = request(
         &server.api,
@@ -175,8 +180,35 @@ pub fn push(server: &Server, payloads: &[Value]) -> Value {
         body.as_bytes(),
     )
     .expect("an answer");
-    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
-    serde_json::from_slice(&answer).expect("JSON")
+    (status, serde_json::from_slice(&answer).expect("JSON"))
+}
+
+#[test]
+fn what_cannot_be_read_is_not_acknowledged() {
+    let data = tempfile::tempdir().expect("a folder");
+    let server = Server::start(data.path());
+    let good = base64(payload(1, 0..3).to_string().as_bytes());
+    let control = json!({"messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "", "logStream": "",
+        "subscriptionFilters": [], "logEvents": [{"id": "", "timestamp": 1, "message": "CWL CONTROL MESSAGE"}]});
+    let control = base64(control.to_string().as_bytes());
+    let check = |id: &str, records: &[&String], expect: u16| {
+        let records: Vec<String> = records.iter().map(|it| (*it).clone()).collect();
+        let (status, answer) = deliver(&server, id, &records);
+        assert_eq!(status, expect, "{answer}");
+        assert_eq!(
+            answer["errorMessage"].is_string(),
+            expect != 200,
+            "{answer}"
+        );
+    };
+    check("r-1", &[&control], 200);
+    check("r-2", &[&good], 400);
+    check("r-1", &[&"%%%".to_owned()], 400);
+    check("r-1", &[&base64(b"hello"), &good], 400);
+    check("r-1", &[&good], 200);
+    drop(server);
+    // The good record beside the broken one was kept, and once.
+    assert_eq!(number(data.path(), "select count(*) from invocations"), 1);
 }
 
 fn coverage(server: &Server) -> Value {
