@@ -38,6 +38,17 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them.
+    pub const ALL: [Phase; 7] = [
+        Phase::Planned,
+        Phase::Running,
+        Phase::Completed,
+        Phase::Stopped,
+        Phase::Failed,
+        Phase::Cancelled,
+        Phase::Lost,
+    ];
+
     /// The word in tables.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -106,8 +106,11 @@ pub struct GroupSummary {
     pub duration_ns_p50: Option<i64>,
     /// 95th percentile of the durations, nanoseconds.
     pub duration_ns_p95: Option<i64>,
-    /// Mean cost in pico-dollars.
+    /// Mean cost in pico-dollars of the executions that have a price.
     pub picodollars_mean: Option<i64>,
+    /// Executions looked at that have a price.
+    #[serde(default)]
+    pub priced: u64,
     /// Mean nanoseconds by category of the ledger.
     pub ledger: Vec<(TimeCategory, i64)>,
 }

@@ -139,8 +139,27 @@ pub struct CostReport {
     pub by_item: Vec<(String, i64)>,
     /// By state, most expensive first: (state or empty, pico-dollars, of these wasted).
     pub by_state: Vec<(String, i64, i64)>,
+    /// Positions that have a price. Without any, the sums are no figures: see [`is_priced`](Self::is_priced).
+    #[serde(default)]
+    pub priced: u64,
+    /// Positions that have none; `gaps` says why.
+    #[serde(default)]
+    pub unpriced: u64,
     /// Every position.
     pub items: Vec<CostItem>,
+}
+
+impl CostReport {
+    /// Whether anything of it could be priced: if not, nothing is known of its cost, and 0 is not its cost.
+    pub fn is_priced(&self) -> bool {
+        self.items.iter().any(|item| item.picodollars.is_some())
+    }
+
+    /// Whether anything of these positions could be priced.
+    pub fn is_priced_where(&self, of: impl Fn(&CostItem) -> bool) -> bool {
+        let mut of_it = self.items.iter().filter(|item| of(item));
+        of_it.any(|item| item.picodollars.is_some())
+    }
 }
 
 /// Pico-dollars as exact decimal text in dollars, without needless zeros: `0.0000002`, `1.5`, `-0.25`.

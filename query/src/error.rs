@@ -90,6 +90,21 @@ impl Error {
         }
     }
 
+    /// There is no execution of this name or id.
+    pub fn no_execution(id: &str) -> Self {
+        let id: String = id.chars().take(400).collect();
+        Error::NotFound(format!(
+            "no execution '{id}' is held: give its ARN or trace id, as GET /api/v1/executions lists them"
+        ))
+    }
+
+    /// There is no trace of this id.
+    pub fn no_trace(id: impl std::fmt::Display) -> Self {
+        Error::NotFound(format!(
+            "no trace '{id}' is held: GET /api/v1/traces and GET /api/v1/executions list what is"
+        ))
+    }
+
     /// An error of the SQL text without a place.
     pub(crate) fn sql(message: impl Into<String>) -> Self {
         Error::Sql {

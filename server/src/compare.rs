@@ -10,7 +10,7 @@ use analysis::{
 use anyhow::{Context, Result, bail};
 use arrow::{array::AsArray, array::RecordBatch, compute::cast, datatypes::DataType};
 use model::{
-    Execution, Invocation, LedgerEntry, SpanId, TimeCategory, TraceId, UnixNanos,
+    Execution, Invocation, LedgerEntry, SpanId, TimeCategory, TraceId,
     api::cold_starts::ColdStarts,
     compare::{Comparison, Twins},
 };
@@ -201,8 +201,7 @@ async fn group(engine: &Engine, snapshot: &Snapshot, selection: &str) -> Result<
 }
 
 /// Which cold starts.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default)]
 pub struct Which {
     /// Only this function.
     pub function: Option<String>,
@@ -313,9 +312,4 @@ fn effects_in(facts: &Facts) -> Vec<(SpanId, Effect)> {
         Some((invocation.span_id, effect))
     })
     .collect()
-}
-
-/// A time as text or number in a request.
-pub fn nanos(text: &str) -> Option<i64> {
-    collectors::timestamp::parse_text(text).map(|UnixNanos(at)| at)
 }

@@ -22,6 +22,7 @@ mod live;
 mod retention;
 mod slo;
 mod telemetry;
+mod times;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};

@@ -44,7 +44,7 @@ pub fn nanos(text: &str) -> Option<i64> {
             "ns" => 1,
             word => i128::from(unit(word)?) * 1_000_000_000,
         };
-        sum += number.num().checked_mul(scale)? / number.den();
+        sum = sum.checked_add(number.num().checked_mul(scale)? / number.den())?;
         rest = next;
     }
     i64::try_from(sum).ok().filter(|nanos| *nanos >= 0)
@@ -123,6 +123,7 @@ mod tests {
         check("-5m", None);
         check("1h30", None);
         check("99999999999999d", None);
+        check(&format!("{0}ns{0}ns", i128::MAX), None);
     }
 
     #[test]

@@ -73,6 +73,7 @@ fn summary(side: &Side<'_>) -> GroupSummary {
         duration_ns_p50: quantile(&durations, 0.5),
         duration_ns_p95: quantile(&durations, 0.95),
         picodollars_mean: mean_of(&costs),
+        priced: costs.len() as u64,
         ledger: ledger.into_iter().map(mean).collect(),
     }
 }

@@ -193,15 +193,18 @@ pub fn report(execution: &Execution, items: Vec<CostItem>, book: &PriceBook) -> 
     let mut gaps = BTreeSet::new();
     for item in &items {
         let pico = item.picodollars.unwrap_or(0);
-        *by_item.entry(&item.item).or_default() += pico;
+        let of_item = by_item.entry(&item.item).or_default();
+        *of_item = of_item.saturating_add(pico);
         let state = by_state.entry(&item.state).or_default();
-        state.0 += pico;
-        state.1 += if item.waste == Waste::None { 0 } else { pico };
+        state.0 = state.0.saturating_add(pico);
+        let wasted = if item.waste == Waste::None { 0 } else { pico };
+        state.1 = state.1.saturating_add(wasted);
         if !item.note.is_empty() {
             gaps.insert(item.note.clone());
         }
     }
     let (total, wasted) = totals(&items);
+    let priced = items.iter().filter(|it| it.picodollars.is_some()).count();
     let mut by_item: Vec<(String, i64)> = by_item
         .into_iter()
         .map(|(item, pico)| (item.to_owned(), pico))
@@ -231,6 +234,8 @@ pub fn report(execution: &Execution, items: Vec<CostItem>, book: &PriceBook) -> 
             .unwrap_or_default(),
         by_item,
         by_state,
+        priced: priced as u64,
+        unpriced: (items.len() - priced) as u64,
         items,
     }
 }

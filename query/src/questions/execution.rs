@@ -19,7 +19,7 @@ impl Engine {
         let trace_id = trace_of(id);
         let execution = find_execution(snapshot, trace_id)
             .await?
-            .ok_or_else(|| Error::NotFound(format!("no execution '{id}' is held")))?;
+            .ok_or_else(|| Error::no_execution(id))?;
         let mut invocations = 0;
         for batch in snapshot.find(Table::Joins, &[trace_id]).await? {
             let joins = rows::read_joins(&batch)?;
@@ -51,6 +51,10 @@ impl Engine {
             events.extend((0..batch.num_rows()).map(|row| event(&cells, row)));
         }
         let total = events.len() as u64;
+        // An execution of which only the description arrived has no events.
+        if total == 0 && find_execution(snapshot, trace_of(id)).await?.is_none() {
+            return Err(Error::no_execution(id));
+        }
         if let Some(after) = after {
             events.retain(|event| event.event_id > after);
         }

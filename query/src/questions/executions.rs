@@ -1,13 +1,13 @@
 //! The executions page: rows newest first, a histogram over time, and what one can filter by.
 
-use super::parameter::{self, Cursor, any_contains, given, name, one_of};
+use super::parameter::{self, Cursor, any_contains, given, name, one_of, one_of_these};
 use crate::{Engine, Error, cells::Cells};
 use arrow::array::RecordBatch;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::DataFrame;
 use model::api::{ExecutionPage, ExecutionRow, Facets, Histogram};
-use model::{Execution, TraceId};
+use model::{Execution, ExecutionStatus, TraceId};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use store::{Snapshot, Table, rows};
@@ -66,7 +66,8 @@ impl ExecutionFilter {
         let to = parameter::time("to", &self.to)?;
         let mut all = parameter::between("start_time", from, to);
         all.extend(one_of("state_machine", &self.state_machine));
-        all.extend(one_of("status", &self.status));
+        let statuses = ExecutionStatus::ALL.map(ExecutionStatus::as_str);
+        all.extend(one_of_these("status", &self.status, &statuses)?);
         if let Some(least) = parameter::nanos("min_duration", &self.min_duration)? {
             all.push(name("duration_ns").gt_eq(lit(least)));
         }

@@ -53,6 +53,9 @@ impl Engine {
         let held = Held::find(snapshot, trace_id).await?;
         let scope = Scope::new(trace_id, &held.tree()?, &held.invocations, filter)?;
         let found = self.find_logs(snapshot, &scope, given(&filter.q)).await?;
+        if found.is_empty() {
+            self.must_hold(snapshot, trace_id).await?;
+        }
         let first = first_row(&found, &filter.after)?;
         let limit = parameter::page(filter.limit);
         let page = &found[first..found.len().min(first + limit)];

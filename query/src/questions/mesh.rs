@@ -8,6 +8,15 @@ use store::{Snapshot, Table, rows};
 
 /// Spans that are compared with each other at most.
 const MOST_SPANS: usize = 50_000;
+/// Tables in one of which everything that is held of a trace has a row.
+const HOLDING: [Table; 6] = [
+    Table::Executions,
+    Table::Spans,
+    Table::Invocations,
+    Table::Hops,
+    Table::Logs,
+    Table::Events,
+];
 
 impl Engine {
     /// The hops of a trace and of those joined to it, in the order of time.
@@ -16,6 +25,9 @@ impl Engine {
         let mut hops = Vec::new();
         for batch in snapshot.find(Table::Hops, &traces).await? {
             hops.extend(rows::read_hops(&batch)?);
+        }
+        if hops.is_empty() {
+            self.must_hold(snapshot, trace).await?;
         }
         hops.sort_by_key(|hop| (hop.start_time, hop.span_id));
         Ok(hops)
@@ -33,7 +45,20 @@ impl Engine {
                 break;
             }
         }
+        if spans.is_empty() {
+            self.must_hold(snapshot, trace).await?;
+        }
         Ok(spans)
+    }
+
+    /// Refuses a trace of which nothing is held: an empty answer would be about it.
+    pub(super) async fn must_hold(&self, snapshot: &Snapshot, trace: TraceId) -> Result<(), Error> {
+        for table in HOLDING {
+            if !snapshot.find(table, &[trace]).await?.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(Error::no_trace(trace))
     }
 
     /// The joins of a trace: those in it, and those that put it below another.
@@ -49,6 +74,9 @@ impl Engine {
                 joins.extend(rows::read_joins(&batch)?);
             }
             joins.retain(|join| join.child.trace_id == trace);
+        }
+        if joins.is_empty() {
+            self.must_hold(snapshot, trace).await?;
         }
         Ok(joins)
     }

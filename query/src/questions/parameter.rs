@@ -64,6 +64,27 @@ pub(super) fn one_of(column: &str, text: &Option<String>) -> Option<Expr> {
     Some(name(column).in_list(words, false))
 }
 
+/// Words of a closed set, separated by commas, in any case, as a condition on a column.
+pub(super) fn one_of_these(
+    column: &str,
+    text: &Option<String>,
+    known: &[&str],
+) -> Result<Option<Expr>, Error> {
+    let Some(text) = given(text) else {
+        return Ok(None);
+    };
+    let mut words = Vec::new();
+    for word in text.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+        let found = known.iter().find(|it| it.eq_ignore_ascii_case(word));
+        words.push(lit(*found.ok_or_else(|| {
+            let shown: String = word.chars().take(80).collect();
+            let known = known.join(", ");
+            Error::Parameter(format!("{column}='{shown}' is not known: give {known}"))
+        })?));
+    }
+    Ok((!words.is_empty()).then(|| name(column).in_list(words, false)))
+}
+
 /// The column contains the text, in any case. Not ILIKE: that builds a regular expression per batch,
 /// and rows in memory come in many small batches.
 pub(super) fn contains(column: &str, text: &str) -> Expr {

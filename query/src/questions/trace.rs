@@ -44,7 +44,7 @@ impl Engine {
         let held = Held::find(snapshot, trace_id).await?;
         let file = held.tree()?;
         if file.rows.is_empty() {
-            return Err(Error::NotFound(format!("no trace '{trace_id}' is held")));
+            return Err(Error::no_trace(trace_id));
         }
         Ok(file)
     }

@@ -61,6 +61,10 @@ impl Engine {
     ) -> Result<TracePage, Error> {
         let limit = parameter::page(filter.limit);
         let cursor = Cursor::read(&filter.cursor)?;
+        // A wrong filter is told even when there is nothing to filter.
+        wanted(filter, cursor.as_ref())?;
+        parameter::time("from", &filter.from)?;
+        parameter::time("to", &filter.to)?;
         let context = self.tables(snapshot, &[Table::Spans, Table::Executions, Table::Joins])?;
         let Some(all) = self.range(&context, filter, cursor.as_ref()).await? else {
             return Ok(TracePage::default());
@@ -219,6 +223,24 @@ fn measures(filter: &TraceFilter) -> Result<Vec<Expr>, Error> {
     Ok(measures)
 }
 
+/// Whether traces with errors are wanted, or those without.
+fn failed(filter: &TraceFilter) -> Result<Option<bool>, Error> {
+    match given(&filter.status)
+        .map(str::to_ascii_lowercase)
+        .as_deref()
+    {
+        None => Ok(None),
+        Some("error") => Ok(Some(true)),
+        Some("ok") => Ok(Some(false)),
+        Some(other) => {
+            let shown: String = other.chars().take(80).collect();
+            Err(Error::Parameter(format!(
+                "status='{shown}' is not known: give error or ok"
+            )))
+        }
+    }
+}
+
 /// Which traces are wanted, by what was computed.
 fn wanted(filter: &TraceFilter, cursor: Option<&Cursor>) -> Result<Vec<Expr>, Error> {
     let took = || cast(name("stop"), DataType::Int64) - cast(name("start"), DataType::Int64);
@@ -238,15 +260,10 @@ fn wanted(filter: &TraceFilter, cursor: Option<&Cursor>) -> Result<Vec<Expr>, Er
             wanted.push(name(column).is_true());
         }
     }
-    match given(&filter.status) {
+    match failed(filter)? {
         None => {}
-        Some("error") => wanted.push(name("errors").gt(lit(0_i64))),
-        Some("ok") => wanted.push(name("errors").eq(lit(0_i64))),
-        Some(other) => {
-            return Err(Error::Parameter(format!(
-                "status='{other}' is neither 'error' nor 'ok'"
-            )));
-        }
+        Some(true) => wanted.push(name("errors").gt(lit(0_i64))),
+        Some(false) => wanted.push(name("errors").eq(lit(0_i64))),
     }
     if let Some(cursor) = cursor {
         let older = name("start").lt(timestamp(cursor.time));

@@ -10,7 +10,9 @@ mod worker;
 pub use metrics::metrics;
 pub use receivers::Receiving;
 pub use table::show;
-pub use views::{delivery, delivery_page, read_time, receiver_page, silence_view, silence_written};
+pub use views::{
+    delivery, delivery_page, known_status, read_time, receiver_page, silence_view, silence_written,
+};
 pub use worker::test;
 
 use crate::config::Config;

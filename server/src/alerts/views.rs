@@ -1,7 +1,8 @@
 //! Deliveries, receivers and silences as the API tells them.
 
 use super::Alerts;
-use anyhow::{Result, bail};
+use crate::times;
+use anyhow::{Context, Result, bail};
 use model::{
     UnixNanos,
     api::deliveries::{
@@ -139,6 +140,35 @@ pub fn silence_view(silence: &silence::Silence, now: UnixNanos) -> Silence {
     }
 }
 
+/// Refuses a status that no delivery has.
+///
+/// # Errors
+/// When there is no such status; says which there are.
+pub fn known_status(word: &str) -> Result<()> {
+    const KNOWN: [&str; 6] = [
+        "waiting",
+        "silenced",
+        "delivered",
+        "superseded",
+        "dropped",
+        "dead",
+    ];
+    if !KNOWN.contains(&word) {
+        let shown: String = word.chars().take(80).collect();
+        bail!("status='{shown}' is not known: give {}", KNOWN.join(", "));
+    }
+    Ok(())
+}
+
+/// A time as somebody wrote it.
+///
+/// # Errors
+/// When it is none.
+pub fn read_time(text: &str, now: UnixNanos) -> Result<UnixNanos> {
+    let shown = || text.chars().take(80).collect::<String>();
+    times::read(text, now).with_context(|| format!("'{}' is no time: {}", shown(), times::FORMS))
+}
+
 /// A silence as somebody wrote it.
 ///
 /// # Errors
@@ -163,30 +193,12 @@ pub fn silence_written(written: &Silence, now: UnixNanos) -> Result<silence::Sil
         severity: written.severity.clone(),
         from: match written.from.as_str() {
             "" => now,
-            text => read_time(text)?,
+            text => read_time(text, now)?,
         },
-        until: read_time(&written.until)?,
+        until: read_time(&written.until, now)?,
         comment: written.comment.clone(),
         author: written.author.clone(),
     })
-}
-
-/// A time as nanoseconds or by RFC 3339.
-///
-/// # Errors
-/// When it is neither.
-pub fn read_time(text: &str) -> Result<UnixNanos> {
-    if let Ok(nanos) = text.parse::<i64>() {
-        return Ok(UnixNanos(nanos));
-    }
-    match text.parse::<jiff::Timestamp>() {
-        Ok(time) => Ok(UnixNanos(
-            i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX),
-        )),
-        Err(_) => bail!(
-            "'{text}' is no time: write it by RFC 3339 (2026-11-22T03:16:00Z) or as nanoseconds since 1970"
-        ),
-    }
 }
 
 fn told(time: UnixNanos) -> String {

@@ -8,7 +8,6 @@ use crate::accounts::{self, Facts};
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
 use model::{CostReport, Ledger, TraceId};
 
@@ -17,12 +16,7 @@ pub(super) async fn facts(app: &App, id: &str) -> Answer<Facts> {
     let trace: TraceId = id.parse().unwrap_or_else(|_| TraceId::of_execution(id));
     let loaded = accounts::load(&app.store.snapshot(), &[trace]).await;
     let mut loaded = loaded.map_err(|error| Failure::internal(format!("{error:#}")))?;
-    loaded.pop().ok_or_else(|| {
-        Failure::new(
-            StatusCode::NOT_FOUND,
-            format!("no execution '{id}' is held"),
-        )
-    })
+    loaded.pop().ok_or_else(|| Failure::no_execution(id))
 }
 
 /// Judges where it does not hold up others.

@@ -4,25 +4,23 @@ use super::{
     App,
     problem::{Answer, Failure},
 };
-use crate::case::mysteries::Filter;
+use crate::{case::mysteries::Filter, times};
 use analysis::case::report;
 use axum::{
     Json,
     extract::{Path, Query, State},
-    http::{StatusCode, header},
+    http::header,
     response::IntoResponse,
 };
 use model::{Execution, TraceId, Verdict, api::MysteryPage};
+use serde::Deserialize;
 
 async fn found(app: &App, id: &str) -> Answer<(Execution, Verdict)> {
     let trace: TraceId = id.parse().unwrap_or_else(|_| TraceId::of_execution(id));
     let snapshot = app.store.snapshot();
     let held = snapshot.find(store::Table::Executions, &[trace]).await;
     if held.map_err(Failure::internal)?.is_empty() {
-        return Err(Failure::new(
-            StatusCode::NOT_FOUND,
-            format!("no execution '{id}' is held"),
-        ));
+        return Err(Failure::no_execution(id));
     }
     app.court.verdict(trace).await.map_err(Failure::internal)
 }
@@ -53,11 +51,31 @@ pub async fn markdown(State(app): State<App>, Path(id): Path<String>) -> Answer<
     Ok((headers, report::markdown(&execution, &verdict)))
 }
 
-/// `GET /api/v1/mysteries`
+/// Which verdicts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Which {
+    from: Option<String>,
+    to: Option<String>,
+    state_machine: Option<String>,
+    buckets: Option<usize>,
+    limit: Option<usize>,
+}
+
+/// `GET /api/v1/mysteries?from=&to=&state_machine=&buckets=&limit=`
 pub async fn mysteries(
     State(app): State<App>,
-    Query(filter): Query<Filter>,
+    Query(which): Query<Which>,
 ) -> Answer<Json<MysteryPage>> {
+    let (from, to) =
+        times::range(which.from.as_deref(), which.to.as_deref()).map_err(Failure::bad_request)?;
+    let filter = Filter {
+        from: from.map(|it| it.0),
+        to: to.map(|it| it.0),
+        state_machine: which.state_machine.filter(|it| !it.is_empty()),
+        buckets: which.buckets,
+        limit: which.limit,
+    };
     let page = app.court.mysteries(&filter).await;
     Ok(Json(page.map_err(Failure::internal)?))
 }

@@ -3,9 +3,12 @@
 use super::{
     App,
     accounts::facts,
-    problem::{Answer, Failure},
+    problem::{Answer, Failure, Said},
 };
-use crate::compare::{self, Which};
+use crate::{
+    compare::{self, Which},
+    times,
+};
 use axum::{
     Json,
     body::{Body, Bytes},
@@ -62,11 +65,29 @@ pub async fn compare(
     found.map(Json).map_err(failure)
 }
 
+/// Which cold starts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WhichStarts {
+    function: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    limit: Option<usize>,
+}
+
 /// `GET /api/v1/cold-starts?function=&from=&to=&limit=`
 pub async fn cold_starts(
     State(app): State<App>,
-    Query(which): Query<Which>,
+    Query(which): Query<WhichStarts>,
 ) -> Answer<Json<ColdStarts>> {
+    let (from, to) =
+        times::range(which.from.as_deref(), which.to.as_deref()).map_err(Failure::bad_request)?;
+    let which = Which {
+        function: which.function.filter(|it| !it.is_empty()),
+        from: from.map(|it| it.0),
+        to: to.map(|it| it.0),
+        limit: which.limit,
+    };
     let snapshot = app.store.snapshot();
     let found = compare::cold_starts(&app.engine, &snapshot, which).await;
     found.map(Json).map_err(failure)
@@ -87,16 +108,10 @@ pub async fn changes(
     Query(which): Query<WhichChanges>,
 ) -> Answer<Response<Body>> {
     let mut conditions = vec!["true".to_owned()];
-    for (text, sign) in [(&which.from, ">="), (&which.to, "<")] {
-        let Some(text) = text else {
-            continue;
-        };
-        let at = compare::nanos(text).ok_or_else(|| {
-            Failure::bad_request(format!(
-                "'{text}' is no time: write ISO 8601 or nanoseconds"
-            ))
-        })?;
-        conditions.push(format!("time {sign} to_timestamp_nanos({at})"));
+    let (from, to) =
+        times::range(which.from.as_deref(), which.to.as_deref()).map_err(Failure::bad_request)?;
+    for (time, sign) in [(from, ">="), (to, "<")] {
+        conditions.extend(time.map(|at| format!("time {sign} to_timestamp_nanos({})", at.0)));
     }
     if let Some(resource) = &which.resource {
         conditions.push(format!("resource = '{}'", resource.replace('\'', "''")));
@@ -121,7 +136,7 @@ pub async fn changes(
 }
 
 /// `POST /api/v1/changes`, also `/api/changes`: one or an array of `{time, kind, resource, change}`.
-pub async fn tell(State(app): State<App>, Json(told): Json<Value>) -> Answer<Json<Value>> {
+pub async fn tell(State(app): State<App>, Said(told): Said<Value>) -> Answer<Json<Value>> {
     let list = match told {
         Value::Array(list) => list,
         one => vec![one],

@@ -2,7 +2,7 @@
 
 use super::{
     App,
-    problem::{Answer, Failure},
+    problem::{Answer, Failure, Said},
 };
 use crate::{
     alerts::{self, delivery, silence_view, silence_written},
@@ -60,6 +60,14 @@ pub async fn page(
     Query(filter): Query<Filter>,
 ) -> Answer<Json<DeliveryPage>> {
     let limit = filter.limit.unwrap_or(100).min(1_000);
+    let filter = Filter {
+        status: filter.status.filter(|it| !it.is_empty()),
+        receiver: filter.receiver.filter(|it| !it.is_empty()),
+        ..filter
+    };
+    if let Some(status) = &filter.status {
+        alerts::known_status(status).map_err(|error| Failure::bad_request(error.to_string()))?;
+    }
     let same = |wanted: &Option<String>, held: &str| wanted.as_deref().is_none_or(|it| it == held);
     let page = alerts::delivery_page(&app.state, limit, clock::now(), |it| {
         same(&filter.status, &it.status)
@@ -93,7 +101,7 @@ pub async fn silences(State(app): State<App>) -> Answer<Json<Vec<Silence>>> {
 /// `POST /api/v1/silences`
 pub async fn add_silence(
     State(app): State<App>,
-    Json(written): Json<Silence>,
+    Said(written): Said<Silence>,
 ) -> Answer<Json<Silence>> {
     let now = clock::now();
     let silence = silence_written(&written, now)

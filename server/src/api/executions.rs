@@ -1,6 +1,10 @@
 //! Executions: the page, its histogram and facets, one execution and its events.
 
-use super::{App, problem::Answer};
+use super::{
+    App,
+    problem::{Answer, Failure},
+};
+use crate::times;
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -12,8 +16,9 @@ use serde::Deserialize;
 /// `GET /api/v1/executions`
 pub async fn page(
     State(app): State<App>,
-    Query(filter): Query<ExecutionFilter>,
+    Query(mut filter): Query<ExecutionFilter>,
 ) -> Answer<Json<ExecutionPage>> {
+    times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
     Ok(Json(app.engine.executions(&snapshot, &filter).await?))
 }
@@ -21,8 +26,9 @@ pub async fn page(
 /// `GET /api/v1/executions/histogram`
 pub async fn histogram(
     State(app): State<App>,
-    Query(filter): Query<ExecutionFilter>,
+    Query(mut filter): Query<ExecutionFilter>,
 ) -> Answer<Json<Histogram>> {
+    times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
     Ok(Json(app.engine.histogram(&snapshot, &filter).await?))
 }
@@ -30,8 +36,9 @@ pub async fn histogram(
 /// `GET /api/v1/executions/facets`
 pub async fn facets(
     State(app): State<App>,
-    Query(filter): Query<ExecutionFilter>,
+    Query(mut filter): Query<ExecutionFilter>,
 ) -> Answer<Json<Facets>> {
+    times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
     Ok(Json(app.engine.facets(&snapshot, &filter).await?))
 }

@@ -11,6 +11,7 @@ use axum::{
     extract::{Path, Query, State},
     http::StatusCode,
 };
+use experiments::Phase;
 use model::api::experiments::{
     BudgetLedger, Experiment, ExperimentPage, ExperimentReport, GateAnswer,
 };
@@ -45,6 +46,14 @@ pub async fn page(
     State(app): State<App>,
     Query(filter): Query<Filter>,
 ) -> Answer<Json<ExperimentPage>> {
+    if let Some(state) = &filter.state
+        && !Phase::ALL.iter().any(|it| it.as_str() == state)
+    {
+        let known = Phase::ALL.map(Phase::as_str).join(", ");
+        return Err(Failure::bad_request(format!(
+            "state='{state:.80}' is not known: give {known}"
+        )));
+    }
     let all = app.experiments.list().map_err(told)?;
     let fits = |it: &experiments::Experiment| {
         filter
@@ -120,10 +129,7 @@ pub async fn gate(
     }
     match app.experiments.gate(&name, spend.spend, spend.reserve) {
         Some(answer) => Ok(Json(answer)),
-        None => Err(Failure::new(
-            StatusCode::NOT_FOUND,
-            format!("there is no objective '{name}'"),
-        )),
+        None => Err(no_objective(&name)),
     }
 }
 
@@ -132,12 +138,26 @@ pub async fn ledger(
     State(app): State<App>,
     Query(whose): Query<Whose>,
 ) -> Answer<Json<BudgetLedger>> {
+    let board = app.slos.board();
+    if let Some(name) = whose.slo.as_deref()
+        && board.unit(name).is_none()
+        && !board.definitions.slos.iter().any(|slo| slo.name == name)
+    {
+        return Err(no_objective(name));
+    }
     Ok(Json(
         app.experiments
             .ledger(whose.slo.as_deref())
             .await
             .map_err(told)?,
     ))
+}
+
+fn no_objective(name: &str) -> Failure {
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        format!("there is no objective '{name}': GET /api/v1/slos lists them"),
+    )
 }
 
 fn told(error: anyhow::Error) -> Failure {

@@ -1,6 +1,11 @@
 //! The service map, and what is known of a whole trace beside its tree.
 
-use super::{App, problem::Answer, traces::trace_id};
+use super::{
+    App,
+    problem::{Answer, Failure},
+    traces::trace_id,
+};
+use crate::times;
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -14,8 +19,9 @@ const MOST_JOINS: usize = 1_000;
 /// `GET /api/v1/map`
 pub async fn map(
     State(app): State<App>,
-    Query(filter): Query<MapFilter>,
+    Query(mut filter): Query<MapFilter>,
 ) -> Answer<Json<ServiceMap>> {
+    times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
     let mut map = app.engine.map(&snapshot, &filter).await?;
     analysis::graph::place_services(&mut map);

@@ -37,6 +37,7 @@ use query::Engine;
 use std::{sync::Arc, time::Duration};
 use store::Store;
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 use tower_http::{CompressionLevel, compression::CompressionLayer};
 use tracing::Instrument;
 
@@ -86,7 +87,7 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/push/firehose", post(push::firehose))
         .route("/api/v1/push/eventbridge", post(push::eventbridge))
         .layer(DefaultBodyLimit::max(import_bytes));
-    Router::new()
+    let answers = Router::new()
         .route("/api/v1/executions", get(executions::page))
         .route("/api/v1/executions/histogram", get(executions::histogram))
         .route("/api/v1/executions/facets", get(executions::facets))
@@ -150,7 +151,11 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(pages)
-        .with_state(app)
+        .with_state(app);
+    // Around the whole router: inside of it, nobody knows yet which methods a path has.
+    let worded = middleware::from_fn(problem::worded).layer(answers);
+    Router::new()
+        .fallback_service(worded)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(middleware::from_fn(observe))
         .layer(middleware::from_fn_with_state(
@@ -161,8 +166,10 @@ pub fn router(app: App, config: &Config) -> Router {
 
 async fn pages(State(app): State<App>, request: Request) -> Response<Body> {
     let path = request.uri().path();
-    if path == "/api" || path.starts_with("/api/") {
-        let text = format!("there is no {path} in the API");
+    if problem::is_api(path) {
+        let text = format!(
+            "there is no {path} in the API: docs/api.md names what there is, such as GET /api/v1/executions"
+        );
         return problem::respond(StatusCode::NOT_FOUND, text);
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {

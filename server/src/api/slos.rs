@@ -4,7 +4,7 @@ use super::{
     App,
     problem::{Answer, Failure},
 };
-use crate::{clock, slo::replay};
+use crate::{clock, slo::replay, times};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -15,7 +15,7 @@ use model::api::slo::{AlertPage, Replay, SloDetail, SloPage, SloSaved};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// A stretch of time, nanoseconds since the epoch or RFC 3339.
+/// A stretch of time.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Range {
@@ -23,6 +23,16 @@ pub struct Range {
     to: Option<String>,
     points: Option<i64>,
     step: Option<String>,
+}
+
+impl Range {
+    /// Beginning and end, in seconds.
+    fn seconds(&self) -> Answer<(Option<i64>, Option<i64>)> {
+        let (from, to) =
+            times::range(self.from.as_deref(), self.to.as_deref()).map_err(Failure::bad_request)?;
+        let second = |at: model::UnixNanos| at.0.div_euclid(1_000_000_000);
+        Ok((from.map(second), to.map(second)))
+    }
 }
 
 /// Which alerts.
@@ -46,7 +56,7 @@ pub async fn detail(
     Path(name): Path<String>,
     Query(range): Query<Range>,
 ) -> Answer<Json<SloDetail>> {
-    let (from, to) = (second(range.from.as_deref())?, second(range.to.as_deref())?);
+    let (from, to) = range.seconds()?;
     app.slos.evaluated().await.map_err(Failure::internal)?;
     let found = app.slos.detail(&name, from, to, range.points).await;
     match found.map_err(Failure::internal)? {
@@ -126,10 +136,11 @@ pub async fn preview(
         ..Default::default()
     };
     let now = clock::now().0.div_euclid(60_000_000_000) * 60;
-    let to = second(range.to.as_deref())?.unwrap_or(now);
-    let from = second(range.from.as_deref())?.unwrap_or(to - 7 * 86_400);
+    let (from, to) = range.seconds()?;
+    let to = to.unwrap_or(now);
+    let from = from.unwrap_or(to.saturating_sub(7 * 86_400));
     let step = match &range.step {
-        None => ((to - from) / 2_000 / 60).max(1) * 60,
+        None => (to.saturating_sub(from) / 2_000 / 60).max(1) * 60,
         Some(text) => slo::duration::seconds(text).ok_or_else(|| {
             Failure::bad_request(format!(
                 "step is {text:?}: give a length of time such as 60s"
@@ -137,7 +148,7 @@ pub async fn preview(
         })?,
     };
     const MOST_SAMPLES: i64 = 50_000;
-    if (to - from) / step.max(1) > MOST_SAMPLES {
+    if to.saturating_sub(from) / step.max(1) > MOST_SAMPLES {
         return Err(Failure::bad_request(
             "too many steps for a preview: take a longer step, or inquest slo replay",
         ));
@@ -191,22 +202,6 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
 fn none(name: &str) -> Failure {
     Failure::new(
         StatusCode::NOT_FOUND,
-        format!("there is no objective {name}"),
+        format!("there is no objective '{name}': GET /api/v1/slos lists them"),
     )
-}
-
-/// A time, in seconds.
-fn second(text: Option<&str>) -> Answer<Option<i64>> {
-    let Some(text) = text.filter(|it| !it.is_empty()) else {
-        return Ok(None);
-    };
-    if let Ok(nanos) = text.parse::<i64>() {
-        return Ok(Some(nanos.div_euclid(1_000_000_000)));
-    }
-    match text.parse::<jiff::Timestamp>() {
-        Ok(at) => Ok(Some(at.as_second())),
-        Err(_) => Err(Failure::bad_request(format!(
-            "{text:?} is no time: give nanoseconds since the epoch, or 2025-01-01T00:00:00Z"
-        ))),
-    }
 }

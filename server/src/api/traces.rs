@@ -4,6 +4,7 @@ use super::{
     App,
     problem::{Answer, Failure},
 };
+use crate::times;
 use axum::{
     Json,
     body::Body,
@@ -21,8 +22,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// `GET /api/v1/traces`
 pub async fn page(
     State(app): State<App>,
-    Query(filter): Query<TraceFilter>,
+    Query(mut filter): Query<TraceFilter>,
 ) -> Answer<Json<TracePage>> {
+    times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
     Ok(Json(app.engine.traces(&snapshot, &filter).await?))
 }

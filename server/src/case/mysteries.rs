@@ -7,7 +7,6 @@ use model::{
     api::{Mystery, MysteryExample, MysteryPage},
     time,
 };
-use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use store::rows::{self, Judged};
 
@@ -17,8 +16,7 @@ const EXAMPLES: usize = 5;
 const MOST: usize = 50_000;
 
 /// Which verdicts.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Beginning, nanoseconds since the epoch.
     pub from: Option<i64>,

@@ -1,6 +1,6 @@
 //! Suspects in plain traces and logs: what is held of a symptom and of a baseline, read lean, and compared.
 
-use crate::core::Core;
+use crate::{clock, core::Core, times};
 use analysis::services::{self, Hop, Line, Period};
 use anyhow::{Context, Result, bail};
 use arrow::{
@@ -62,16 +62,11 @@ fn read(question: &str) -> Result<Which> {
     if text.is_empty() {
         bail!("say a SELECT that yields trace_id, a condition on spans, or a time range FROM..TO");
     }
+    let now = clock::now();
     if let Some((from, to)) = text.split_once("..")
-        && let (Ok(from), Ok(to)) = (
-            from.trim().parse::<jiff::Timestamp>(),
-            to.trim().parse::<jiff::Timestamp>(),
-        )
+        && let (Some(UnixNanos(from)), Some(UnixNanos(to))) =
+            (times::read(from, now), times::read(to, now))
     {
-        let nanos = |time: jiff::Timestamp| {
-            i64::try_from(time.as_nanosecond()).context("a time is out of range")
-        };
-        let (from, to) = (nanos(from)?, nanos(to)?);
         if to <= from {
             bail!("the time range {text} ends before it begins");
         }

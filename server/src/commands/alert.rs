@@ -41,6 +41,9 @@ pub async fn alert(config: &Config, command: Alert) -> Result<ExitCode> {
             limit,
             format,
         } => {
+            if let Some(status) = &status {
+                alerts::known_status(status)?;
+            }
             let state = State::open_read_only(&config.data)?;
             let same =
                 |wanted: &Option<String>, held: &str| wanted.as_deref().is_none_or(|it| it == held);
@@ -69,7 +72,7 @@ pub async fn alert(config: &Config, command: Alert) -> Result<ExitCode> {
             };
             let until = match (&until, &duration) {
                 (Some(until), _) => until.clone(),
-                (None, Some(text)) => ends(&from, text)?,
+                (None, Some(text)) => ends(&from, text, now)?,
                 (None, None) => bail!("say how long: --for 2h, or --until TIME"),
             };
             let author = std::env::var("USER").unwrap_or_default();
@@ -186,8 +189,8 @@ fn replay(config: &Config, ids: Vec<String>, all_dead: bool, anyway: bool) -> Re
     }
 }
 
-fn ends(from: &str, duration: &str) -> Result<String> {
-    let from = alerts::read_time(from)?;
+fn ends(from: &str, duration: &str, now: UnixNanos) -> Result<String> {
+    let from = alerts::read_time(from, now)?;
     let span: jiff::SignedDuration = duration
         .parse()
         .with_context(|| format!("'{duration}' is no duration such as 30m, 2h or 36h"))?;

@@ -127,6 +127,11 @@ fn side(out: &mut String, name: &str, group: &GroupSummary) -> Result<()> {
     }
     if let Some(mean) = group.picodollars_mean {
         write!(out, ", {} USD each", usd(mean))?;
+        if group.priced < group.looked_at {
+            write!(out, " (over the {} that have a price)", group.priced)?;
+        }
+    } else if group.looked_at > 0 {
+        write!(out, ", not priced")?;
     }
     writeln!(out)?;
     Ok(())

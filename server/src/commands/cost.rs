@@ -64,37 +64,53 @@ pub async fn cost(config: &Config, command: Cost) -> Result<ExitCode> {
 fn text(report: &CostReport, items: bool) -> Result<String> {
     let mut out = String::new();
     writeln!(out, "{}", report.execution_arn)?;
-    write!(
-        out,
-        "{} USD, of which {} wasted",
-        report.usd, report.wasted_usd
-    )?;
+    let confidence = serde_json::to_value(report.confidence)?;
+    match report.is_priced() {
+        true => write!(
+            out,
+            "{} USD, of which {} wasted",
+            report.usd, report.wasted_usd
+        )?,
+        false => write!(out, "not priced: {}", why_unpriced(report))?,
+    }
     if let Some(ratio) = report.wasted_ratio {
         write!(out, " ({:.1} %)", ratio * 100.0)?;
     }
-    let confidence = serde_json::to_value(report.confidence)?;
-    writeln!(
-        out,
-        "; {}; prices of {} for {}",
-        confidence.as_str().unwrap_or_default(),
-        report.price_book,
-        report.region
-    )?;
+    if report.is_priced() {
+        let confidence = confidence.as_str().unwrap_or_default();
+        write!(out, "; {confidence}")?;
+        if report.unpriced > 0 {
+            let all = report.priced + report.unpriced;
+            write!(
+                out,
+                ", {} of {all} positions have no price",
+                report.unpriced
+            )?;
+        }
+    }
+    write!(out, "; prices of {}", report.price_book)?;
+    match report.region.as_str() {
+        "" => writeln!(out)?,
+        region => writeln!(out, " for {region}")?,
+    }
     if !report.by_item.is_empty() {
         writeln!(out, "\n{:>16}  item", "USD")?;
     }
     for (item, amount) in &report.by_item {
-        writeln!(out, "{:>16}  {item}", usd(*amount))?;
+        let priced = report.is_priced_where(|it| it.item == *item);
+        writeln!(out, "{:>16}  {item}", amount_of(*amount, priced))?;
     }
     if !report.by_state.is_empty() {
         writeln!(out, "\n{:>16}  {:>16}  state", "USD", "wasted")?;
     }
     for (state, amount, wasted) in &report.by_state {
+        let priced = report.is_priced_where(|it| it.state == *state);
+        let (amount, wasted) = (amount_of(*amount, priced), amount_of(*wasted, priced));
         let state = match state.as_str() {
             "" => "(the execution itself)",
             state => state,
         };
-        writeln!(out, "{:>16}  {:>16}  {state}", usd(*amount), usd(*wasted))?;
+        writeln!(out, "{amount:>16}  {wasted:>16}  {state}")?;
     }
     if items {
         positions(report, &mut out)?;
@@ -105,10 +121,26 @@ fn text(report: &CostReport, items: bool) -> Result<String> {
     Ok(out)
 }
 
+/// What has no price is not for nothing.
+fn amount_of(picodollars: i64, priced: bool) -> String {
+    match priced {
+        true => usd(picodollars),
+        false => "not priced".to_owned(),
+    }
+}
+
+fn why_unpriced(report: &CostReport) -> &str {
+    match (report.items.is_empty(), report.gaps.first()) {
+        (true, _) => "nothing of it that is billed has arrived",
+        (false, Some(gap)) => gap,
+        (false, None) => "none of its positions has a price",
+    }
+}
+
 fn positions(report: &CostReport, out: &mut String) -> Result<()> {
     writeln!(out, "\n{:>16}  {:<26}  quantity, for what", "USD", "item")?;
     for item in &report.items {
-        let amount = item.picodollars.map_or("unpriced".to_owned(), usd);
+        let amount = item.picodollars.map_or("not priced".to_owned(), usd);
         write!(
             out,
             "{amount:>16}  {:<26}  {} {}, {}",
@@ -123,4 +155,80 @@ fn positions(report: &CostReport, out: &mut String) -> Result<()> {
         writeln!(out)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::CostItem;
+
+    fn item(name: &str, state: &str, picodollars: Option<i64>) -> CostItem {
+        CostItem {
+            item: name.to_owned(),
+            state: state.to_owned(),
+            picodollars,
+            ..CostItem::default()
+        }
+    }
+
+    fn report(items: Vec<CostItem>, gaps: &[&str]) -> CostReport {
+        let of = |it: &CostItem| it.picodollars.unwrap_or(0);
+        CostReport {
+            usd: usd(items.iter().map(of).sum()),
+            wasted_usd: "0".to_owned(),
+            gaps: gaps.iter().map(|it| (*it).to_owned()).collect(),
+            by_item: items.iter().map(|it| (it.item.clone(), of(it))).collect(),
+            by_state: items
+                .iter()
+                .map(|it| (it.state.clone(), of(it), 0))
+                .collect(),
+            unpriced: items.iter().filter(|it| it.picodollars.is_none()).count() as u64,
+            priced: items.iter().filter(|it| it.picodollars.is_some()).count() as u64,
+            items,
+            ..CostReport::default()
+        }
+    }
+
+    #[test]
+    fn what_has_no_price_is_not_free() {
+        let check = |report: &CostReport, says: &[&str], never: &[&str]| {
+            let text = text(report, true).expect("text");
+            for word in says {
+                assert!(text.contains(word), "{word} is not in {text}");
+            }
+            for word in never {
+                assert!(!text.contains(word), "{word} is in {text}");
+            }
+        };
+        let gap = "the price book has no lambda_request for mars-1";
+        let none = report(vec![item("lambda_request", "Pay", None)], &[gap]);
+        check(
+            &none,
+            &["not priced: the price book", "not priced  lambda_request"],
+            &["0 USD", "  0  "],
+        );
+        check(
+            &report(Vec::new(), &[]),
+            &["not priced: nothing of it"],
+            &["USD"],
+        );
+        let some = report(
+            vec![
+                item("states_transition", "", Some(25_000_000)),
+                item("lambda_request", "Pay", None),
+            ],
+            &[gap],
+        );
+        check(
+            &some,
+            &[
+                "0.000025 USD",
+                "1 of 2 positions have no price",
+                "not priced  lambda_request",
+            ],
+            &["not priced: "],
+        );
+        let free = report(vec![item("states_transition", "", Some(0))], &[]);
+        check(&free, &["0 USD"], &["not priced"]);
+    }
 }

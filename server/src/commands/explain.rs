@@ -7,9 +7,9 @@ use crate::{
     config::Config,
     core::Core,
 };
-use analysis::case::report;
+use analysis::case::report::{self, Subject};
 use anyhow::{Context, Result};
-use model::{Execution, TraceId, Verdict};
+use model::{TraceId, Verdict};
 use std::{io::Write, process::ExitCode};
 
 /// Explains it.
@@ -20,7 +20,8 @@ pub async fn explain(config: &Config, command: Explain) -> Result<ExitCode> {
     if let (Some(symptom), Some(baseline)) = (&command.symptom, &command.baseline) {
         let core = Core::open_read_only(config).await?;
         let verdict = services::explain(&core, symptom, baseline).await?;
-        write(command.format, &Execution::default(), &verdict)?;
+        let subject = Subject::Traces { symptom, baseline };
+        write(command.format, subject, &verdict)?;
         return Ok(ExitCode::SUCCESS);
     }
     let source = Source::open(config, command.url.as_deref()).await?;
@@ -46,16 +47,16 @@ pub async fn explain(config: &Config, command: Explain) -> Result<ExitCode> {
             (detail.execution, verdict)
         }
     };
-    write(command.format, &execution, &verdict)?;
+    write(command.format, (&execution).into(), &verdict)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(format: ExplainFormat, execution: &Execution, verdict: &Verdict) -> Result<()> {
+fn write(format: ExplainFormat, subject: Subject<'_>, verdict: &Verdict) -> Result<()> {
     let text = match format {
         ExplainFormat::Json => serde_json::to_string_pretty(verdict)? + "\n",
-        ExplainFormat::Text => report::plain(execution, verdict),
-        ExplainFormat::Markdown => report::markdown(execution, verdict),
-        ExplainFormat::Html => report::html(execution, verdict),
+        ExplainFormat::Text => report::plain(subject, verdict),
+        ExplainFormat::Markdown => report::markdown(subject, verdict),
+        ExplainFormat::Html => report::html(subject, verdict),
     };
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }

@@ -12,5 +12,6 @@ mod import;
 mod lifecycle;
 mod objectives;
 mod order;
+mod refusals;
 mod stored;
 mod together;

@@ -275,7 +275,11 @@ fn Summary(title: &'static str, group: GroupSummary, most: i64) -> impl IntoView
                 <div><dt>"Failed"</dt><dd>{format!("{} ({ratio:.0} %)", format::count(group.failed))}</dd></div>
                 <div><dt>"Median"</dt><dd>{duration(group.duration_ns_p50)}</dd></div>
                 <div><dt>"95th percentile"</dt><dd>{duration(group.duration_ns_p95)}</dd></div>
-                {group.picodollars_mean.map(|pico| view! { <div><dt>"Mean cost"</dt><dd>{format!("${}", model::cost::usd(pico))}</dd></div> })}
+                {group.picodollars_mean.map(|pico| {
+                    let over = (group.priced < group.looked_at)
+                        .then(|| format!(" (over {} of {})", format::count(group.priced), format::count(group.looked_at)));
+                    view! { <div><dt>"Mean cost"</dt><dd>{format!("${}", model::cost::usd(pico))} {over}</dd></div> }
+                })}
             </dl>
             <ul class="ledger-lines" aria-label="Mean time by category">{ledger}</ul>
         </section>

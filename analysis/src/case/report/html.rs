@@ -1,6 +1,7 @@
 //! One HTML file without scripts, links or anything to fetch.
 
-use model::{Execution, Verdict};
+use super::Subject;
+use model::Verdict;
 use std::fmt::Write;
 
 const STYLE: &str = "\
@@ -9,19 +10,20 @@ h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}dl{display:grid;grid-tem
 dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}li{margin:.4rem 0;overflow-wrap:anywhere}code,time{font:13px ui-monospace,monospace;opacity:.75}";
 
 /// The case file as one HTML document.
-pub fn html(execution: &Execution, verdict: &Verdict) -> String {
+pub fn html<'a>(subject: impl Into<Subject<'a>>, verdict: &Verdict) -> String {
+    let subject = subject.into();
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>Case file: {title}</title><style>{STYLE}</style></head>\n\
          <body><h1>{headline}</h1>\n<p>{mechanism}</p>\n<dl>",
-        title = escaped(&execution.name),
+        title = escaped(subject.name()),
         headline = escaped(&verdict.headline()),
         mechanism = escaped(&verdict.mechanism),
     );
     for (label, value) in super::findings(verdict)
         .iter()
-        .chain(&super::head(execution, verdict))
+        .chain(&super::head(subject, verdict))
     {
         let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escaped(value));
     }

@@ -1,10 +1,12 @@
 //! Markdown, for an incident channel.
 
-use model::{Execution, Verdict};
+use super::Subject;
+use model::Verdict;
 use std::fmt::Write;
 
 /// The case file as Markdown.
-pub fn markdown(execution: &Execution, verdict: &Verdict) -> String {
+pub fn markdown<'a>(subject: impl Into<Subject<'a>>, verdict: &Verdict) -> String {
+    let subject = subject.into();
     let mut out = format!(
         "## {}\n\n{}\n\n",
         escaped(&verdict.headline()),
@@ -12,7 +14,7 @@ pub fn markdown(execution: &Execution, verdict: &Verdict) -> String {
     );
     for (label, value) in super::findings(verdict)
         .iter()
-        .chain(&super::head(execution, verdict))
+        .chain(&super::head(subject, verdict))
     {
         let _ = writeln!(out, "- **{label}**: {}", escaped(value));
     }

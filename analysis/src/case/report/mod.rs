@@ -11,8 +11,48 @@ pub use plain::plain;
 
 use model::{Execution, Verdict, time};
 
-/// What is said of the execution at the top: label and value.
-fn head(execution: &Execution, verdict: &Verdict) -> Vec<(&'static str, String)> {
+/// What a verdict is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// One execution.
+    Execution(&'a Execution),
+    /// Traces without a workflow: which are ill, and which they were compared with, as it was asked.
+    Traces {
+        /// The trouble.
+        symptom: &'a str,
+        /// The healthy time.
+        baseline: &'a str,
+    },
+}
+
+impl<'a> From<&'a Execution> for Subject<'a> {
+    fn from(execution: &'a Execution) -> Self {
+        Subject::Execution(execution)
+    }
+}
+
+impl Subject<'_> {
+    /// Its name in a title.
+    fn name(&self) -> &str {
+        match self {
+            Subject::Execution(execution) => &execution.name,
+            Subject::Traces { symptom, .. } => symptom,
+        }
+    }
+}
+
+/// What is said of the subject at the top: label and value.
+fn head(subject: Subject<'_>, verdict: &Verdict) -> Vec<(&'static str, String)> {
+    let execution = match subject {
+        Subject::Execution(execution) => execution,
+        Subject::Traces { symptom, baseline } => {
+            return vec![
+                ("Symptom", symptom.to_owned()),
+                ("Compared with", baseline.to_owned()),
+                ("Verdict", format!("version {}", verdict.version)),
+            ];
+        }
+    };
     let mut head = vec![
         ("Execution", verdict.execution.clone()),
         ("State machine", execution.state_machine.clone()),
@@ -102,6 +142,28 @@ mod tests {
         assert!(!markdown.contains("<script"));
         assert!(!markdown.contains("\n# h"));
         assert!(!markdown.contains("[a](javascript"));
+    }
+
+    #[test]
+    fn traces_are_no_execution() {
+        let (_, verdict) = hostile();
+        let subject = Subject::Traces {
+            symptom: "status_code = 'error' <b>",
+            baseline: "status_code <> 'error'",
+        };
+        let (html, markdown) = (html(subject, &verdict), markdown(subject, &verdict));
+        for text in [&plain(subject, &verdict), &html, &markdown] {
+            for part in ["Symptom", "Compared with", "version"] {
+                assert!(text.contains(part), "{part} is not in {text}");
+            }
+            for part in ["Execution", "State machine", "RUNNING", "1970"] {
+                assert!(!text.contains(part), "{part} is in {text}");
+            }
+        }
+        assert!(
+            !html.contains("<b>") || html.contains("&lt;b&gt;"),
+            "{html}"
+        );
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! Plain text.
 
-use model::{Execution, Verdict};
+use super::Subject;
+use model::Verdict;
 use std::fmt::Write;
 
 /// The case file for a terminal. Control characters are taken out.
-pub fn plain(execution: &Execution, verdict: &Verdict) -> String {
+pub fn plain<'a>(subject: impl Into<Subject<'a>>, verdict: &Verdict) -> String {
+    let subject = subject.into();
     let mut out = String::new();
     line(&mut out, &verdict.headline());
     line(&mut out, &format!("  {}", verdict.mechanism));
     out.push('\n');
     for (label, value) in super::findings(verdict)
         .iter()
-        .chain(&super::head(execution, verdict))
+        .chain(&super::head(subject, verdict))
     {
         line(&mut out, &format!("{label:<14} {value}"));
     }

@@ -69,7 +69,7 @@ pub fn Cost(cost: Arc<CostReport>, base: String) -> impl IntoView {
     let source: Vec<&str> = source.into_iter().filter(|part| !part.is_empty()).collect();
     view! {
         <dl class="fact-strip">
-            <div><dt>"In all"</dt> <dd>{format!("${}", cost.usd)}</dd></div>
+            <div><dt>"In all"</dt> <dd>{match cost.is_priced() { true => format!("${}", cost.usd), false => "not priced".to_owned() }}</dd></div>
             {wasted}
             <div><dt>"Confidence"</dt> <dd>{confidence_words(cost.confidence)}</dd></div>
         </dl>
