@@ -44,6 +44,8 @@ pub struct Slo {
     pub budget_alerts: Vec<Ratio>,
     /// Seconds without events after which somebody is told: 0 for never, `None` for what is unusual here.
     pub silent_after: Option<i64>,
+    /// Whether the end of an incident is told.
+    pub send_resolved: bool,
     /// Where it is written.
     pub source: Source,
 }

@@ -168,6 +168,9 @@ fn options(slo: &Slo) -> Value {
     if !slo.receivers.is_empty() {
         options["receivers"] = json!(slo.receivers);
     }
+    if !slo.send_resolved {
+        options["send_resolved"] = json!("false");
+    }
     if let Some(after) = slo.silent_after {
         options["silent_after"] = match after {
             0 => json!("none"),

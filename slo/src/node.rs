@@ -43,6 +43,23 @@ pub struct SyntaxError {
 }
 
 impl Node {
+    /// The same, as if all of it stood in one line: what stood in an annotation stands there in the file.
+    pub fn moved_to(self, line: u64) -> Node {
+        let value = match self.value {
+            Value::List(items) => {
+                Value::List(items.into_iter().map(|it| it.moved_to(line)).collect())
+            }
+            Value::Map(entries) => Value::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, it)| (key, it.moved_to(line)))
+                    .collect(),
+            ),
+            other => other,
+        };
+        Node { line, value }
+    }
+
     /// The value of a key, if this is a mapping that has it and it is not null.
     pub fn get(&self, key: &str) -> Option<&Node> {
         let found = self.entries().iter().find(|(name, _)| name == key);

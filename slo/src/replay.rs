@@ -68,6 +68,7 @@ pub fn replay_by(slo: &Slo, series: &Series, steps: Steps, coverage: Ratio) -> R
     };
     let windows: Vec<(String, i64)> = shown_windows(slo);
     let mut memory = Memory::default();
+    let mut last: BTreeMap<String, Change> = BTreeMap::new();
     let mut replay = Replay {
         slo: slo.name.clone(),
         ..Replay::default()
@@ -83,7 +84,14 @@ pub fn replay_by(slo: &Slo, series: &Series, steps: Steps, coverage: Ratio) -> R
         let moment = Moment::complete(now);
         replay.samples.push(sample(&evaluation, moment, &windows));
         let changes = memory.step(&evaluation, moment);
-        replay.transitions.extend(changes.rules.iter().map(shown));
+        for change in &changes.rules {
+            // What was quiet and known for a while without a change is not told, so neither is the return of
+            // not knowing.
+            let before = last.insert(change.rule.clone(), change.to);
+            if before != Some(change.to) || change.to != Change::Unknown {
+                replay.transitions.push(shown(change));
+            }
+        }
         replay
             .severity_transitions
             .extend(changes.severities.iter().map(shown));
@@ -152,7 +160,7 @@ fn summary(replay: &Replay) -> String {
 
 /// Counts from a file: `[{from, to, total, bad}]` in seconds, where `total` and `bad` are those of each
 /// slice of 60 s in `[from, to)`, or of one slice every `every_s`. Also `{series: […], slice_s}`. Begin
-/// and end are those of the file.
+/// and end are those of the file. Ranges come in any order and do not overlap.
 ///
 /// # Errors
 /// What is wrong and on which line.
@@ -167,6 +175,7 @@ pub fn counts(text: &str) -> Result<(Series, Steps), String> {
         return Err(format!("slice_s is {slice}: give seconds from 1 to 86400"));
     }
     let mut all: BTreeMap<i64, Counts> = BTreeMap::new();
+    let mut ranges: Vec<(i64, i64, u64)> = Vec::new();
     let (mut first, mut last) = (i64::MAX, i64::MIN);
     for item in items {
         let line = item.line;
@@ -183,6 +192,7 @@ pub fn counts(text: &str) -> Result<(Series, Steps), String> {
             return Err(format!("line {line}: from {from} to {to} is too long"));
         }
         (first, last) = (first.min(from), last.max(to));
+        ranges.push((from, to, line));
         let add = Counts {
             total: total.unsigned_abs(),
             bad: bad.unsigned_abs(),
@@ -202,12 +212,27 @@ pub fn counts(text: &str) -> Result<(Series, Steps), String> {
             "there are no counts: give [{\"from\", \"to\", \"total\", \"bad\"}]".to_owned(),
         );
     }
+    apart(ranges)?;
     let steps = Steps {
         from: first,
         to: last,
         every: SLICE,
     };
     Ok((Series::new(slice, &all, Some(first)), steps))
+}
+
+/// Ranges may come in any order. What two of them count is counted twice or once: nobody can know which.
+fn apart(mut ranges: Vec<(i64, i64, u64)>) -> Result<(), String> {
+    ranges.sort_unstable();
+    let Some(pair) = ranges.windows(2).find(|pair| pair[1].0 < pair[0].1) else {
+        return Ok(());
+    };
+    let words = |(from, to, line): (i64, i64, u64)| format!("from {from} to {to} (line {line})");
+    Err(format!(
+        "the range {} overlaps the range {}: give every second once",
+        words(pair[1]),
+        words(pair[0])
+    ))
 }
 
 /// A whole number below a key.

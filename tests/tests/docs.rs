@@ -1,7 +1,10 @@
 //! The documentation says what is so.
 
 use inquest_tests::{checkout, tables_page};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 #[test]
 fn the_tables_page_is_what_the_tables_say() {
@@ -15,6 +18,72 @@ fn the_tables_page_is_what_the_tables_say() {
         held == page,
         "docs/tables.md is out of date: run `cargo xtask docs`"
     );
+}
+
+#[test]
+fn every_route_is_documented_and_every_documented_route_is_there() {
+    let routes = routes(&checkout::read("server/src/api/mod.rs"));
+    assert!(routes.len() > 50, "{routes:?}");
+    let page = checkout::read("docs/api.md");
+    let page = page.split("## OTLP").next().unwrap_or_default();
+    let documented: BTreeSet<String> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|it| {
+            METHODS
+                .iter()
+                .any(|method| it.starts_with(&method.to_uppercase()))
+        })
+        .map(|it| without_names(it.split('?').next().unwrap_or_default()))
+        .collect();
+    let missing: Vec<&String> = routes.difference(&documented).collect();
+    assert!(missing.is_empty(), "docs/api.md does not name {missing:?}");
+    let gone: Vec<&String> = documented.difference(&routes).collect();
+    assert!(
+        gone.is_empty(),
+        "docs/api.md names what is not there: {gone:?}"
+    );
+}
+
+/// Methods as the router spells them.
+const METHODS: [&str; 5] = ["get", "post", "put", "delete", "patch"];
+
+/// Every route of the router's source, as `GET /path/{}`.
+fn routes(source: &str) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for part in source.split(".route(").skip(1) {
+        let mut depth = 1;
+        let end = part.find(|letter| {
+            depth += match letter {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            depth == 0
+        });
+        let route = &part[..end.expect("the route ends")];
+        let path = without_names(route.split('"').nth(1).expect("a path"));
+        let words = route.split(|letter: char| !letter.is_alphanumeric() && letter != '(');
+        let words: Vec<&str> = words.flat_map(|it| it.split_inclusive('(')).collect();
+        for method in METHODS {
+            if words.iter().any(|it| it.strip_suffix('(') == Some(method)) {
+                all.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+    }
+    all
+}
+
+/// `/a/{}/b` for `/a/{name}/b`.
+fn without_names(path: &str) -> String {
+    let mut parts = path.split('{');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text += "{}";
+        text += part.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    text
 }
 
 #[test]

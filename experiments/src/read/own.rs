@@ -42,6 +42,16 @@ pub fn experiment(said: &Value, now: UnixNanos) -> Result<Update, String> {
     }
     let end = time_at(said, "end")?;
     let start = time_at(said, "start")?;
+    let planned_end = time_at(said, "planned_end")?;
+    for (key, at) in [("end", end), ("planned_end", planned_end)] {
+        if let (Some(start), Some(at)) = (start, at)
+            && at < start
+        {
+            return Err(format!(
+                "{key} lies before start: the experiment would end before it begins"
+            ));
+        }
+    }
     let phase = match said.get("state").and_then(Value::as_str) {
         Some(word) => Some(phase(word)?),
         None if end.is_some() => Some(Phase::Completed),
@@ -88,7 +98,7 @@ pub fn experiment(said: &Value, now: UnixNanos) -> Result<Update, String> {
         phase,
         start,
         end,
-        planned_end: time_at(said, "planned_end")?,
+        planned_end,
         tail_s: said
             .get("tail_s")
             .and_then(Value::as_u64)

@@ -124,3 +124,25 @@ fn hostile_json_is_refused_or_read_without_harm() {
     }
     assert!(read(&Value::Array(vec![json!({"id": "x"}); 1_001]), UnixNanos(1)).is_err());
 }
+
+#[test]
+fn nothing_ends_before_it_begins() {
+    let check = |start: &str, key: &str, at: &str, expect: bool| {
+        let said = json!({"id": "x", "start": start, key: at});
+        assert_eq!(read(&said, UnixNanos(0)).is_ok(), expect, "{said}");
+    };
+    check("2026-01-01T00:00:00Z", "end", "2026-01-01T01:00:00Z", true);
+    check("2026-01-01T00:00:00Z", "end", "2025-01-01T01:00:00Z", false);
+    check(
+        "2026-01-01T00:00:00Z",
+        "planned_end",
+        "2025-01-01T01:00:00Z",
+        false,
+    );
+    check(
+        "2026-01-01T00:00:00Z",
+        "planned_end",
+        "2026-01-01T00:00:00Z",
+        true,
+    );
+}

@@ -81,6 +81,9 @@ pub struct Experiment {
     pub abort_advised: Option<String>,
     /// What its tool said about it.
     pub note: String,
+    /// What was odd about what was just declared, such as an objective that is not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A part of a steady-state hypothesis.

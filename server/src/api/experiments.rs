@@ -82,8 +82,14 @@ pub async fn take(State(app): State<App>, body: Bytes) -> Answer<Json<Vec<Experi
     let taken = app
         .experiments
         .take(&said, clock::now())
+        .await
         .map_err(|error| Failure::bad_request(format!("{error:#}")))?;
-    Ok(Json(taken.iter().map(view).collect()))
+    let (taken, warnings) = taken;
+    let told = taken.iter().map(|it| Experiment {
+        warnings: warnings.clone(),
+        ..view(it)
+    });
+    Ok(Json(told.collect()))
 }
 
 /// `GET /api/v1/experiments/{id}`

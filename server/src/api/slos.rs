@@ -86,6 +86,8 @@ pub async fn save(
     Path(name): Path<String>,
     text: String,
 ) -> Answer<Json<SloSaved>> {
+    let read = slo::read::read(&[(name.clone(), text.clone())]);
+    refuse(&app.slos.mistakes(&text, &read.slos).await)?;
     let board = app.slos.board();
     let held = board.definitions.clone();
     let slos = app.slos.clone();
@@ -119,17 +121,9 @@ pub async fn preview(
     Query(range): Query<Range>,
     text: String,
 ) -> Answer<Json<Replay>> {
-    let loaded = slo::read::read(&[("preview".to_owned(), text)]);
-    if let Some(error) = loaded
-        .findings
-        .iter()
-        .find(|it| it.level == slo::Level::Error)
-    {
-        return Err(Failure::bad_request(format!(
-            "line {}: {}",
-            error.line, error.text
-        )));
-    }
+    let loaded = slo::read::read(&[("preview".to_owned(), text.clone())]);
+    refuse(&loaded.findings)?;
+    refuse(&app.slos.mistakes(&text, &loaded.slos).await)?;
     let definitions = crate::slo::definitions::Definitions {
         slos: loaded.slos.into_iter().map(Arc::new).collect(),
         findings: loaded.findings,
@@ -197,6 +191,17 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
         )],
         text,
     )
+}
+
+/// The first error of findings, with its line.
+fn refuse(findings: &[slo::Finding]) -> Result<(), Failure> {
+    let mut errors = findings.iter().filter(|it| it.level == slo::Level::Error);
+    let Some(error) = errors.next() else {
+        return Ok(());
+    };
+    let mut failure = Failure::bad_request(format!("line {}: {}", error.line, error.text));
+    failure.problem.line = Some(error.line);
+    Err(failure)
 }
 
 fn none(name: &str) -> Failure {

@@ -58,12 +58,14 @@ pub async fn experiment(config: &Config, command: Experiment) -> Result<ExitCode
             if let Some(owner) = owner {
                 said["owner"] = owner.into();
             }
-            add(config, &said, now)?;
+            add(config, &said, now).await?;
         }
         Experiment::Add { files } => {
             for file in files {
                 let said = read(&file)?;
-                add(config, &said, now).with_context(|| file.clone())?;
+                add(config, &said, now)
+                    .await
+                    .with_context(|| file.clone())?;
             }
         }
         Experiment::End { id } => {
@@ -208,8 +210,22 @@ async fn open(config: &Config) -> Result<Core> {
     Ok(core)
 }
 
-fn add(config: &Config, said: &Value, now: UnixNanos) -> Result<()> {
+async fn add(config: &Config, said: &Value, now: UnixNanos) -> Result<()> {
     let updates = ::experiments::read::read(said, now).map_err(anyhow::Error::msg)?;
+    if let Ok(core) = Core::open_read_only(config).await {
+        experiments::declare::check(&core.engine, &core.store, &updates, now).await?;
+        let known: Vec<String> = core
+            .slos
+            .places()
+            .load()
+            .slos
+            .iter()
+            .map(|slo| slo.name.clone())
+            .collect();
+        for warning in experiments::declare::strangers(&updates, &known) {
+            eprintln!("inquest: {warning}");
+        }
+    }
     for it in experiments::take(&State::open(&config.data)?, updates)? {
         say(&plain(&format!("{} is {}", it.id, it.phase.as_str())));
     }

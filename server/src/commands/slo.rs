@@ -1,5 +1,6 @@
 //! `inquest slo`: objectives at the command line.
 
+use crate::times;
 use crate::{
     ask::Source,
     cli::ReportFormat,
@@ -7,6 +8,7 @@ use crate::{
     config::Config,
     core::Core,
     slo::{
+        check,
         definitions::{self, Definitions},
         replay,
     },
@@ -60,7 +62,7 @@ struct ReplayArgs {
     /// Only the objective of this name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// First evaluation: RFC 3339, or seconds since the epoch (with --counts: in its seconds)
+    /// First evaluation: ISO 8601, relative to now (-7d), or seconds since the epoch (with --counts: in its seconds)
     /// [default: 30 days before the last; with --counts: its begin]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
@@ -106,7 +108,7 @@ struct List {
 pub async fn slo(config: &Config, command: SloCommand) -> Result<ExitCode> {
     match command.what {
         What::Replay(args) => replay_command(config, args).await,
-        What::Lint(files) => lint(config, &files),
+        What::Lint(files) => lint(config, &files).await,
         What::List(list) => self::list(config, &list).await,
         What::Export(files) => export(config, &files),
     }
@@ -162,9 +164,10 @@ async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
     let every = duration::seconds(&args.step).filter(|it| *it > 0);
     let every =
         every.ok_or_else(|| anyhow!("--step {} is no length of time such as 60s", args.step))?;
+    let relative = args.counts.is_none();
     let (from, to) = (
-        time(args.from.as_deref(), "--from")?,
-        time(args.to.as_deref(), "--to")?,
+        time(args.from.as_deref(), "--from", relative)?,
+        time(args.to.as_deref(), "--to", relative)?,
     );
     let found = match &args.counts {
         Some(path) => replay::over_counts(&definitions, &read(path)?, from, to, every)?,
@@ -235,16 +238,24 @@ fn text_of(found: &[Replay], relative: bool) -> String {
     text
 }
 
-/// A time of the command line, in seconds.
-fn time(text: Option<&str>, flag: &str) -> Result<Option<i64>> {
+/// A time of the command line, in seconds. Beside counts a number is in their seconds, and nothing is relative
+/// to now.
+fn time(text: Option<&str>, flag: &str, relative: bool) -> Result<Option<i64>> {
     let Some(text) = text else { return Ok(None) };
-    if let Ok(second) = text.parse::<i64>() {
-        return Ok(Some(second));
+    match text.trim().parse::<i64>() {
+        Ok(second) if !relative || second.unsigned_abs() < 100_000_000_000 => {
+            return Ok(Some(second));
+        }
+        _ => {}
     }
-    let at = text.parse::<jiff::Timestamp>();
-    let at =
-        at.map_err(|_| anyhow!("{flag} {text} is no time: give 2025-01-01T00:00:00Z, or seconds"))?;
-    Ok(Some(at.as_second()))
+    let begins = text.trim().starts_with(|it: char| it.is_ascii_digit());
+    match times::read(text, clock::now()).filter(|_| relative || begins) {
+        Some(at) => Ok(Some(at.0.div_euclid(1_000_000_000))),
+        None if relative => bail!("{flag} {text} is no time: {}", times::FORMS),
+        None => {
+            bail!("{flag} {text} is no time: with --counts give seconds, or 2025-01-01T00:00:00Z")
+        }
+    }
 }
 
 fn read(path: &PathBuf) -> Result<String> {
@@ -258,8 +269,39 @@ fn read(path: &PathBuf) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn lint(config: &Config, files: &Files) -> Result<ExitCode> {
-    let definitions = load(config, &files.paths)?;
+/// Mistakes in the SQL of definitions, planned against the data folder, or, without one, against empty tables.
+async fn mistakes(config: &Config, definitions: &Definitions) -> Result<Vec<slo::Finding>> {
+    let text_of = |file: &str| match file {
+        "stdin" => None,
+        file => std::fs::read_to_string(file).ok(),
+    };
+    let slos = || definitions.slos.iter().map(|slo| &**slo);
+    if config.data.is_dir()
+        && let Ok(core) = Core::open_read_only(config).await
+    {
+        let snapshot = core.store.snapshot();
+        return Ok(check::check(&core.engine, &snapshot, slos(), text_of).await);
+    }
+    let folder = tempfile::tempdir().context("cannot make a folder to plan in")?;
+    let empty = Config {
+        data: folder.path().to_owned(),
+        blocks: None,
+        ..config.clone()
+    };
+    let core = Core::open(&empty).await?;
+    let snapshot = core.store.snapshot();
+    let found = check::check(&core.engine, &snapshot, slos(), text_of).await;
+    core.close().await?;
+    Ok(found)
+}
+
+async fn lint(config: &Config, files: &Files) -> Result<ExitCode> {
+    let mut definitions = load(config, &files.paths)?;
+    let found = mistakes(config, &definitions).await?;
+    definitions.findings.extend(found);
+    definitions
+        .findings
+        .sort_by(|a, b| (&a.file, a.line, a.level).cmp(&(&b.file, b.line, b.level)));
     let count = |level| {
         definitions
             .findings

@@ -112,9 +112,7 @@ impl Experiments {
 
     /// The one value of a question; `$from` and `$to` stand for the window.
     async fn by_sql(&self, sql: &str, window: Window) -> Result<Measured> {
-        let question = sql
-            .replace("$from", &time(window.from))
-            .replace("$to", &time(window.to));
+        let question = super::declare::question(sql, window.from, window.to);
         let rows = self.rows(&question).await?;
         let value = match rows.as_slice() {
             [row] if row.len() == 1 => row.values().next().cloned().unwrap_or_default(),

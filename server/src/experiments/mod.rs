@@ -5,6 +5,7 @@
 //! | [`scope`] | which rows an experiment touches, in SQL |
 //! | [`count`] | events in scope, shared among experiments that overlap |
 //! | [`judge`] | charges and hypotheses |
+//! | [`declare`] | what is declared, looked at before it is taken |
 //! | [`detect`] | experiments that spans tell of |
 //! | [`report`] | everything about one of them |
 //! | [`objectives`](mod@objectives) | how the objectives stand, as far as experiments need it |
@@ -12,6 +13,7 @@
 //! | [`views`], [`table`] | the same for the API and for SQL |
 
 mod count;
+pub mod declare;
 mod detect;
 mod judge;
 mod keeper;
@@ -149,17 +151,6 @@ impl Experiments {
     /// When the state cannot be read.
     pub fn get(&self, id: &str) -> Result<Option<Experiment>> {
         Ok(self.state.get(COLLECTION, id)?)
-    }
-
-    /// Takes what was said about experiments, whoever said it in whatever form.
-    ///
-    /// # Errors
-    /// Says what is wrong with it; then nothing of it is taken.
-    pub fn take(&self, said: &Value, now: UnixNanos) -> Result<Vec<Experiment>> {
-        let updates = experiments::read::read(said, now).map_err(anyhow::Error::msg)?;
-        let taken = take(&self.state, updates)?;
-        self.wake.notify_one();
-        Ok(taken)
     }
 
     /// Those that may have touched an objective between two seconds, for its time axis.

@@ -25,5 +25,6 @@ pub fn view(it: &Experiment) -> api::experiments::Experiment {
         verdict: it.verdict.clone(),
         abort_advised: it.abort_advised.clone(),
         note: it.note.clone(),
+        warnings: Vec::new(),
     }
 }

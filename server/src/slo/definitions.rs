@@ -200,7 +200,7 @@ fn unreadable(path: &Path, text: &str) -> Finding {
         level: Level::Error,
         rule: "unreadable",
         file: path.display().to_string(),
-        line: 0,
+        line: 1,
         slo: None,
         text: text.to_owned(),
     }

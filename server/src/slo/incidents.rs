@@ -88,6 +88,9 @@ pub struct Former {
     pub file: String,
     /// As written.
     pub text: String,
+    /// Files that it refers to, by name, as they were written.
+    #[serde(default)]
+    pub with: Vec<(String, String)>,
 }
 
 impl Incident {

@@ -304,7 +304,7 @@ impl Slos {
             for decision in decisions {
                 let unit = &units[decision.unit];
                 let held = next.entry(unit.slo.name.clone()).or_default();
-                told += self.decide(changes, unit, decision, held, moment, first)?;
+                told += self.decide(changes, definitions, unit, decision, held, moment, first)?;
             }
             for name in &gone {
                 if let Some(held) = next.remove(name) {
@@ -344,9 +344,11 @@ impl Slos {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what one decision is made of")]
     fn decide(
         &self,
         changes: &state::Changes<'_>,
+        definitions: &Definitions,
         unit: &Unit,
         decision: &Decision,
         held: &mut Remembered,
@@ -370,7 +372,7 @@ impl Slos {
                     incident.put(changes)?;
                     held.open.insert(change.severity.clone(), incident.number);
                     if held.former.is_none() {
-                        held.former = former(&unit.slo);
+                        held.former = former(&unit.slo, definitions);
                     }
                     tracing::warn!(
                         slo = unit.slo.name,
@@ -405,7 +407,7 @@ impl Slos {
                         severity = change.severity,
                         "an alert is resolved"
                     );
-                    if !incident.inhibited {
+                    if !incident.inhibited && unit.slo.send_resolved {
                         let message = culprits::message(
                             unit,
                             &incident,

@@ -3,6 +3,7 @@
 //! | Module | What it does |
 //! |---|---|
 //! | [`definitions`] | files: read, watched, written |
+//! | [`check`](mod@check) | SQL in definitions, planned before it is used |
 //! | [`count`] | events by minute, from the tables |
 //! | [`series`] | counts by indicator, kept up to date minute by minute |
 //! | [`board`] | how every objective stands at a moment |
@@ -18,6 +19,7 @@
 //! late, delivered twice or redriven needs no rule of its own.
 
 mod board;
+pub mod check;
 mod count;
 mod culprits;
 pub mod definitions;
@@ -105,6 +107,12 @@ impl Slos {
         let snapshot = self.0.store.snapshot();
         text += &self.0.rows.text(&self.0.engine, &snapshot).await;
         text
+    }
+
+    /// Mistakes in the SQL of a text that defines objectives.
+    pub async fn mistakes(&self, text: &str, slos: &[slo::Slo]) -> Vec<slo::Finding> {
+        let snapshot = self.0.store.snapshot();
+        check::check(&self.0.engine, &snapshot, slos, |_| Some(text.to_owned())).await
     }
 
     /// Where definitions are.

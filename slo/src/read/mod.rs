@@ -201,13 +201,13 @@ fn one(document: &Document, context: &Context<'_>, loaded: &mut Loaded) {
 
 /// Names are unique, and what can be checked of any dialect is.
 fn finish(loaded: &mut Loaded) {
-    if loaded.slos.len() > MOST_SLOS {
+    if let Some(first) = loaded.slos.get(MOST_SLOS).map(|it| it.source.clone()) {
         loaded.slos.truncate(MOST_SLOS);
         loaded.findings.push(Finding {
             level: Level::Error,
             rule: "too-many",
-            file: String::new(),
-            line: 0,
+            file: first.file,
+            line: first.line,
             slo: None,
             text: format!("there are more than {MOST_SLOS} objectives: the rest is left out"),
         });
@@ -252,6 +252,10 @@ fn finish(loaded: &mut Loaded) {
             }
         }
     }
+    // What is wrong with a whole file is said of its first line.
+    for finding in &mut loaded.findings {
+        finding.line = finding.line.max(1);
+    }
     loaded
         .findings
         .sort_by(|a, b| (&a.file, a.line, a.level).cmp(&(&b.file, b.line, b.level)));
@@ -285,6 +289,7 @@ fn blank(name: &str, source: crate::definition::Source) -> Slo {
             .map(|percent| Ratio::new(percent, 100))
             .to_vec(),
         silent_after: None,
+        send_resolved: true,
         source,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The keys of an objective.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "slo",
     "name",
     "display_name",
@@ -42,6 +42,7 @@ const KEYS: [&str; 30] = [
     "version",
     "budget_alerts",
     "silent_after",
+    "send_resolved",
 ];
 
 /// True for a document of this form.
@@ -298,6 +299,12 @@ pub(super) fn options(keys: Keys<'_>, slo: &mut Slo) -> Result<(), String> {
         .text("group_by")
         .map(str::to_owned)
         .or(slo.group_by.take());
+    slo.send_resolved = match keys.text("send_resolved") {
+        None => slo.send_resolved,
+        Some("true" | "yes") => true,
+        Some("false" | "no") => false,
+        Some(other) => return Err(format!("send_resolved is {other:?}: give true or false")),
+    };
     slo.inhibit = matches!(keys.text("inhibit"), Some("true" | "yes"));
     let receivers = keys.get("receivers").map_or(&[][..], Node::items);
     for name in receivers.iter().filter_map(Node::text) {

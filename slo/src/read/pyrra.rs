@@ -4,7 +4,7 @@ use super::{blank, conditions, target, texts};
 use crate::{
     Indicator, Ratio, Slo, Window,
     bind::promql,
-    definition::Rule,
+    definition::{Rule, Test},
     duration,
     lint::{Findings, Level},
     node::Node,
@@ -65,6 +65,11 @@ pub(super) fn slos(node: &Node, found: &mut Findings) -> Vec<Slo> {
     let off = |key: &str, value: &str| alerting.and_then(|it| it.text_of(key)) == Some(value);
     if !off("disabled", "true") && !off("burnrates", "false") {
         slo.rules = rules(window);
+    }
+    if off("disabled", "true") || off("absent", "false") {
+        slo.silent_after = Some(0);
+    } else if off("absent", "true") {
+        slo.silent_after = Some(absent_after(&slo));
     }
     vec![slo]
 }
@@ -184,6 +189,24 @@ fn indicator(node: Option<&Node>) -> (Indicator, Option<String>) {
         ),
         None => none("its indicator is none of ratio, latency, latencyNative and bool_gauge"),
     }
+}
+
+/// After how long pyrra tells that nothing is there: as long as a total outage takes to fire the first rule
+/// (`slo/rules.go`: factor, budget and long window together, and what it waits), a quarter of an hour at least.
+fn absent_after(slo: &Slo) -> i64 {
+    const QUIET: i64 = 15 * 60;
+    let window = slo.window.nominal_seconds();
+    let first = rules(window).into_iter().next();
+    let length = first.and_then(|rule| {
+        let windows = rule.tests.iter().filter_map(|test| match test {
+            Test::Burn { windows, .. } => windows.iter().max().copied(),
+            _ => None,
+        });
+        let long = windows.max()?;
+        let takes = 14.0 * slo.allowed().to_f64() * long as f64;
+        Some(takes as i64 + rule.for_s)
+    });
+    length.unwrap_or_default().max(QUIET)
 }
 
 /// pyrra's windows (`slo/rules.go`): factors 14, 7, 2 and 1, and times scaled from 28 days, rounded to

@@ -156,8 +156,61 @@ fn counts_are_checked() {
         "",
     );
     check(
+        "[{\"from\": 0, \"to\": 120, \"total\": 1, \"bad\": 1},\n{\"from\": 60, \"to\": 180, \"total\": 1, \"bad\": 1}]",
+        "from 60 to 180 (line 2) overlaps the range from 0 to 120 (line 1)",
+    );
+    check(
+        "[{\"from\": 0, \"to\": 60, \"total\": 1, \"bad\": 1}, {\"from\": 0, \"to\": 60, \"total\": 1, \"bad\": 1}]",
+        "overlaps",
+    );
+    check(
         "[{\"from\": 0.5, \"to\": 60, \"total\": 1, \"bad\": 1}]",
         "no whole number",
     );
     check("{", "line");
+}
+
+#[test]
+fn counts_come_in_any_order() {
+    let of = |text: &str| replay::counts(text).expect("counts");
+    let (early, late) = (
+        "{\"from\": 0, \"to\": 120, \"total\": 5, \"bad\": 1}",
+        "{\"from\": 120, \"to\": 180, \"total\": 7, \"bad\": 2}",
+    );
+    assert_eq!(
+        of(&format!("[{late}, {early}]")),
+        of(&format!("[{early}, {late}]"))
+    );
+}
+
+#[test]
+fn not_knowing_is_told_once_while_nothing_else_changes() {
+    let slo = crate::read::read(&[(
+        "f".to_owned(),
+        "slo: a\ntarget: 90%\nwindow: 1d\nindicator: {workflow: w}\nalerts: [{id: r, long: 5m, burn: 10}]\n"
+            .to_owned(),
+    )]);
+    // Traffic of a minute every quarter of an hour: known, unknown, known, unknown…
+    let ranges: Vec<String> = (0..8)
+        .map(|n| {
+            format!(
+                "{{\"from\": {0}, \"to\": {1}, \"total\": 10, \"bad\": 0}}",
+                n * 900,
+                n * 900 + 60
+            )
+        })
+        .collect();
+    let (series, _) = replay::counts(&format!("[{}]", ranges.join(","))).expect("counts");
+    let steps = replay::Steps {
+        from: 0,
+        to: 7_200,
+        every: 60,
+    };
+    let found = replay::replay(&slo.slos[0], &series, steps, Ratio::ZERO);
+    let states: Vec<&str> = found
+        .transitions
+        .iter()
+        .map(|it| it.state.as_str())
+        .collect();
+    assert_eq!(states, ["unknown"]);
 }

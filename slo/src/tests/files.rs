@@ -418,3 +418,126 @@ fn what_is_exported_is_read_back() {
     assert_eq!(first.silent_after, again.silent_after);
     assert_eq!(first.exclusions, again.exclusions);
 }
+
+/// Rules of findings, with their lines.
+fn findings(text: &str) -> Vec<(&'static str, u64)> {
+    let loaded = read::read(&[("f.yaml".to_owned(), text.to_owned())]);
+    loaded
+        .findings
+        .iter()
+        .map(|it| (it.rule, it.line))
+        .collect()
+}
+
+const OPENSLO: &str = "apiVersion: openslo/v1
+kind: SLO
+metadata: {name: orders}
+spec:
+  service: shop
+  indicatorRef: gone
+  timeWindow: [{duration: WINDOW, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{target: 0.99}]
+";
+
+#[test]
+fn findings_stand_in_a_line_and_do_not_contradict_each_other() {
+    let check = |text: &str, has: &[(&str, u64)], never: &[&str]| {
+        let found = findings(text);
+        assert!(found.iter().all(|it| it.1 > 0), "{found:?}");
+        for it in has {
+            assert!(found.contains(it), "{it:?} is not in {found:?}");
+        }
+        for rule in never {
+            assert!(
+                !found.iter().any(|it| it.0 == *rule),
+                "{rule} is in {found:?}"
+            );
+        }
+    };
+    let month = OPENSLO.replace("WINDOW", "30d");
+    check(
+        &month,
+        &[("dangling-reference", 6), ("workbook", 5)],
+        &["no-alerts"],
+    );
+    let minute = OPENSLO.replace("WINDOW", "1m");
+    check(&minute, &[("no-alerts", 1)], &["workbook"]);
+    let policy = format!("{month}  alertPolicies:\n  - alertPolicyRef: none-such\n");
+    check(
+        &policy,
+        &[("dangling-reference", 11), ("workbook", 5)],
+        &["no-alerts"],
+    );
+    let own = month.replace(
+        "{name: orders}",
+        "{name: orders, annotations: {inquest.dev/options: 'alerts: none'}}",
+    );
+    check(&own, &[("no-alerts", 1)], &["workbook"]);
+    let wrong = month.replace(
+        "{name: orders}",
+        "{name: orders, annotations: {inquest.dev/sli: '{over: moons}'}}",
+    );
+    check(&wrong, &[("indicator", 1)], &[]);
+    check("slo: [", &[("syntax", 2)], &[]);
+}
+
+#[test]
+fn policies_say_whether_ends_and_silence_are_told() {
+    let check = |policies: &str, resolved: bool, silent: Option<i64>| {
+        let month = OPENSLO.replace("WINDOW", "30d");
+        let condition = "conditions: [{kind: AlertCondition, metadata: {name: c}, spec: {severity: page, condition: \
+             {kind: burnrate, op: gt, threshold: 6, lookbackWindow: 6h}}}]";
+        let policies = policies.replace("CONDITIONS", condition);
+        let text = format!("{month}  alertPolicies: {policies}\n");
+        let loaded = read::read(&[("f.yaml".to_owned(), text.clone())]);
+        let slo = loaded
+            .slos
+            .first()
+            .unwrap_or_else(|| panic!("{text}: {:?}", loaded.findings));
+        assert_eq!(slo.send_resolved, resolved, "{text}");
+        assert_eq!(slo.silent_after, silent, "{text}");
+        let again = read::read(&[("f.yaml".to_owned(), crate::export::openslo(&loaded.slos))]);
+        assert_eq!(again.slos[0].send_resolved, resolved, "{text}");
+        assert_eq!(again.slos[0].silent_after, silent, "{text}");
+    };
+    check("[{kind: AlertPolicy, spec: {CONDITIONS}}]", true, None);
+    check(
+        "[{kind: AlertPolicy, spec: {alertWhenResolved: false, alertWhenNoData: true, CONDITIONS}}]",
+        false,
+        Some(21_600),
+    );
+    check(
+        "[{kind: AlertPolicy, spec: {alertWhenResolved: false, CONDITIONS}}, \
+          {kind: AlertPolicy, spec: {alertWhenResolved: true, alertWhenNoData: false, CONDITIONS}}]",
+        true,
+        None,
+    );
+    check(
+        "[{kind: AlertPolicy, spec: {alertWhenNoData: false, CONDITIONS}}]",
+        true,
+        Some(0),
+    );
+}
+
+#[test]
+fn pyrra_says_whether_silence_is_told() {
+    let check = |alerting: &str, expect: Option<i64>| {
+        let text = format!(
+            "apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\nmetadata: {{name: a}}\nspec: {{target: '90', \
+             window: 28d, indicator: {{ratio: {{errors: {{metric: 'inquest_executions_total{{status=\"FAILED\"}}'}}, \
+             total: {{metric: inquest_executions_total}}}}}}, alerting: {{{alerting}}}}}\n"
+        );
+        let loaded = read::read(&[("f.yaml".to_owned(), text.clone())]);
+        let slo = loaded
+            .slos
+            .first()
+            .unwrap_or_else(|| panic!("{text}: {:?}", loaded.findings));
+        assert_eq!(slo.silent_after, expect, "{text}");
+    };
+    check("", None);
+    check("absent: false", Some(0));
+    // 14 * 10 % of an hour, and two minutes.
+    check("absent: true", Some(5_160));
+    check("disabled: true", Some(0));
+}

@@ -1,7 +1,7 @@
 //! What the API refuses it refuses as JSON, with what was wrong and what to do; and the same time can be written in
 //! every form at every door.
 
-use crate::binary::{Server, fixture, good, request, rows};
+use crate::binary::{Server, fixture, good, request, rows, run};
 use serde_json::{Value, json};
 
 const NASA: &str = "aws-sfn-nasa-cumulus/ingest-granule-retries-then-fail.history.json";
@@ -213,4 +213,173 @@ fn a_time_is_written_alike_everywhere() {
     let (status, answer) = ask(&server, "POST", "/api/v1/silences", silence.as_bytes());
     assert_eq!(status, 200, "{answer}");
     assert!(answer.contains("\"active\":true"), "{answer}");
+}
+
+/// A definition with this indicator.
+fn objective(indicator: &str) -> String {
+    format!("slo: mine\ntarget: 99%\nwindow: 28d\nindicator:\n  over: executions\n  {indicator}\n")
+}
+
+#[test]
+fn mistakes_in_sql_are_told_before_anything_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, file) = (folder.path().join("data"), folder.path().join("mine.yaml"));
+    let lint = |text: &str| {
+        std::fs::write(&file, text).expect("written");
+        let output = run(&data, &["slo", "lint", &file.to_string_lossy()]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said)
+    };
+    let wrong = [
+        ("good: \"statsu = 'SUCCEEDED'\"", "statsu"),
+        ("bad: \"status = 'FAILED' and\"", ""),
+        ("good: \"no_such_function(status)\"", "no_such_function"),
+        ("where: \"colour = 'red'\"", "colour"),
+        ("where: {colour: red}", "colour"),
+        ("good: \"duration_ns\"", ""),
+        ("good: \"status = 'SUCCEEDED'\"\ngroup_by: colour", "colour"),
+        ("good: \"true) or (select 1\"", ""),
+    ];
+    let right = [
+        "good: \"status = 'SUCCEEDED' and duration_ns < 3e10\"",
+        "where: {http.route: /pay}",
+        "good: \"attributes['tenant'] is null\"",
+        "good: warm",
+        "latency: 30s\ngroup_by: state_machine_version",
+    ];
+    for (indicator, word) in wrong {
+        let (code, said) = lint(&objective(indicator));
+        assert_eq!(code, Some(1), "{indicator}: {said}");
+        assert!(
+            said.contains("[sql]") && said.contains(word),
+            "{indicator}: {said}"
+        );
+        let line = if indicator.contains("group_by") {
+            ":7: error"
+        } else {
+            ":6: error"
+        };
+        assert!(said.contains(line), "{indicator}: {said}");
+    }
+    assert!(!data.exists(), "linting makes no folder");
+    for indicator in right {
+        let (code, said) = lint(&objective(indicator));
+        if indicator.contains("http.route") || indicator.contains("tenant") {
+            // Executions have no attributes: that is a mistake, too.
+            assert_eq!(code, Some(1), "{indicator}: {said}");
+            continue;
+        }
+        assert_eq!(code, Some(0), "{indicator}: {said}");
+    }
+    let (code, said) =
+        lint("slo: s\ntarget: 99%\nindicator: {over: spans, where: {http.route: /pay}}\n");
+    assert_eq!(code, Some(0), "{said}");
+
+    good(&data, &["import", &fixture(NASA)]);
+    let server = Server::start(&data);
+    for (indicator, word) in wrong {
+        let text = objective(indicator);
+        for (method, path) in [
+            ("PUT", "/api/v1/slos/mine"),
+            ("POST", "/api/v1/slos/preview"),
+        ] {
+            let (status, error) = ask(&server, method, path, text.as_bytes());
+            assert_eq!(status, 400, "{method} {indicator}: {error}");
+            assert!(
+                error.contains(word) && error.contains("line "),
+                "{method} {indicator}: {error}"
+            );
+        }
+    }
+    assert!(
+        !data.join("slo/mine.yaml").exists(),
+        "what is refused is not written"
+    );
+    let text = objective("good: \"status = 'SUCCEEDED'\"");
+    let (status, answer) = ask(&server, "PUT", "/api/v1/slos/mine", text.as_bytes());
+    assert_eq!(status, 200, "{answer}");
+}
+
+#[test]
+fn experiments_that_cannot_be_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    good(folder.path(), &["import", &fixture(NASA)]);
+    let server = Server::start(folder.path());
+    let declare = |said: Value| {
+        let body = said.to_string();
+        ask(&server, "POST", "/api/v1/experiments", body.as_bytes())
+    };
+    let refused = |said: Value, word: &str| {
+        let (status, error) = declare(said.clone());
+        assert_eq!(status, 400, "{said}: {error}");
+        assert!(error.contains(word), "{said}: {error}");
+    };
+    let begin = "2026-01-01T00:00:00Z";
+    refused(
+        json!({"id": "a", "start": begin, "end": "2025-01-01T00:00:00Z"}),
+        "before",
+    );
+    refused(
+        json!({"id": "a", "start": begin, "planned_end": "2025-01-01T00:00:00Z"}),
+        "before",
+    );
+    refused(
+        json!({"id": "a", "hypothesis": {"sql": "select statsu from executions"}}),
+        "statsu",
+    );
+    refused(
+        json!({"id": "a", "hypothesis": {"sql": "select 1, 2"}}),
+        "column",
+    );
+    refused(
+        json!({"id": "a", "hypothesis": {"measure": "happiness"}}),
+        "happiness",
+    );
+    refused(json!({"id": "a", "hypothesis": {"name": "well"}}), "well");
+    refused(
+        json!({"id": "a", "hypothesis": {"sql": "drop table executions"}}),
+        "",
+    );
+    let (_, held) = ask(&server, "GET", "/api/v1/experiments", b"");
+    assert_eq!(held, "{\"rows\":[]}", "what is refused is not kept");
+    let sql = "select count(*) from executions where end_time >= $from and end_time < $to";
+    let (status, answer) = declare(json!({
+        "id": "a", "start": begin, "slos": ["nobody"], "hypothesis": {"sql": sql, "tolerance": [0, 10]},
+    }));
+    assert_eq!(status, 200, "{answer}");
+    let answer: Value = serde_json::from_str(&answer).expect("JSON");
+    let warning = answer[0]["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("nobody"), "{warning}");
+    // Its end is told later.
+    refused(
+        json!({"id": "a", "state": "completed", "end": "2025-06-01T00:00:00Z"}),
+        "before",
+    );
+    let (status, answer) = declare(json!({"id": "a", "end": "2026-01-01T01:00:00Z"}));
+    assert_eq!(status, 200, "{answer}");
+    let refuse = run(
+        folder.path(),
+        &["experiment", "gate", "nobody", "--spend", "0.1"],
+    );
+    assert!(!refuse.status.success());
+}
+
+#[test]
+fn traces_and_unpriced_runs_are_told_as_what_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    // A region that no price book has.
+    let text = std::fs::read_to_string(fixture(NASA)).expect("read");
+    assert!(text.contains("us-east-1"), "the recording names its region");
+    let far = data.join("far.history.json");
+    std::fs::write(&far, text.replace("us-east-1", "mars-east-1")).expect("written");
+    let other = tempfile::tempdir().expect("a folder");
+    good(other.path(), &["import", &far.to_string_lossy()]);
+    let row = rows(other.path(), "select trace_id from executions");
+    let id = row[0]["trace_id"].as_str().expect("an id");
+    let bill = good(other.path(), &["cost", id]);
+    assert!(bill.contains("not priced: "), "{bill}");
+    assert!(!bill.contains("0 USD"), "{bill}");
+    let compared = good(other.path(), &["compare", id, id]);
+    assert!(compared.contains("not priced"), "{compared}");
 }

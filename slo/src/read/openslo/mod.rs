@@ -57,10 +57,7 @@ pub(in crate::read) fn slos(node: &Node, context: &Context<'_>, found: &mut Find
         }
     }
     let shared = spec.get("indicator").or_else(|| spec.get("sli"));
-    let shared = match spec
-        .text_of("indicatorRef")
-        .or_else(|| spec.text_of("sliRef"))
-    {
+    let shared = match sli_reference(spec) {
         Some(reference) => referred("SLI", reference, name, context, found),
         None => shared,
     };
@@ -96,10 +93,7 @@ pub(in crate::read) fn slos(node: &Node, context: &Context<'_>, found: &mut Find
             slo.source.line = objective.line;
         }
         let own_sli = objective.get("indicator").or_else(|| objective.get("sli"));
-        let own_sli = match objective
-            .text_of("indicatorRef")
-            .or_else(|| objective.text_of("sliRef"))
-        {
+        let own_sli = match sli_reference(objective) {
             Some(reference) => referred("SLI", reference, name, context, found),
             None => own_sli,
         };
@@ -126,19 +120,32 @@ fn dialect(node: &Node) -> &'static str {
     }
 }
 
-/// An object that is named; a finding if there is none.
+/// Where the name of an indicator stands.
+fn sli_reference(node: &Node) -> Option<&Node> {
+    let reference = node.get("indicatorRef").or_else(|| node.get("sliRef"));
+    reference.filter(|it| it.text().is_some())
+}
+
+/// An object that is named; a finding where the name stands if there is none.
 fn referred<'a>(
     kind: &str,
-    name: &str,
+    reference: &Node,
     slo: &str,
     context: &Context<'a>,
     found: &mut Findings,
 ) -> Option<&'a Node> {
+    let name = reference.text().unwrap_or_default();
     match context.objects.get(&(kind.to_owned(), name.to_owned())) {
         Some(document) => Some(&document.node),
         None => {
             let text = format!("there is no {kind} {name} in the files given");
-            found.say(Level::Warning, "dangling-reference", 0, Some(slo), text);
+            found.say(
+                Level::Warning,
+                "dangling-reference",
+                reference.line,
+                Some(slo),
+                text,
+            );
             None
         }
     }
@@ -197,12 +204,21 @@ fn objective(
         other => return Err(format!("there is no budgetingMethod {other:?}")),
     };
     slo.indicator = sli::indicator(slo, node, sli, context, found);
+    let said = found.all.len();
     slo.rules = policy::rules(slo, spec, context, found);
     if let Some(text) = slo.annotations.get(OPTIONS).cloned() {
         let options = node::parse(&text).map_err(|error| format!("{OPTIONS}: {error}"))?;
         if let Some(options) = options.first() {
+            // Lines count in the file, not in the annotation.
+            let options = &options.clone().moved_to(slo.source.line);
             let keys = own::Keys::of(options);
             if options.get("alerts").is_some() || options.get("outage").is_some() {
+                // What was said of the rules of others does not hold.
+                let mut index = 0;
+                found.all.retain(|it| {
+                    index += 1;
+                    index <= said || it.rule != "workbook"
+                });
                 slo.rules = conditions::own(keys, slo, found);
             }
             own::options(keys, slo)?;

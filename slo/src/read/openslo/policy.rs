@@ -10,6 +10,9 @@ use crate::{
     read::{Context, conditions, own},
 };
 
+/// Least silence that is told, seconds.
+const QUIET: i64 = 15 * 60;
+
 pub(super) fn rules(
     slo: &mut Slo,
     spec: &Node,
@@ -25,19 +28,25 @@ pub(super) fn rules(
         (Some("none"), _) => return Vec::new(),
         (Some("workbook"), _) => return own::usual(slo),
         (_, true) => {
-            let text = format!(
-                "it has no alertPolicies: those of the SRE workbook hold; {ALERTING}: none for none"
-            );
-            found.say(Level::Note, "workbook", spec.line, Some(&name), text);
-            return own::usual(slo);
+            let usual = own::usual(slo);
+            // In a short window none of them has room; that nobody is told is said of any dialect.
+            if !usual.is_empty() {
+                let text = format!(
+                    "it has no alertPolicies: those of the SRE workbook hold; {ALERTING}: none for none"
+                );
+                found.say(Level::Note, "workbook", spec.line, Some(&name), text);
+            }
+            return usual;
         }
         _ => {}
     }
     let mut rules = Vec::new();
     let mut dangling = 0;
+    let mut told = Told::default();
     for policy in policies {
-        let reference = policy.text().or_else(|| policy.text_of("alertPolicyRef"));
-        let policy = match reference {
+        let named = policy.text().map(|_| policy);
+        let named = named.or_else(|| policy.get("alertPolicyRef"));
+        let policy = match named {
             Some(reference) => referred("AlertPolicy", reference, &name, context, found),
             None => Some(policy),
         };
@@ -50,6 +59,7 @@ pub(super) fn rules(
             .and_then(Node::text)
             .unwrap_or("policy");
         let body = policy.get("spec").unwrap_or(policy);
+        told.note(body);
         rules.extend(policy_rule(title, body, &name, context, found));
         for target in body.items_of("notificationTargets") {
             let receiver = target
@@ -61,17 +71,61 @@ pub(super) fn rules(
         }
     }
     if dangling == policies.len() {
-        let text = "none of its alertPolicies is in the files given: those of the SRE workbook hold meanwhile";
+        let usual = own::usual(slo);
+        let text = match usual.is_empty() {
+            false => {
+                "none of its alertPolicies is in the files given: those of the SRE workbook hold meanwhile"
+            }
+            true => "none of its alertPolicies is in the files given",
+        };
         found.say(Level::Warning, "workbook", spec.line, Some(&name), text);
-        return own::usual(slo);
+        return usual;
     }
+    told.settle(slo, &rules);
     conditions::unique(&mut rules);
-    paired(rules, &name, found)
+    paired(rules, &name, spec.line, found)
+}
+
+/// What policies say of telling ends and silence.
+#[derive(Default)]
+struct Told {
+    policies: usize,
+    /// Policies that say `alertWhenResolved: false`.
+    no_end: usize,
+    /// Those that say `alertWhenNoData: true`, and `false`.
+    no_data: usize,
+    data_only: usize,
+}
+
+impl Told {
+    fn note(&mut self, policy: &Node) {
+        let says = |key: &str, word: &str| usize::from(policy.text_of(key) == Some(word));
+        self.policies += 1;
+        self.no_end += says("alertWhenResolved", "false");
+        self.no_data += says("alertWhenNoData", "true");
+        self.data_only += says("alertWhenNoData", "false");
+    }
+
+    /// An end is told unless every policy says otherwise: their rules are one incident. Silence is told after
+    /// the longest window that a rule looks back on, a quarter of an hour at least.
+    fn settle(&self, slo: &mut Slo, rules: &[Rule]) {
+        slo.send_resolved = self.no_end < self.policies;
+        if self.no_data > 0 {
+            let windows = rules.iter().flat_map(|rule| &rule.tests);
+            let windows = windows.filter_map(|test| match test {
+                Test::Burn { windows, .. } => windows.iter().max().copied(),
+                _ => None,
+            });
+            slo.silent_after = Some(windows.max().unwrap_or_default().max(QUIET));
+        } else if self.data_only == self.policies {
+            slo.silent_after = Some(0);
+        }
+    }
 }
 
 /// Policies named in pairs, `…-long` and `…-short` or `…_long` and `…_short`, are one rule each pair: that
 /// is how opensloctl writes the multi-window rule, for which v1 has no form.
-fn paired(rules: Vec<Rule>, slo: &str, found: &mut Findings) -> Vec<Rule> {
+fn paired(rules: Vec<Rule>, slo: &str, line: u64, found: &mut Findings) -> Vec<Rule> {
     let stem = |id: &str, word: &str| {
         let head = id.strip_suffix(word)?;
         let head = head.strip_suffix(['-', '_', '.', ' '])?;
@@ -98,7 +152,7 @@ fn paired(rules: Vec<Rule>, slo: &str, found: &mut Findings) -> Vec<Rule> {
             "{} and {} are taken as one rule: both must be true",
             long.id, short.id
         );
-        found.say(Level::Note, "paired-policies", 0, Some(slo), text);
+        found.say(Level::Note, "paired-policies", line, Some(slo), text);
         long.id = name;
         long.for_s = long.for_s.max(short.for_s);
         long.tests.extend(short.tests);
@@ -141,10 +195,8 @@ fn policy_rule(
         min_total: 1,
     };
     for condition in conditions {
-        let node = match condition
-            .text()
-            .or_else(|| condition.text_of("conditionRef"))
-        {
+        let named = condition.text().map(|_| condition);
+        let node = match named.or_else(|| condition.get("conditionRef")) {
             Some(reference) => referred("AlertCondition", reference, slo, context, found)?,
             None => condition,
         };
@@ -240,7 +292,7 @@ pub(in crate::read) fn check(node: &Node, context: &Context<'_>, found: &mut Fin
         }
         "AlertPolicy" => {
             for condition in spec.items_of("conditions") {
-                if let Some(reference) = condition.text_of("conditionRef") {
+                if let Some(reference) = condition.get("conditionRef") {
                     referred("AlertCondition", reference, name, context, found);
                 }
             }

@@ -31,7 +31,10 @@ pub(super) fn indicator(
     let annotated = sli.and_then(|it| it.at(&["metadata", "annotations"])?.text_of(SLI));
     if let Some(text) = annotated.or_else(|| slo.annotations.get(SLI).map(String::as_str)) {
         return match node::parse(text).map(|mut it| it.pop()) {
-            Ok(Some(node)) => own::read_indicator(&node, &slo.name, found),
+            Ok(Some(node)) => {
+                let node = node.moved_to(slo.source.line);
+                own::read_indicator(&node, &slo.name, found)
+            }
             _ => not(&format!("the annotation {SLI} is no YAML"), text),
         };
     }
