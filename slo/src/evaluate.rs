@@ -163,8 +163,10 @@ impl Evaluation<'_> {
         for test in &rule.tests {
             all = and(all, self.test(test, moment));
         }
-        // Too few events cannot make a rule true, whatever else is unknown.
-        let all = match guarded && quiet && self.is_covered(moment, rule.longest()) {
+        // Too few events cannot make a rule true, whatever else is unknown. None at all say nothing: they must not
+        // end what fires.
+        let few = guarded && quiet && longest.total > 0;
+        let all = match few && self.is_covered(moment, rule.longest()) {
             true => Some(false),
             false => all,
         };
@@ -199,7 +201,15 @@ impl Evaluation<'_> {
                         .is_some_and(|it| it <= *within),
                 )
             }
-            Test::Outage { events, within } => Some(self.outage(moment, *within) >= *events),
+            Test::Outage { events, within } => {
+                let counts = self.over(moment, *within);
+                // Without a good event nobody knows whether it is over.
+                let known = counts.bad < counts.total;
+                match self.outage(moment, *within) >= *events {
+                    true => Some(true),
+                    false => known.then_some(false),
+                }
+            }
             // Nobody promised events in time that does not count.
             Test::Silence(length) if self.series.has_gone(moment.now - length, moment.now) => None,
             Test::Silence(length) => {

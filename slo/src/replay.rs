@@ -36,6 +36,10 @@ impl Steps {
         if self.every < 1 {
             return Err("the step must be at least 1s".to_owned());
         }
+        let far = |at: i64| at.unsigned_abs() > 1 << 40;
+        if far(self.from) || far(self.to) || self.every > 1 << 40 {
+            return Err("a time is too far away: give seconds, not nanoseconds".to_owned());
+        }
         if self.to < self.from {
             return Err(format!(
                 "the end {} lies before the begin {}",

@@ -112,7 +112,7 @@ fn text(report: &CostReport, items: bool) -> Result<String> {
         };
         writeln!(out, "{amount:>16}  {wasted:>16}  {state}")?;
     }
-    if items {
+    if items && !report.items.is_empty() {
         positions(report, &mut out)?;
     }
     for gap in &report.gaps {

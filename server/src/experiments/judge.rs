@@ -11,13 +11,17 @@ use experiments::{
     hypothesis::{self, Measured},
 };
 use model::{UnixNanos, api::experiments::Steady};
+use query::Options;
 use serde_json::{Value, json};
 use slo::measure::Over;
+use std::time::Duration;
 
 /// Objectives that one experiment is charged to.
 const MOST_OBJECTIVES: usize = 500;
 /// Time before it that a hypothesis is first held against, nanoseconds.
 const BEFORE: i64 = 3_600 * 1_000_000_000;
+/// Longest time in which the question of a hypothesis is answered.
+const QUESTION_TIME: Duration = Duration::from_secs(60);
 /// States that a comparison of paths looks at.
 const MOST_PATHS: usize = 500;
 
@@ -113,7 +117,12 @@ impl Experiments {
     /// The one value of a question; `$from` and `$to` stand for the window.
     async fn by_sql(&self, sql: &str, window: Window) -> Result<Measured> {
         let question = super::declare::question(sql, window.from, window.to);
-        let rows = self.rows(&question).await?;
+        // Somebody's question must not hold up the others: one row is enough, and it comes soon.
+        let options = Options {
+            limit: Some(2),
+            time: Some(QUESTION_TIME),
+        };
+        let rows = self.rows_within(&question, &options).await?;
         let value = match rows.as_slice() {
             [row] if row.len() == 1 => row.values().next().cloned().unwrap_or_default(),
             _ => anyhow::bail!(

@@ -269,11 +269,16 @@ impl Experiments {
 
     /// Rows of a question, as JSON objects.
     async fn rows(&self, question: &str) -> Result<Vec<Map<String, Value>>> {
+        self.rows_within(question, &Options::default()).await
+    }
+
+    async fn rows_within(
+        &self,
+        question: &str,
+        options: &Options,
+    ) -> Result<Vec<Map<String, Value>>> {
         let snapshot = self.store.snapshot();
-        let answer = self
-            .engine
-            .sql(&snapshot, question, &Options::default())
-            .await?;
+        let answer = self.engine.sql(&snapshot, question, options).await?;
         let bytes = query::format::write_all(answer, Format::Json).await?;
         Ok(serde_json::from_slice(&bytes)?)
     }

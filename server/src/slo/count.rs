@@ -17,11 +17,14 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ops::Range,
     sync::Arc,
+    time::Duration,
 };
 use store::Snapshot;
 
 /// Ranges of one query: beyond it neighbours are put together.
 const MOST_RANGES: usize = 32;
+/// Longest time in which an indicator in SQL is counted.
+const PREDICATE_TIME: Duration = Duration::from_secs(300);
 /// Groups of one indicator.
 pub const MOST_GROUPS: usize = 200;
 
@@ -151,7 +154,12 @@ async fn by_sql(
         within(measure.over, ranges),
         measure.valid_sql()
     );
-    let answer = engine.sql(snapshot, &question, &Options::default()).await?;
+    // Somebody's predicate must not hold up the alerts of everybody.
+    let options = Options {
+        time: Some(PREDICATE_TIME),
+        ..Options::default()
+    };
+    let answer = engine.sql(snapshot, &question, &options).await?;
     let mut counted = Counted::new();
     for batch in answer.collect().await? {
         let minutes = times(batch.column(0))?;

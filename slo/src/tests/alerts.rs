@@ -214,3 +214,46 @@ fn not_knowing_is_told_once_while_nothing_else_changes() {
         .collect();
     assert_eq!(states, ["unknown"]);
 }
+
+#[test]
+fn nothing_at_all_ends_no_incident() {
+    // Everything fails for ten minutes, then nothing comes any more, for two days.
+    let counts = "[{\"from\": 0, \"to\": 86400, \"total\": 10, \"bad\": 0}, {\"from\": 86400, \"to\": 87000, \"total\": 10, \"bad\": 10}]";
+    let check = |options: &str| {
+        let text =
+            format!("slo: a\ntarget: 99%\nwindow: 7d\nindicator: {{workflow: w}}\n{options}");
+        let slo = crate::read::read(&[("f".to_owned(), text)]);
+        let (series, _) = replay::counts(counts).expect("counts");
+        let steps = replay::Steps {
+            from: 86_400,
+            to: 3 * 86_400,
+            every: 60,
+        };
+        let found = replay::replay(&slo.slos[0], &series, steps, Ratio::ZERO);
+        let states: Vec<&str> = found
+            .severity_transitions
+            .iter()
+            .map(|it| it.state.as_str())
+            .collect();
+        assert_eq!(states, ["firing"], "{options}");
+    };
+    check("alerts: [{id: r, long: 1h, short: 5m, burn: 5}]\n");
+    check("alerts: [{id: r, long: 1h, short: 5m, burn: 5, min_bad: 5}]\n");
+    check("alerts: none\noutage: {events: 20, within: 1h}\n");
+}
+
+#[test]
+fn steps_are_bounded() {
+    let check = |from: i64, to: i64, every: i64, expect: bool| {
+        assert_eq!(
+            replay::Steps { from, to, every }.check().is_ok(),
+            expect,
+            "{from} {to} {every}"
+        );
+    };
+    check(0, 60, 60, true);
+    check(i64::MAX - 7, i64::MAX, 1, false);
+    check(i64::MIN, 0, i64::MAX, false);
+    check(0, 60, i64::MAX, false);
+    check(60, 0, 60, false);
+}
