@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         // The reader has seen enough: `inquest show … | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("inquest: {error:#}");
+            eprintln!("inquest: {}", told(&error));
             ExitCode::FAILURE
         }
     }
@@ -61,6 +61,19 @@ fn argument(argument: OsString) -> OsString {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error.root_cause().downcast_ref::<std::io::Error>();
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// An error with its causes, without those that the words before them have said already.
+fn told(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        match words.is_empty() {
+            true => words = cause,
+            false if words.contains(&cause) => {}
+            false => words = format!("{words}: {cause}"),
+        }
+    }
+    words
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {

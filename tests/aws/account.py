@@ -230,6 +230,7 @@ def main():
     segment = {"trace_id": TRACE, "id": "53995c3f42cd8ad8", "name": "note", "start_time": time.time() - 2, "end_time": time.time() - 1}
     client("xray").put_trace_segments(TraceSegmentDocuments=[json.dumps(segment)])
     queue, event = events(ran)
+    client("s3").create_bucket(Bucket="blocks")
     answer = {"url": URL, "ran": {name: told(arn) for name, arn in ran.items()}, "queue": queue, "told": event, "express": express(), **containers()}
     print(json.dumps(answer), flush=True)
     sys.stdin.read()

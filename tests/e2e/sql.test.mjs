@@ -47,6 +47,22 @@ export async function a_link_brings_the_question({ page }) {
     (text) => text.includes('6 * 7'), 'the question');
 }
 
+export async function keys_typed_while_the_editor_loads_are_kept({ page }) {
+  let arrive;
+  const arrived = new Promise((resolve) => { arrive = resolve; });
+  await page.route('**/codemirror*', async (route) => { await arrived; await route.continue(); });
+  await open(page, '/sql', 'textarea');
+  await page.locator('textarea').click();
+  await empty(page);
+  await page.keyboard.insertText('select 6 * 7 as ');
+  arrive();
+  await page.locator('.cm-content').waitFor();
+  await page.keyboard.insertText('answer');
+  await page.keyboard.press('Control+Enter');
+  await until(() => page.locator(CELL).allInnerTexts(), (cells) => cells.includes('42'), 'an answer');
+  await page.getByRole('columnheader', { name: /answer/ }).waitFor();
+}
+
 export async function tables_are_completed({ page }) {
   await open(page, '/sql', '.cm-content');
   await page.locator('.cm-content').click();

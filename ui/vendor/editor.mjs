@@ -150,7 +150,12 @@ export function create(host, text, onChange, onRun) {
       view.dispatch({ effects: setWrong.of(value) });
       if (value) view.dispatch({ selection: { anchor: from }, scrollIntoView: true });
     },
-    focus: () => view.focus(),
+    // The caret or selection is that of the plain field which the editor takes over from.
+    focus(from, to) {
+      const within = (at) => Math.min(at, view.state.doc.length);
+      view.dispatch({ selection: { anchor: within(from), head: within(to) } });
+      view.focus();
+    },
     destroy: () => view.destroy(),
   };
 }

@@ -10,6 +10,7 @@ mod fall_back;
 mod late;
 mod moto;
 mod recordings;
+mod s3;
 mod step_functions;
 
 /// Seconds since the epoch. The collector looks back from the real time, so what it is to find has to be recent.

@@ -12,13 +12,13 @@ use std::{
 };
 
 /// A running moto, ended when dropped.
-struct Account {
+pub struct Account {
     process: Child,
     says: Value,
 }
 
 impl Account {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let venv =
             std::env::var("INQUEST_VENV").expect("INQUEST_VENV is not set: run `cargo xtask test`");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("aws/account.py");
@@ -36,7 +36,7 @@ impl Account {
         Account { process, says }
     }
 
-    fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         self.says[name].as_str().expect("text")
     }
 }

@@ -32,7 +32,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = setError)]
     fn set_error(this: &Editor, line: Option<u32>, column: Option<u32>);
     #[wasm_bindgen(method)]
-    fn focus(this: &Editor);
+    fn focus(this: &Editor, from: u32, to: u32);
     #[wasm_bindgen(method)]
     fn destroy(this: &Editor);
 }
@@ -101,7 +101,12 @@ pub fn SqlEditor(
         let Some(host) = host.get() else { return };
         spawn_local(async move {
             if let Ok(started) = start(&host, text, run).await {
-                started.editor.focus();
+                // Shown before the plain field goes: a hidden element takes no focus, and keys
+                // that are typed in between would be lost.
+                let _ = host.class_list().remove_1("hidden");
+                if let Some((from, to)) = handed_over(field) {
+                    started.editor.focus(from, to);
+                }
                 let _ = running.try_set(Some(started));
             }
         });
@@ -165,6 +170,17 @@ pub fn SqlEditor(
             </Show>
         </div>
     }
+}
+
+/// Where the caret of the plain field is, unless somebody is at another place of the page.
+fn handed_over(field: NodeRef<Textarea>) -> Option<(u32, u32)> {
+    let field = field.try_get_untracked()??;
+    let active = document().active_element()?;
+    if active.tag_name() != "BODY" && !active.is_same_node(Some(&field)) {
+        return None;
+    }
+    let at = |place: Result<Option<u32>, JsValue>| place.ok().flatten().unwrap_or(0);
+    Some((at(field.selection_start()), at(field.selection_end())))
 }
 
 async fn start(

@@ -66,26 +66,36 @@ pub fn Editor(
 fn Form(name: String, text: String) -> impl IntoView {
     let router = Router::get();
     let text = RwSignal::new(text);
+    // Apart, so that a late answer to one question does not wipe out what the other one found.
     let failure = RwSignal::new(None::<Failure>);
+    let unseen = RwSignal::new(None::<Failure>);
+    let asked = RwSignal::new(Abort::new());
     let replay = RwSignal::new(None::<Arc<Replay>>);
     let new = name.is_empty();
     let preview = move || {
         let definition = text.get_untracked();
+        let abort = Abort::new();
+        asked.get_untracked().abort();
+        asked.set(abort.clone());
         ask_json(
             "/api/v1/slos/preview".to_owned(),
             Some(definition),
-            Abort::new(),
-            move |answer: Result<Replay, Failure>| match answer {
-                Ok(answer) => {
-                    failure.set(None);
-                    replay.set(Some(Arc::new(answer)));
+            abort,
+            move |answer: Result<Replay, Failure>| {
+                let (held, error) = match answer {
+                    Ok(answer) => (Some(Arc::new(answer)), None),
+                    Err(error) => (None, Some(error)),
+                };
+                if held.is_some() {
+                    let _ = replay.try_set(held);
                 }
-                Err(error) => failure.set(Some(error)),
+                let _ = unseen.try_set(error);
             },
         );
     };
     let held = name.clone();
     let save = move |_| {
+        failure.set(None);
         let name = match new {
             true => name_in(&text.get_untracked()).unwrap_or_default(),
             false => held.clone(),
@@ -97,7 +107,9 @@ fn Form(name: String, text: String) -> impl IntoView {
             Some(text.get_untracked()),
             move |answer| match answer {
                 Ok(_) => router.go(&format!("/slo/{}", escape(&name)), false),
-                Err(error) => failure.set(Some(error)),
+                Err(error) => {
+                    let _ = failure.try_set(Some(error));
+                }
             },
         );
     };
@@ -109,7 +121,9 @@ fn Form(name: String, text: String) -> impl IntoView {
         let url = format!("/api/v1/slos/{}", escape(&name));
         change(url, "DELETE", None, move |answer| match answer {
             Ok(_) => router.go("/slos", false),
-            Err(error) => failure.set(Some(error)),
+            Err(error) => {
+                let _ = failure.try_set(Some(error));
+            }
         });
     };
     preview();
@@ -122,7 +136,7 @@ fn Form(name: String, text: String) -> impl IntoView {
                 <button class="primary" on:click=save>"Save"</button>
                 {(!new).then(|| view! { <button on:click=remove>"Delete"</button> })}
             </p>
-            {move || failure.get().map(|failure| view! { <p class="error-line" role="alert">{failure.problem.error}</p> })}
+            {move || failure.get().or_else(|| unseen.get()).map(|failure| view! { <p class="error-line" role="alert">{failure.problem.error}</p> })}
             {move || replay.get().map(|replay| preview_of(&replay))}
         </div>
     }
