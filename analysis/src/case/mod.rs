@@ -11,7 +11,8 @@
 //! | `scene`, `critical` | the case with its records found quickly; what the execution waited for |
 //! | `hosts`, `pulls`, `slots`, `starts` | one host among several; images that take long; a Map's concurrency; cold starts |
 //! | `onset` | which siblings are fit to be compared with |
-//! | `failures`, `slow`, `silent` | what is wrong |
+//! | `failures`, `slow`, `waits`, `silent` | what is wrong |
+//! | `text`, `marks` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
 //! | `origin`, `charges` | where the trouble in a tree of spans began, and who is charged with time |
 //! | `ranking`, `confidence` | who did it, how sure |
@@ -28,6 +29,7 @@ mod critical;
 mod failures;
 mod hosts;
 mod judge;
+mod marks;
 mod onset;
 mod origin;
 mod profile;
@@ -40,6 +42,7 @@ mod slots;
 mod slow;
 mod starts;
 pub(crate) mod text;
+mod waits;
 mod world;
 
 pub use charges::Charge;

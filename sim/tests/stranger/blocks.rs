@@ -399,7 +399,8 @@ fn distributed(desk: &mut Desk, n: usize, ill: bool) -> String {
             &format!("c{n}-{item}"),
             run.at + 300,
             &json!({"row": item}),
-        );
+        )
+        .below(&map_run);
         let mut write = lambda("row-writer", 140 + vary(n, 30));
         let bad = ill && item < 2;
         if bad {

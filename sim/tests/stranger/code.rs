@@ -3,7 +3,7 @@
 use super::{
     Mystery, at, crime,
     desk::{Desk, End, Run, iso},
-    lambda::{Call, lambda},
+    lambda::{Call, Lambda, lambda},
     vary,
 };
 use model::{Category, Fatality};
@@ -437,7 +437,10 @@ fn consumer(desk: &mut Desk, n: usize, ill: bool) -> String {
     if ill {
         for burst in 0..60 {
             desk.ran(
-                &lambda("nightly-export", 50_000),
+                &Lambda {
+                    init: Some(400),
+                    ..lambda("nightly-export", 50_000)
+                },
                 run.at - 20_000 + burst * 40,
             );
         }

@@ -36,6 +36,7 @@ pub struct Run {
     start: i64,
     version: Option<u32>,
     definition: Option<Value>,
+    map_run: Option<String>,
     input: String,
     prev: usize,
     events: Vec<(i64, usize, String, Value)>,
@@ -61,6 +62,7 @@ impl Run {
             start: at,
             version: None,
             definition: None,
+            map_run: None,
             input: input.to_string(),
             prev: usize::MAX,
             events: Vec::new(),
@@ -77,6 +79,12 @@ impl Run {
 
     pub fn defined(mut self, definition: Value) -> Self {
         self.definition = Some(definition);
+        self
+    }
+
+    /// One of the executions of a map run.
+    pub fn below(mut self, map_run: &str) -> Self {
+        self.map_run = Some(map_run.to_owned());
         self
     }
 
@@ -248,6 +256,9 @@ impl Desk {
         if let Some(version) = run.version {
             describe["stateMachineVersionArn"] = json!(format!("{machine}:{version}"));
         }
+        if let Some(map_run) = &run.map_run {
+            describe["mapRunArn"] = json!(map_run);
+        }
         if let End::Well(output) = &end {
             describe["output"] = json!(output.to_string());
         }
@@ -255,7 +266,7 @@ impl Desk {
             describe["error"] = json!(error);
             describe["cause"] = json!(cause);
         }
-        let file = format!("{}-{}", run.machine, run.name);
+        let file = format!("{}-{}", run.machine.replace('/', "-"), run.name);
         if let Some(definition) = &run.definition {
             let document = json!({"stateMachineArn": machine, "name": run.machine, "definition": definition.to_string(),
                 "roleArn": "arn:aws:iam::480213377711:role/x", "updateDate": iso(BEGIN - 86_400_000)});

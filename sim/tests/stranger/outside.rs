@@ -356,7 +356,7 @@ pub fn all() -> Vec<Mystery> {
             &[Infrastructure, Latency],
             slow_node,
         )
-        .runs(13, 12),
+        .runs(14, 12),
         crime(
             "a search cluster is down, old names",
             &["search.internal", "search", "opensearch"],

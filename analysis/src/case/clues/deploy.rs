@@ -176,6 +176,41 @@ fn healthy_before(scene: &Scene, change: &Change) -> usize {
         .count()
 }
 
+/// A new version of the workflow, as it is told.
+struct Release {
+    label: String,
+    to: String,
+    changed: String,
+}
+
+impl Release {
+    fn since(scene: &Scene, old: &Profile) -> Self {
+        let execution = &scene.case.execution;
+        let version = execution.state_machine_version.as_deref();
+        let label = match version {
+            Some(version) => format!("{}:{version}", execution.state_machine),
+            None => execution.state_machine.clone(),
+        };
+        let from = match &old.version {
+            Some(version) => format!("version {version}"),
+            None => "an older definition".to_owned(),
+        };
+        let to = match version {
+            Some(version) => format!("version {version}"),
+            None => "a new definition".to_owned(),
+        };
+        let changed = format!("{from} → {to}");
+        Release { label, to, changed }
+    }
+}
+
+/// The workflow's new version and what it replaced, if that wrote a state anew.
+pub(super) fn rewritten_since(scene: &Scene, state: &str) -> Option<(String, String)> {
+    let old = older_definition(scene)?;
+    let release = Release::since(scene, old);
+    rewritten(scene, old, state).then_some((release.label, release.changed))
+}
+
 fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let execution = &scene.case.execution;
     let old = older_definition(scene)?;
@@ -190,20 +225,7 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     if explained(failure) || !(new_state || own || bad_input || rewritten) {
         return None;
     }
-    let version = execution.state_machine_version.as_deref();
-    let label = match version {
-        Some(version) => format!("{}:{version}", execution.state_machine),
-        None => execution.state_machine.clone(),
-    };
-    let from = old
-        .version
-        .clone()
-        .map(|it| format!("version {it}"))
-        .unwrap_or("an older definition".into());
-    let to = version
-        .map(|it| format!("version {it}"))
-        .unwrap_or("a new definition".into());
-    let changed = format!("{from} → {to}");
+    let Release { label, to, changed } = Release::since(scene, old);
     let suspect = clue::entity(scene, "state_machine", &label, &[name]);
     let mechanism = format!(
         "workflow {label} fails in {name} since {changed}: {}",

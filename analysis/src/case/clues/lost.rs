@@ -8,7 +8,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Attempt, Category, SpanKind, time::human_duration};
+use model::{Attempt, Category, ExecutionStatus, SpanKind, time::human_duration};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
@@ -19,7 +19,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let silent = failure.error == "States.Timeout"
         || text::is(&failure.error, Topic::Heartbeat)
         || text::is(&failure.error, Topic::Timeout);
-    if !(waits || activity) || !silent {
+    // The time limit of the whole execution ran out while it still waited.
+    let waiting =
+        attempt.end_event_id.is_none() && scene.case.execution.status == ExecutionStatus::TimedOut;
+    if !(waits || activity) || !(silent || waiting) {
         return Vec::new();
     }
     if activity && attempt.started_time.is_none() {

@@ -133,7 +133,18 @@ fn by_producer(
     producer: &Producer,
     in_workflow: bool,
 ) -> Clue {
-    let (suspect, name) = maker(scene, producer.visit);
+    let rewritten = new_version(scene, producer.visit)
+        .is_none()
+        .then(|| super::deploy::rewritten_since(scene, &producer.visit.state))
+        .flatten();
+    let (suspect, name) = match &rewritten {
+        // Its function answers as ever; what the workflow keeps of the answer is new.
+        Some((label, _)) => (
+            clue::entity(scene, "state_machine", label, &[&producer.visit.state]),
+            label.clone(),
+        ),
+        None => maker(scene, producer.visit),
+    };
     let keys = producer
         .keys
         .iter()
@@ -141,7 +152,9 @@ fn by_producer(
         .cloned()
         .collect::<Vec<_>>()
         .join(", ");
-    let changed = new_version(scene, producer.visit);
+    let changed = rewritten
+        .map(|it| it.1)
+        .or_else(|| new_version(scene, producer.visit));
     let category = if changed.is_some() {
         Category::BadDeploy
     } else {
