@@ -3,7 +3,7 @@
 mod court;
 mod stranger;
 
-use stranger::{Mystery, blocks, calm, code, outside, quiet, slow};
+use stranger::{Mystery, blocks, calm, code, later, later_calm, outside, quiet, slow};
 
 fn all() -> Vec<Mystery> {
     [
@@ -13,6 +13,8 @@ fn all() -> Vec<Mystery> {
         quiet::all(),
         slow::all(),
         calm::all(),
+        later::all(),
+        later_calm::all(),
     ]
     .into_iter()
     .flatten()

@@ -18,13 +18,14 @@ pub(crate) enum Topic {
     Timeout,
     Heartbeat,
     HistoryLimit,
+    Space,
     Path,
     Data,
     Unavailable,
 }
 
 /// Marks in lower case, the telling families first.
-pub(super) const MARKS: [(Topic, &[&str]); 17] = [
+pub(super) const MARKS: [(Topic, &[&str]); 18] = [
     (
         Topic::HistoryLimit,
         &[
@@ -140,6 +141,18 @@ pub(super) const MARKS: [(Topic, &[&str]); 17] = [
             "messagetoolong",
             "message too large",
             "item size has exceeded",
+        ],
+    ),
+    (
+        Topic::Space,
+        &[
+            "no space left",
+            "enospc",
+            "disk quota exceeded",
+            "not enough space on the disk",
+            "not enough disk space",
+            "disk is full",
+            "disk full",
         ],
     ),
     (

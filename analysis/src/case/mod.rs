@@ -14,6 +14,7 @@
 //! | `failures`, `slow`, `waits`, `silent` | what is wrong |
 //! | `text`, `marks` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
+//! | `running`, `lacks` | what has not ended; what is not held |
 //! | `origin`, `charges` | where the trouble in a tree of spans began, and who is charged with time |
 //! | `ranking`, `confidence` | who did it, how sure |
 //! | `but_for`, `alibis` | what would have happened otherwise, and who did not do it |
@@ -29,6 +30,7 @@ mod critical;
 mod failures;
 mod hosts;
 mod judge;
+mod lacks;
 mod marks;
 mod onset;
 mod origin;
@@ -36,6 +38,7 @@ mod profile;
 mod pulls;
 mod ranking;
 pub mod report;
+mod running;
 mod scene;
 mod silent;
 mod slots;

@@ -84,7 +84,9 @@ pub(crate) fn category(topic: Option<Topic>) -> Category {
         Some(Topic::OutOfMemory) => Category::Memory,
         Some(Topic::Init) => Category::BadDeploy,
         Some(Topic::FunctionTimeout | Topic::Timeout) => Category::Latency,
-        Some(Topic::Throttled | Topic::Pool | Topic::HistoryLimit) => Category::Capacity,
+        Some(Topic::Throttled | Topic::Pool | Topic::HistoryLimit | Topic::Space) => {
+            Category::Capacity
+        }
         Some(Topic::Permission) => Category::Permission,
         Some(Topic::TooLarge) => Category::DataSize,
         Some(Topic::Name | Topic::Connection) => Category::NetworkConfig,

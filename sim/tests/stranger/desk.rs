@@ -277,6 +277,27 @@ impl Desk {
         run.arn
     }
 
+    /// What a log of the state machine at level ERROR holds of a run that failed: its last event, and the end.
+    pub fn vended(&mut self, mut run: Run, error: &str, cause: &str) -> String {
+        run.at += 6;
+        run.push("ExecutionFailed", json!({"error": error, "cause": cause}));
+        let first = run.events.len() - 2;
+        let events: Vec<Value> = run.events[first..]
+            .iter()
+            .enumerate()
+            .map(|(n, (at, _, kind, details))| {
+                let id = first + n + 1;
+                let message = json!({"id": id.to_string(), "type": kind, "details": details, "previous_event_id": (id - 1).to_string(),
+                    "event_timestamp": at.to_string(), "execution_arn": run.arn, "redrive_count": "0"});
+                json!({"logStreamName": "states/levels/2026-05-04-06-00/1", "timestamp": at, "message": message.to_string(), "ingestionTime": at + 500, "eventId": format!("38{:054}", self.count + id as u64)})
+            })
+            .collect();
+        self.count += 10;
+        let path = format!("{}-{}-log.json", run.machine, run.name);
+        self.put(path, &json!({"events": events, "searchedLogStreams": []}));
+        run.arn
+    }
+
     fn put(&mut self, path: String, value: &Value) {
         self.files.push((path, value.to_string().into_bytes()));
     }

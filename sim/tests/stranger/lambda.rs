@@ -80,6 +80,8 @@ pub struct Lambda {
     pub version: &'static str,
     pub ms: i64,
     pub init: Option<i64>,
+    /// Restored from a snapshot for so long.
+    pub restore: Option<i64>,
     pub lines: Vec<(&'static str, String)>,
     pub memory: (i64, i64),
     pub calls: Vec<Call>,
@@ -102,6 +104,7 @@ pub fn lambda(name: &'static str, ms: i64) -> Lambda {
         version: "31",
         ms,
         init: None,
+        restore: None,
         lines: vec![("INFO", "done".into())],
         memory: (1_024, 310),
         calls: Vec::new(),
@@ -157,7 +160,7 @@ impl Desk {
             &Value::Null,
         );
         let request = self.ran(of, run.at);
-        run.at += of.init.unwrap_or(0) + of.ms + 11;
+        run.at += of.init.or(of.restore).unwrap_or(0) + of.ms + 11;
         match &of.error {
             None => {
                 let output = json!({"ExecutedVersion": of.version, "Payload": answer, "SdkHttpMetadata": {"AllHttpHeaders": {"x-amzn-RequestId": [request]},
@@ -233,13 +236,13 @@ impl Desk {
         let warm = of.name.bytes().fold(7_u128, |sum, byte| {
             sum.wrapping_mul(131).wrapping_add(u128::from(byte))
         });
-        let sandbox = if of.init.is_some() || of.init_error.is_some() {
+        let sandbox = if of.init.is_some() || of.restore.is_some() || of.init_error.is_some() {
             u128::from(b)
         } else {
             warm
         };
         let stream = format!("2026/05/04/[{}]{:032x}", of.version, sandbox);
-        let began = at + of.init.unwrap_or(0);
+        let began = at + of.init.or(of.restore).unwrap_or(0);
         if !of.dark {
             if of.json {
                 self.in_json(of, &stream, &request, at, began);
@@ -255,6 +258,15 @@ impl Desk {
         let end = began + of.ms;
         if of.init.is_some() {
             self.line(of.name, stream, at, "INIT_START Runtime Version: python:3.13.v30\tRuntime Version ARN: arn:aws:lambda:eu-central-1::runtime:f0e1\n");
+        }
+        if let Some(ms) = of.restore {
+            self.line(of.name, stream, at, "RESTORE_START Runtime Version: java:21.v40\tRuntime Version ARN: arn:aws:lambda:eu-central-1::runtime:9a\n");
+            self.line(
+                of.name,
+                stream,
+                began,
+                &format!("RESTORE_REPORT Restore Duration: {ms}.20 ms\n"),
+            );
         }
         if let Some(error) = of.init_error {
             self.line(of.name, stream, began, &format!("INIT_REPORT Init Duration: 812.10 ms\tPhase: init\tStatus: error\tError Type: {error}\n"));
@@ -303,6 +315,10 @@ impl Desk {
             .init
             .map(|it| format!("Init Duration: {it}.44 ms\t"))
             .unwrap_or_default();
+        let restored = of
+            .restore
+            .map(|it| format!("Restore Duration: {it}.20 ms\tBilled Restore Duration: {it} ms\t"));
+        let init = restored.unwrap_or(init);
         let (size, used) = of.memory;
         self.line(of.name, stream, end, &format!("REPORT RequestId: {request}\tDuration: {}.12 ms\tBilled Duration: {} ms\tMemory Size: {size} MB\tMax Memory Used: {used} MB\t{init}\n", of.ms, of.ms + 1));
     }

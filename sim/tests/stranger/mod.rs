@@ -6,6 +6,8 @@ pub mod calm;
 pub mod code;
 pub mod desk;
 pub mod lambda;
+pub mod later;
+pub mod later_calm;
 pub mod outside;
 pub mod quiet;
 pub mod slow;

@@ -59,9 +59,6 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
                 format!("version {old} → {}", version.unwrap_or_default()),
             )
         }
-        (Some(split), _) if split.same_healthy > 0 && split.same_healthy >= split.failed_same => {
-            return None;
-        }
         (split, Some(change)) if new_since(scene, failure, name, change) => {
             let same = split.as_ref().is_some_and(|it| it.same_healthy > 0);
             let before = healthy_before(scene, change);
@@ -70,6 +67,7 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
             }
             (0.78, told(change))
         }
+        // The version ran well, too, and nothing was changed since.
         _ => return None,
     };
     let suspect = clue::function(scene, attempt, name, version);
@@ -138,7 +136,10 @@ impl Split {
 }
 
 fn deploy_before<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
-    let kinds = ["lambda", "function", "deploy", "code", "release", "version"];
+    let kinds = [
+        "lambda", "function", "deploy", "code", "release", "version", "config", "env", "layer",
+        "flag", "secret",
+    ];
     let of_kind = |it: &&Change| {
         kinds
             .iter()
