@@ -1,4 +1,6 @@
 //! Mysteries of a stranger: what was right was written down before the judge had seen any of them.
+//!
+//! `STRANGER=words` judges some of them, `STRANGER_OUT=DIR` keeps their files, to be imported.
 
 mod court;
 mod stranger;
@@ -21,6 +23,16 @@ fn all() -> Vec<Mystery> {
     .collect()
 }
 
+/// Writes the files of a mystery, to be imported, and which execution is asked about.
+fn keep(folder: &std::path::Path, mystery: &inquest_sim::Mystery, arn: &str) {
+    for (path, bytes) in &mystery.files {
+        let path = folder.join("files").join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
+        std::fs::write(path, bytes).expect("it can be written");
+    }
+    std::fs::write(folder.join("asked"), arn).expect("it can be written");
+}
+
 #[test]
 fn mysteries_of_a_stranger_are_solved() {
     let only = std::env::var("STRANGER").unwrap_or_default();
@@ -31,6 +43,13 @@ fn mysteries_of_a_stranger_are_solved() {
     let mut wrong = Vec::new();
     for mystery in &mysteries {
         let (files, arn) = mystery.write();
+        if let Some(folder) = std::env::var_os("STRANGER_OUT") {
+            keep(
+                &std::path::Path::new(&folder).join(mystery.what),
+                &files,
+                &arn,
+            );
+        }
         let verdicts = court::Held::read(&files).judge(&[&arn]);
         match verdicts.get(&arn) {
             Some(verdict) => wrong.extend(mystery.wrong(verdict)),
@@ -42,6 +61,53 @@ fn mysteries_of_a_stranger_are_solved() {
         "{} of {} wrong:\n{}",
         wrong.len(),
         mysteries.len(),
+        wrong.join("\n")
+    );
+}
+
+/// Whoever takes away what a verdict cites takes the verdict away, and the order of what is held says nothing.
+#[test]
+fn verdicts_stand_on_what_they_cite() {
+    let mut wrong = Vec::new();
+    for mystery in all() {
+        let (files, arn) = mystery.write();
+        let held = court::Held::read(&files);
+        let Some(verdict) = held.judge(&[&arn]).remove(&arn) else {
+            continue;
+        };
+        let shuffled = court::Held::read(&files)
+            .shuffled()
+            .judge(&[&arn])
+            .remove(&arn);
+        if shuffled.as_ref() != Some(&verdict) {
+            wrong.push(format!("{}: another order, another verdict", mystery.what));
+        }
+        if verdict.outcome != model::Outcome::Verdict {
+            continue;
+        }
+        let cited = verdict
+            .exhibits
+            .iter()
+            .map(|it| it.reference.clone())
+            .collect();
+        let after = held.without(&cited).judge(&[&arn]).remove(&arn);
+        let stands = after.as_ref().is_some_and(|it| {
+            it.outcome == model::Outcome::Verdict
+                && it.culprit == verdict.culprit
+                && it.category == verdict.category
+        });
+        if stands {
+            wrong.push(format!(
+                "{}: stands without its evidence: {}",
+                mystery.what,
+                after.map(|it| it.mechanism).unwrap_or_default()
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
         wrong.join("\n")
     );
 }

@@ -55,8 +55,12 @@ fn innocent(mut verdict: Verdict, mechanism: String) -> Verdict {
 fn unended(scene: &Scene, verdict: Verdict) -> Verdict {
     let now = Now::of(scene);
     let clues = now.suspicions(scene);
-    if clues.is_empty() {
-        return cold(verdict, now.told(), vec![running::ITS_END.to_owned()]);
+    // What is missing in the middle may be what it waits for.
+    if clues.is_empty() || torn(scene) {
+        let gaps = scene.case.execution.incomplete_reason.clone();
+        let gaps = gaps.filter(|_| torn(scene));
+        let missing = [running::ITS_END.to_owned()].into_iter().chain(gaps);
+        return cold(verdict, now.told(), missing.collect());
     }
     let mut verdict = conclude(scene, verdict, clues, None);
     verdict.mechanism = format!("it still runs; {}", verdict.mechanism);

@@ -284,6 +284,7 @@ fn worked<'a>(
         let more = grown.ns - grown.usual_ns.unwrap_or(0);
         if grown.name != caller && more * 2 > excess.ns {
             let span = forest.spans[grown.span];
+            let unseen = super::hosts::unseen(scene, &forest, grown.span, &grown.name);
             let usual = human_duration(grown.usual_ns.unwrap_or(0));
             let mechanism = format!(
                 "{} took {} in {}, {usual} in healthy runs",
@@ -295,9 +296,10 @@ fn worked<'a>(
                 Clue::new(
                     clue::entity(scene, "service", &grown.name, &[&attempt.path, &caller]),
                     Category::Latency,
-                    0.93,
+                    if unseen.is_some() { 0.8 } else { 0.93 },
                     mechanism,
                 )
+                .lacking(unseen)
                 .with([clue::span(
                     span,
                     format!(

@@ -78,6 +78,22 @@ pub(crate) fn is(words: &str, wanted: Topic) -> bool {
         || by_marks(&lower).is_none() && status_in(&lower).and_then(by_status) == Some(wanted)
 }
 
+/// True for words of something whose time is over: a licence, a key, an entry of a calendar.
+pub(crate) fn ran_out(words: &str) -> bool {
+    const MARKS: [&str; 8] = [
+        "expired",
+        "expiry",
+        "expiration",
+        "past its validity",
+        "no longer valid",
+        "out of date",
+        "has run out",
+        "not valid after",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
 /// The category of a fault in a dependency that is told by such words.
 pub(crate) fn category(topic: Option<Topic>) -> Category {
     match topic {

@@ -472,16 +472,11 @@ fn consumer(desk: &mut Desk, n: usize, ill: bool) -> String {
 }
 
 /// A hiccup of the platform, then the code's own fault; nothing was released.
-fn hiccup_first(desk: &mut Desk, n: usize, ill: bool) -> String {
+fn hiccup(desk: &mut Desk, n: usize, ill: bool, of: (&str, &str)) -> String {
     let mut run = Run::new("quotes", &format!("q{n}"), at(n), &json!({"n": n}));
     run.enter("Task", "Quote", &json!({"n": n}));
     if ill {
-        desk.refused(
-            &mut run,
-            "make-quote",
-            "Lambda.ServiceException",
-            "The Lambda service encountered an internal error. (Service: Lambda, Status Code: 500)",
-        );
+        desk.refused(&mut run, "make-quote", of.0, of.1);
         run.wait(1_000);
         desk.invoke(
             &mut run,
@@ -505,6 +500,17 @@ fn hiccup_first(desk: &mut Desk, n: usize, ill: bool) -> String {
     );
     run.exit("Task", "Quote", &json!({"quote": 3}));
     desk.end(run, End::Well(&json!({"quote": 3})))
+}
+
+fn hiccup_first(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let cause =
+        "The Lambda service encountered an internal error. (Service: Lambda, Status Code: 500)";
+    hiccup(desk, n, ill, ("Lambda.ServiceException", cause))
+}
+
+fn throttled_first(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let cause = "Rate Exceeded. (Service: Lambda, Status Code: 429, Request ID: 7)";
+    hiccup(desk, n, ill, ("Lambda.TooManyRequestsException", cause))
 }
 
 pub fn all() -> Vec<Mystery> {
@@ -573,6 +579,12 @@ pub fn all() -> Vec<Mystery> {
             &["make-quote"],
             &[Error],
             hiccup_first,
+        ),
+        crime(
+            "a throttled try before a fault of its own",
+            &["make-quote"],
+            &[Error],
+            throttled_first,
         ),
     ]
 }

@@ -77,6 +77,11 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
     );
     let mechanism = format!("{name} fails since {changed}: {said}");
     let line = failure.telling_line(None);
+    // What says that it ran out with time does not need a release to fail.
+    let weight = match text::ran_out(&failure.words()) {
+        true => weight * 0.62,
+        false => weight,
+    };
     let mut clue = Clue::new(suspect, Category::BadDeploy, weight, mechanism)
         .with(change.map(|it| clue::change(it, told(it))))
         .with(line.map(|it| clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))))
