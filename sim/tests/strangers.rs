@@ -23,13 +23,15 @@ fn all() -> Vec<Mystery> {
     .collect()
 }
 
-/// Writes the files of a mystery, to be imported, and which execution is asked about.
-fn keep(folder: &std::path::Path, mystery: &inquest_sim::Mystery, arn: &str) {
-    for (path, bytes) in &mystery.files {
+/// Writes the files of a mystery, to be imported, which execution is asked about, and what is right.
+fn keep(folder: &std::path::Path, files: &inquest_sim::Mystery, arn: &str, right: &Mystery) {
+    for (path, bytes) in &files.files {
         let path = folder.join("files").join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
         std::fs::write(path, bytes).expect("it can be written");
     }
+    let right = serde_json::json!({"outcome": right.outcome, "names": right.names, "categories": right.categories, "fatality": right.fate, "missing": right.missing});
+    std::fs::write(folder.join("right.json"), right.to_string()).expect("it can be written");
     std::fs::write(folder.join("asked"), arn).expect("it can be written");
 }
 
@@ -48,6 +50,7 @@ fn mysteries_of_a_stranger_are_solved() {
                 &std::path::Path::new(&folder).join(mystery.what),
                 &files,
                 &arn,
+                mystery,
             );
         }
         let verdicts = court::Held::read(&files).judge(&[&arn]);

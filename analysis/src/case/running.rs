@@ -73,6 +73,10 @@ impl<'a> Now<'a> {
             return Vec::new();
         };
         let clue = match self.attempt {
+            // Whether its token was handed over is not known.
+            Some(it) if it.resource.contains("waitForTaskToken") && it.submitted_time.is_none() => {
+                return Vec::new();
+            }
             Some(attempt) => self.of_attempt(scene, attempt, visit, usual_ns),
             None => late(scene, visit, waited, usual_ns),
         };

@@ -16,6 +16,8 @@ const MOST_LOGS: usize = 20_000;
 const DEEPEST: usize = 4;
 /// Executions that one execution started which are looked at.
 const MOST_CHILDREN: usize = 50;
+/// Executions of one depth that are looked at for all that are judged together.
+const MOST_BELOW: usize = 2_000;
 /// Items of a distributed Map among which those that failed are looked for.
 const MOST_ITEMS: usize = 5_000;
 /// Attributes in which spans name the invocation they ran in.
@@ -27,9 +29,10 @@ impl Court {
     /// The cases of these executions, with those they started below them.
     pub(super) async fn cases(&self, ids: &[TraceId]) -> Result<Vec<Case>> {
         let mut levels = vec![self.flat(ids, true).await?];
-        let mut seen: HashSet<TraceId> = ids.iter().copied().collect();
         let mut started: HashMap<TraceId, Vec<TraceId>> = HashMap::new();
         for _ in 1..DEEPEST {
+            // One that is judged beside the execution that started it stands below that, too.
+            let mut seen: HashSet<TraceId> = HashSet::new();
             let mut below: Vec<TraceId> = Vec::new();
             for case in levels.last().map(Vec::as_slice).unwrap_or_default() {
                 let mut own = children(case);
@@ -38,6 +41,7 @@ impl Court {
                 below.extend(own.iter().filter(|id| seen.insert(**id)));
                 started.insert(case.execution.trace_id, own);
             }
+            below.truncate(MOST_BELOW);
             if below.is_empty() {
                 break;
             }
