@@ -195,7 +195,7 @@ fn recorded_failures_are_named_by_what_failed() {
     check(
         "13-aws-sdk-error-caught.json",
         "CreateSecret",
-        Category::Error,
+        Category::BadInput,
     );
     check("timeout.history.json", "W", Category::TimeoutConfig);
 }

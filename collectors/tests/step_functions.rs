@@ -299,6 +299,30 @@ fn definitions_find_their_executions() {
 }
 
 #[test]
+fn what_one_execution_ran_is_its_own_definition() {
+    let of = |state: &str| {
+        let asl = json!({"StartAt": state, "States": {state: {"Type": "Pass"}}});
+        json!({"stateMachineArn": "arn:aws:states:eu-west-1:1:stateMachine:m", "name": "m", "definition": asl.to_string(), "updateDate": 90.0})
+    };
+    let (batch, skips) = import(&[
+        ("d/a-history.json", page(1..=2, 100.0)),
+        ("d/a-describe.json", describe("m:a", 101.0)),
+        ("d/a-definition.json", of("Old")),
+        ("d/b-history.json", page(1..=2, 200.0)),
+        ("d/b-describe.json", describe("m:b", 201.0)),
+        ("d/b-definition.json", of("New")),
+    ]);
+    assert!(skips.is_empty(), "{skips:?}");
+    let machines = batch.documents.iter();
+    let machines = machines.filter(|it| it.kind == DocumentKind::StateMachine);
+    let mut told: Vec<(bool, bool)> = machines
+        .map(|it| (it.execution_arn.ends_with(":a"), it.body.contains("Old")))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [(false, false), (true, true)]);
+}
+
+#[test]
 fn masked_recordings_are_reported_and_left_out() {
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/aws-sfn-localstack/raw");

@@ -71,6 +71,11 @@ impl Clue {
         self
     }
 
+    pub fn lacking(mut self, missing: Option<String>) -> Self {
+        self.missing.extend(missing);
+        self
+    }
+
     pub fn missing(mut self, missing: &str) -> Self {
         self.missing.push(missing.to_owned());
         self

@@ -12,7 +12,7 @@ use super::{
     scene::Scene,
 };
 use model::{Attempt, Category, Exhibit, Span, UnixNanos, time::human_duration};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls on other hosts that went well, at least.
 const WELL: u32 = 2;
@@ -155,6 +155,27 @@ pub(crate) fn slow(
             .with([shown])
             .with(ended),
     )
+}
+
+/// What would tell whether one host of a service is slow, or all of it: its own span, where only the call is held and
+/// the service is known to run on several hosts.
+pub(crate) fn unseen(scene: &Scene, forest: &Forest, call: usize, service: &str) -> Option<String> {
+    let answered = !forest.children[call].is_empty();
+    if !charges::calls_out(forest.spans[call]) || answered {
+        return None;
+    }
+    let peers = scene.world.peers.iter();
+    let hosts: BTreeSet<&str> = peers
+        .flat_map(|it| it.placed.keys())
+        .filter(|(name, _)| name == service)
+        .map(|(_, host)| host.as_str())
+        .collect();
+    (hosts.len() >= 2).then(|| {
+        format!(
+            "the span of {service} that answered: it would tell which of its {} hosts did",
+            hosts.len()
+        )
+    })
 }
 
 fn accuse(

@@ -5,12 +5,14 @@ use super::{
     clue::{self, Clue},
     clues, confidence,
     failures::{self, Failure},
+    lacks,
     ranking::{self, Charge},
+    running::{self, Now},
     scene::Scene,
     silent, slots, slow,
     text::Topic,
 };
-use model::{ExecutionStatus, Exhibit, Fatality, Outcome, Verdict, time::human_duration};
+use model::{Attempt, ExecutionStatus, Exhibit, Fatality, Outcome, Verdict, time::human_duration};
 use std::collections::BTreeSet;
 
 /// Exhibits that are shown.
@@ -38,9 +40,7 @@ pub fn judge(case: &Case, world: &World) -> Verdict {
             let why = why.map(|it| format!(": {it}")).unwrap_or_default();
             innocent(verdict, format!("it was stopped from outside{why}"))
         }
-        ExecutionStatus::Running | ExecutionStatus::PendingRedrive => {
-            innocent(verdict, "it has not ended".to_owned())
-        }
+        ExecutionStatus::Running | ExecutionStatus::PendingRedrive => unended(&scene, verdict),
     }
 }
 
@@ -51,6 +51,24 @@ fn innocent(mut verdict: Verdict, mechanism: String) -> Verdict {
     verdict
 }
 
+/// It still runs: there is nothing to decide yet, at most a suspicion why it may be stuck.
+fn unended(scene: &Scene, verdict: Verdict) -> Verdict {
+    let now = Now::of(scene);
+    let clues = now.suspicions(scene);
+    // What is missing in the middle may be what it waits for.
+    if clues.is_empty() || torn(scene) {
+        let gaps = scene.case.execution.incomplete_reason.clone();
+        let gaps = gaps.filter(|_| torn(scene));
+        let missing = [running::ITS_END.to_owned()].into_iter().chain(gaps);
+        return cold(verdict, now.told(), missing.collect());
+    }
+    let mut verdict = conclude(scene, verdict, clues, None);
+    verdict.mechanism = format!("it still runs; {}", verdict.mechanism);
+    verdict.confidence = verdict.confidence.min(running::MOST_SURE);
+    verdict.missing.insert(0, running::ITS_END.to_owned());
+    verdict
+}
+
 fn cold(mut verdict: Verdict, mechanism: String, missing: Vec<String>) -> Verdict {
     verdict.outcome = Outcome::ColdCase;
     verdict.mechanism = mechanism;
@@ -58,11 +76,10 @@ fn cold(mut verdict: Verdict, mechanism: String, missing: Vec<String>) -> Verdic
     verdict
 }
 
-/// What is missing of a history that should be whole.
-fn gaps(scene: &Scene) -> Option<String> {
+/// True when a history that should be whole is not.
+fn has_gaps(scene: &Scene) -> bool {
     let execution = &scene.case.execution;
-    let reason = execution.incomplete_reason.clone()?;
-    (!execution.complete && execution.source != "logs").then_some(reason)
+    execution.incomplete_reason.is_some() && !execution.complete && execution.source != "logs"
 }
 
 /// True when events are missing before one that is held.
@@ -83,12 +100,15 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
         .and_then(|it| it.attempt)
         .is_some_and(|it| it.end_event_id.is_some());
     // A hole in the middle may hold the beginning of it all; a tail that is not there yet does not.
-    if let Some(gap) = gaps(scene).filter(|_| !ended || torn(scene)) {
+    if has_gaps(scene) && (!ended || torn(scene)) {
         let mechanism = "the part of the history that tells how it failed is not held".to_owned();
-        return cold(verdict, mechanism, vec![gap]);
+        return cold(verdict, mechanism, lacks::of(scene, None));
     }
     let Some(fatal) = fatal else {
-        let missing = vec!["the history of the execution".to_owned()];
+        let mut missing = lacks::of(scene, None);
+        if missing.is_empty() {
+            missing.push("the history of the execution".to_owned());
+        }
         return cold(
             verdict,
             "it failed, and nothing tells where".to_owned(),
@@ -101,27 +121,36 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
 }
 
 /// Errors of Lambda itself that Step Functions' documentation tells everybody to retry.
-const PLATFORM: [&str; 3] = [
+const PLATFORM: [&str; 4] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
 ];
+
+/// True for a hiccup of the platform, which is what retries are for: what ended the run was something else. When most
+/// tries failed of it, it was no hiccup.
+fn hiccup(first: &Attempt, earlier: &[&Attempt]) -> bool {
+    let of_platform = first
+        .error
+        .as_deref()
+        .is_some_and(|it| PLATFORM.contains(&it));
+    let same = earlier.iter().filter(|it| it.error == first.error).count();
+    of_platform && same * 2 <= earlier.len() + 1
+}
 
 fn fatal_clues<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
     let mut all = marked(scene, fatal, clues::of(scene, fatal), Fatality::Fatal);
     // The first try may have failed of something else than the last: it began there.
-    if let Some(first) = failures::earlier(scene, fatal).first().copied()
+    let earlier_tries = failures::earlier(scene, fatal);
+    if let Some(first) = earlier_tries.first().copied()
         && first.error != fatal.attempt.and_then(|it| it.error.clone())
     {
         let failure = failures::of_try(scene, first, Fatality::Fatal);
         let mut earlier = marked(scene, &failure, clues::of(scene, &failure), Fatality::Fatal);
-        // Hiccups of the platform are what retries are for: what ended the run was something else.
-        let hiccup = first
-            .error
-            .as_deref()
-            .is_some_and(|error| PLATFORM.contains(&error));
+        let hiccup = hiccup(first, &earlier_tries);
         for clue in &mut earlier {
-            clue.weight = (clue.weight * if hiccup { 0.8 } else { 1.02 }).min(0.98);
+            clue.weight = (clue.weight * if hiccup { 0.5 } else { 1.02 }).min(0.98);
         }
         all.extend(earlier);
     }
@@ -219,12 +248,9 @@ fn usual(scene: &Scene, failure: &Failure) -> bool {
 }
 
 fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
-    if let Some(gap) = gaps(scene) {
-        return cold(
-            verdict,
-            "a part of the history is not held".to_owned(),
-            vec![gap],
-        );
+    if has_gaps(scene) {
+        let mechanism = "a part of the history is not held".to_owned();
+        return cold(verdict, mechanism, lacks::of(scene, None));
     }
     let masked: Vec<Failure> = failures::masked(scene)
         .into_iter()
@@ -427,11 +453,13 @@ fn missing(scene: &Scene, charge: Option<&Charge>, failure: Option<&Failure>) ->
     {
         all.push(format!("the log of {function} for this invocation"));
     }
+    let place = failure.and_then(|it| it.visit).map(|it| it.path.as_str());
+    all.extend(lacks::of(scene, place));
     if scene.healthy.len() < HABIT {
         all.push("healthy runs of the same workflow to compare with".to_owned());
     }
     let mut seen = BTreeSet::new();
     all.retain(|it| seen.insert(it.clone()));
-    all.truncate(4);
+    all.truncate(6);
     all
 }

@@ -11,8 +11,10 @@
 //! | `scene`, `critical` | the case with its records found quickly; what the execution waited for |
 //! | `hosts`, `pulls`, `slots`, `starts` | one host among several; images that take long; a Map's concurrency; cold starts |
 //! | `onset` | which siblings are fit to be compared with |
-//! | `failures`, `slow`, `silent` | what is wrong |
+//! | `failures`, `slow`, `waits`, `silent` | what is wrong |
+//! | `text`, `marks` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
+//! | `running`, `lacks` | what has not ended; what is not held |
 //! | `origin`, `charges` | where the trouble in a tree of spans began, and who is charged with time |
 //! | `ranking`, `confidence` | who did it, how sure |
 //! | `but_for`, `alibis` | what would have happened otherwise, and who did not do it |
@@ -28,23 +30,28 @@ mod critical;
 mod failures;
 mod hosts;
 mod judge;
+mod lacks;
+mod marks;
 mod onset;
 mod origin;
 mod profile;
 mod pulls;
 mod ranking;
 pub mod report;
+mod running;
 mod scene;
 mod silent;
 mod slots;
 mod slow;
 mod starts;
 pub(crate) mod text;
+mod waits;
 mod world;
 
 pub use charges::Charge;
 pub use judge::judge;
 pub use profile::{FunctionProfile, Profile, StateProfile, profile};
+pub use running::ITS_END;
 pub use world::{Load, World};
 
 use model::{Attempt, Document, Execution, HistoryEvent, Invocation, Join, LogRecord, Span, State};

@@ -59,9 +59,13 @@ pub(crate) fn usual(durations: impl Iterator<Item = i64>) -> Option<Usual> {
         .collect();
     off.sort_by(f64::total_cmp);
     let few = 1.0 + 2.0 / all.len() as f64;
+    // Where runs are short or long by turns, the deviation from the middle is the way from the one to the other; the
+    // way between the quarters is no longer than that, and a run far beyond both is long.
+    let quarter = |n: usize| (all[(all.len() - 1) * n / 4] as f64).ln();
+    let deviation = (off[off.len() / 2] * 1.4826).min((quarter(3) - quarter(1)) / 1.349);
     Some(Usual {
         median_ns,
-        sigma: (off[off.len() / 2] * 1.4826 * few).max(0.1),
+        sigma: (deviation * few).max(0.1),
         worst_ns: all[(all.len() - 1) - all.len().div_ceil(20).min(all.len() / 5)],
     })
 }

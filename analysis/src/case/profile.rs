@@ -376,6 +376,16 @@ pub(crate) fn edges(states: &[State]) -> BTreeSet<(String, String)> {
 /// Key paths that hold something (not null), a few levels deep.
 pub(crate) fn keys(text: Option<&str>) -> BTreeSet<String> {
     fn walk(value: &Value, prefix: &str, depth: usize, keys: &mut BTreeSet<String>) {
+        // A list that holds something, and what its first item is like.
+        if let Some(first) = value
+            .as_array()
+            .and_then(|it| it.first())
+            .filter(|_| depth < 4)
+        {
+            let path = format!("{prefix}[]");
+            walk(first, &path, depth + 1, keys);
+            keys.insert(path);
+        }
         let Some(members) = value.as_object().filter(|_| depth < 4) else {
             return;
         };

@@ -31,6 +31,8 @@ impl Charge {
 
 /// The charges, best first. The order of the clues does not matter.
 pub(crate) fn rank(mut clues: Vec<Clue>) -> Vec<Charge> {
+    // Of a log at level ERROR nobody knows where it failed: nobody is accused by no name.
+    clues.retain(|it| !it.suspect.name.is_empty());
     clues.sort_by(|a, b| {
         b.weight
             .total_cmp(&a.weight)

@@ -10,6 +10,8 @@ use model::{Category, State, time::human_duration};
 
 /// Healthy runs below which nothing is compared.
 const FEWEST: usize = 5;
+/// Healthy runs below which nothing is compared where the definition tells the limit itself.
+const FEWEST_TOLD: usize = 3;
 /// Less added time is not worth a word, nanoseconds.
 const LEAST_NS: i64 = 900_000_000;
 
@@ -26,11 +28,13 @@ pub(super) fn capped(
         .states
         .iter()
         .find(|it| it.path == block && it.state_type == "Map")?;
-    let longest = visits.iter().filter_map(|it| it.duration_ns).max()?;
-    let usual = median(scene, state, |it| it.longest_ns);
+    // One item that had to wait for a sandbox does not make all of them slow.
+    let all: i64 = visits.iter().filter_map(|it| it.duration_ns).sum();
+    let mean = all / i64::try_from(visits.len()).unwrap_or(1).max(1);
+    let usual = median(scene, state, |it| it.total_ns / i64::from(it.visits.max(1)));
     let now = path.at_once(map);
     let before = median(scene, &map.state, |it| i64::from(it.at_once));
-    if longest > usual.saturating_mul(3) / 2 || before < 2 || i64::from(now) * 3 > before * 2 {
+    if mean > usual.saturating_mul(3) / 2 || before < 2 || i64::from(now) * 3 > before * 2 {
         return None;
     }
     let mechanism = format!(
@@ -61,6 +65,21 @@ pub(super) fn narrowed(scene: &Scene) -> Vec<Clue> {
     maps.filter_map(|map| narrow(scene, &path, map)).collect()
 }
 
+/// True when the definition allows no more items at once than ran, and did not in healthy runs.
+fn limited(scene: &Scene, map: &State, own: u32) -> bool {
+    let written = scene.written(&map.state);
+    let limit = written
+        .and_then(|it| it.get("MaxConcurrency"))
+        .and_then(serde_json::Value::as_u64);
+    let now = super::profile::written(scene.case.execution.definition.as_deref());
+    let rewritten = |it: &&&super::Profile| {
+        let before = it.written.get(&map.state);
+        before.is_some() && before != now.get(&map.state)
+    };
+    let changed = scene.healthy.iter().filter(rewritten).count();
+    limit == Some(u64::from(own)) && changed * 2 > scene.healthy.len()
+}
+
 fn narrow(scene: &Scene, path: &Critical, map: &State) -> Option<Clue> {
     let took = map.duration_ns?;
     let own = path.at_once(map);
@@ -80,7 +99,9 @@ fn narrow(scene: &Scene, path: &Critical, map: &State) -> Option<Clue> {
     let items = i64::from(scene.case.execution.iterations);
     // Fewer items are fewer at once, and a little more time is nobody's complaint.
     let enough = items >= median(scene, &map.state, |it| i64::from(it.at_once));
-    if usual.len() < FEWEST || !enough || took <= worst || took - middle < LEAST_NS {
+    let stands_out = took > worst && usual.len() >= FEWEST;
+    let told = usual.len() >= FEWEST_TOLD && limited(scene, map, own);
+    if !enough || !(stands_out || told) || took - middle < LEAST_NS {
         return None;
     }
     let inside: Vec<&State> = scene

@@ -221,8 +221,8 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         found.extend(visits.first().map(|visit| of_waiting(scene, visit, excess)));
         return found;
     };
-    found.extend(queued(scene, attempt, &tries, excess));
-    found.extend(waited(scene, attempt, excess));
+    found.extend(super::waits::queued(scene, attempt, &tries, excess));
+    found.extend(super::waits::waited(scene, attempt, excess));
     if found.is_empty() && super::starts::warmed_up(scene, &tries, excess.ns) {
         return found;
     }
@@ -260,171 +260,6 @@ fn of_waiting(scene: &Scene, visit: &State, excess: &Excess) -> Clue {
         .with(exited.map(|it| clue::event(it, format!("{} ended after {took}", visit.state))))
 }
 
-/// Work that waited for a worker.
-fn queued(scene: &Scene, attempt: &Attempt, tries: &[&Attempt], excess: &Excess) -> Option<Clue> {
-    if attempt.resource_type != "activity" {
-        return None;
-    }
-    let waited: i64 = tries
-        .iter()
-        .filter_map(|it| Some(it.started_time?.since(it.start_time)))
-        .sum();
-    let usual = median(scene, excess.state, |it| it.queued_ns);
-    if (waited - usual) * 2 < excess.ns {
-        return None;
-    }
-    let name = attempt
-        .resource
-        .rsplit(':')
-        .next()
-        .unwrap_or(&attempt.resource)
-        .to_owned();
-    let mechanism = format!(
-        "work for {name} waited {} for a worker, {} in healthy runs",
-        human_duration(waited),
-        human_duration(usual)
-    );
-    let started = scene
-        .case
-        .events
-        .iter()
-        .find(|it| it.event_type == "ActivityStarted" && Some(it.time) == attempt.started_time);
-    Some(
-        Clue::new(
-            clue::entity(scene, "activity", &name, &[&attempt.path]),
-            Category::Capacity,
-            0.92,
-            mechanism,
-        )
-        .with(started.map(|it| {
-            clue::event(
-                it,
-                format!("a worker took the work after {}", human_duration(waited)),
-            )
-        }))
-        .with(ended(scene, attempt, excess.usual_ns)),
-    )
-}
-
-/// A job or a token that took its time.
-fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
-    let (from, to) = (attempt.submitted_time?, attempt.end_time?);
-    let waited = to.since(from);
-    let usual = median(scene, excess.state, |it| it.waited_ns);
-    if (waited - usual) * 2 < excess.ns {
-        return None;
-    }
-    if let Some(child) = scene.child(attempt) {
-        return of_child(scene, attempt, child, excess);
-    }
-    let spans = scene.forest(scene.spans_below(attempt));
-    let container = ["batch", "ecs"]
-        .iter()
-        .any(|it| attempt.resource_type.contains(it));
-    let pulled = spans.spans.iter().find(|it| {
-        let name = it.name.to_lowercase();
-        (name.contains("pull") || name.contains("provision"))
-            && it.end_time.since(it.start_time) * 2 > excess.ns
-    });
-    let consumer = spans
-        .spans
-        .iter()
-        .find(|it| it.kind == model::SpanKind::Consumer);
-    if let Some(clue) = super::pulls::pulling(scene, attempt, excess.ns).filter(|_| container) {
-        return Some(clue);
-    }
-    let queue_wait = consumer.map(|it| it.start_time.since(from));
-    let callee = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
-    let (kind, name, category, weight) = match (pulled, consumer, queue_wait) {
-        (Some(_), _, _) => (callee.0, callee.1, Category::Infrastructure, 0.92),
-        (None, Some(_), Some(wait)) if wait * 2 > excess.ns => {
-            (callee.0, callee.1, Category::Capacity, 0.9)
-        }
-        (None, Some(worker), _) => (
-            "service",
-            worker.service_name.clone(),
-            Category::Latency,
-            0.88,
-        ),
-        _ if container => (callee.0, callee.1, Category::Latency, 0.7),
-        _ => (callee.0, callee.1, Category::Latency, 0.66),
-    };
-    let mechanism = format!(
-        "{name} kept {} waiting for {}, {} in healthy runs",
-        excess.state,
-        human_duration(waited),
-        human_duration(usual)
-    );
-    let proof = pulled.or(consumer).map(|it| {
-        clue::span(
-            it,
-            format!(
-                "{} took {}",
-                it.name,
-                human_duration(it.end_time.since(it.start_time))
-            ),
-        )
-    });
-    Some(
-        Clue::new(
-            clue::entity(scene, kind, &name, &[&attempt.path]),
-            category,
-            weight,
-            mechanism,
-        )
-        .with(proof)
-        .with(ended(scene, attempt, excess.usual_ns)),
-    )
-}
-
-/// A started execution that took its time: its longest state speaks.
-fn of_child(
-    scene: &Scene,
-    attempt: &Attempt,
-    child: &super::Case,
-    excess: &Excess,
-) -> Option<Clue> {
-    let world = super::World::default();
-    let below = Scene::new(child, &world);
-    let longest = child.attempts.iter().max_by_key(|it| it.duration_ns)?;
-    let spans = below.forest(below.spans_below(longest));
-    let (kind, name) = match (
-        origin::of_time(&below, &spans, true),
-        longest.function_name.as_deref(),
-    ) {
-        (Some(excess), function)
-            if Some(excess.name.as_str()) != function && excess.share > 0.5 =>
-        {
-            ("service", excess.name)
-        }
-        (_, Some(function)) => ("function", function.to_owned()),
-        _ => ("state", longest.state.clone()),
-    };
-    let mechanism = format!(
-        "{name} took most of the time in {}, which {} waited for",
-        child.execution.name, attempt.state
-    );
-    let event = below.event(longest.end_event_id?)?;
-    let shown = clue::event(
-        event,
-        format!(
-            "{} took {}",
-            longest.state,
-            human_duration(longest.duration_ns.unwrap_or_default())
-        ),
-    );
-    Some(
-        Clue::new(
-            clue::entity(scene, kind, &name, &[&attempt.path, &longest.path]),
-            Category::Latency,
-            0.75,
-            mechanism,
-        )
-        .with([shown])
-        .with(ended(scene, attempt, excess.usual_ns)),
-    )
-}
-
 /// Work that took longer: a callee's, a host's, or the function's own.
 fn worked<'a>(
     scene: &Scene<'a>,
@@ -449,6 +284,7 @@ fn worked<'a>(
         let more = grown.ns - grown.usual_ns.unwrap_or(0);
         if grown.name != caller && more * 2 > excess.ns {
             let span = forest.spans[grown.span];
+            let unseen = super::hosts::unseen(scene, &forest, grown.span, &grown.name);
             let usual = human_duration(grown.usual_ns.unwrap_or(0));
             let mechanism = format!(
                 "{} took {} in {}, {usual} in healthy runs",
@@ -460,9 +296,10 @@ fn worked<'a>(
                 Clue::new(
                     clue::entity(scene, "service", &grown.name, &[&attempt.path, &caller]),
                     Category::Latency,
-                    0.93,
+                    if unseen.is_some() { 0.8 } else { 0.93 },
                     mechanism,
                 )
+                .lacking(unseen)
                 .with([clue::span(
                     span,
                     format!(
@@ -508,6 +345,7 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
     let new = visit.and_then(|it| clues::new_version(scene, it));
     let grown = clues::input_growth(scene, visit);
     let (category, weight) = match (&new, grown) {
+        _ if starved_of_memory(scene, attempt) => (Category::Memory, 0.86),
         (Some(_), _) => (Category::BadDeploy, 0.8),
         (None, Some(times)) if times >= 3.0 => (Category::DataSize, 0.7),
         _ => (Category::Latency, 0.8),
@@ -529,6 +367,29 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
         .with(ran)
         .with(ended(scene, attempt, excess.usual_ns))
         .changed(new)
+}
+
+/// True when an invocation filled its memory and healthy ones leave room: it collected garbage instead of working.
+fn starved_of_memory(scene: &Scene, attempt: &Attempt) -> bool {
+    let share = |used: i64, size: i64| used as f64 / size.max(1) as f64;
+    let Some((invocation, _)) = scene.invocation(attempt) else {
+        return false;
+    };
+    let (Some(used), Some(size)) = (invocation.max_memory_used_mb, invocation.memory_size_mb)
+    else {
+        return false;
+    };
+    let name = &invocation.function_name;
+    let mut usual: Vec<f64> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.functions.get(name))
+        .filter(|it| it.size_mb > 0)
+        .map(|it| share(it.used_mb, it.size_mb))
+        .collect();
+    usual.sort_by(f64::total_cmp);
+    let median = usual.get(usual.len() / 2).copied();
+    share(used, size) >= 0.97 && median.is_some_and(|it| it < 0.9)
 }
 
 /// Time in which nothing ran: transitions that were throttled.

@@ -1,435 +1,71 @@
-//! What the words of an error mean: families of mechanisms by the marks that runtimes, AWS, proxies and
-//! client libraries leave in names and messages. Never an entity's name, always what the platform writes.
+//! What the words of an error mean.
 
 use model::Category;
 
-/// What a message speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Topic {
-    OutOfMemory,
-    Init,
-    FunctionTimeout,
-    Throttled,
-    Permission,
-    TooLarge,
-    Pool,
-    Name,
-    Connection,
-    Pull,
-    HostLost,
-    Timeout,
-    Heartbeat,
-    HistoryLimit,
-    Path,
-    Data,
-    Unavailable,
-}
-
-/// Marks in lower case, the telling families first.
-const MARKS: [(Topic, &[&str]); 17] = [
-    (
-        Topic::HistoryLimit,
-        &[
-            "maximum number of history events",
-            "history events exceeded",
-            "exceeded the maximum number of events",
-            "event history size",
-            "maximum history",
-            "history limit",
-            "history size limit",
-        ],
-    ),
-    (
-        Topic::OutOfMemory,
-        &[
-            "outofmemory",
-            "out of memory",
-            "signal: killed",
-            "memoryerror",
-            "nomemoryerror",
-            "cannot allocate memory",
-            "failed to allocate memory",
-            "oomkilled",
-            "oom killed",
-            "outofmemoryerror",
-            "std::bad_alloc",
-            "exit code 137",
-            "exit status 137",
-            "memory limit exceeded",
-            "exceeded memory",
-            "oom-kill",
-            "memory usage exceeded",
-            "exceeded memory limit",
-        ],
-    ),
-    (
-        Topic::Pull,
-        &[
-            "cannotpullcontainer",
-            "cannotpullimage",
-            "imagepullbackoff",
-            "errimagepull",
-            "failed to pull image",
-            "pull image manifest",
-            "pull access denied",
-            "failed to resolve ref",
-            "manifest unknown",
-        ],
-    ),
-    (
-        Topic::HostLost,
-        &[
-            "host ec2",
-            "spot interruption",
-            "spotinterruption",
-            "spot instance",
-            "spot capacity",
-            "instance terminated",
-            "host terminated",
-            "node was terminated",
-            "container instance has been",
-            "your spot task was interrupted",
-            "nodelost",
-        ],
-    ),
-    (
-        Topic::Init,
-        &[
-            "importmoduleerror",
-            "usercodesyntaxerror",
-            "handlernotfound",
-            "handler not found",
-            "invalidentrypoint",
-            "invalidworkingdir",
-            "extension.initerror",
-            "extension.launcherror",
-            "extension.crash",
-            "unable to import module",
-            "cannot find module",
-            "error: cannot find package",
-            "no module named",
-            "modulenotfounderror",
-            "err_module_not_found",
-            "could not load file or assembly",
-            "cannot open shared object file",
-            "valid bootstrap",
-            "could not find handler",
-            "unable to load type",
-            "unable to find a handler",
-            "undefined symbol:",
-            "classnotfoundexception",
-            "noclassdeffounderror",
-            "initerror",
-            "error loading shared librar",
-            "exec format error",
-        ],
-    ),
-    (
-        Topic::TooLarge,
-        &[
-            "datalimitexceeded",
-            "responsesizetoolarge",
-            "payload size exceeded",
-            "exceeded the maximum number of bytes service limit",
-            "exceeded maximum allowed payload",
-            "exceeded max allowed payload",
-            "maximum allowed payload size",
-            "maximum allowed size",
-            "exceeding the maximum number of characters",
-            "requestentitytoolarge",
-            "request entity too large",
-            "payload too large",
-            "messagetoolong",
-            "message too large",
-            "item size has exceeded",
-        ],
-    ),
-    (
-        Topic::Throttled,
-        &[
-            "toomanyrequests",
-            "too many requests",
-            "throttl",
-            "rate exceeded",
-            "rate limit",
-            "ratelimit",
-            "requestlimitexceeded",
-            "limitexceededexception",
-            "provisionedthroughputexceeded",
-            "slowdown",
-            "concurrentinvocationlimit",
-            "reservedfunctionconcurren",
-            "quota exceeded",
-            "quotaexceeded",
-            "retry-after",
-            "status code 429",
-            "status 429",
-            "http 429",
-            "429 client error",
-            "429 too",
-            "(429)",
-            "429:",
-            "code 429",
-            "code: 429",
-            "error 429",
-            "answered 429",
-            "status=429",
-            "status: 429",
-            "[429]",
-            "too many calls",
-            "concurrency limit",
-            "exceeded your current quota",
-            "resource_exhausted",
-        ],
-    ),
-    (
-        Topic::Permission,
-        &[
-            "accessdenied",
-            "access denied",
-            "not authorized",
-            "unauthorized",
-            "states.permissions",
-            "permission denied",
-            "not have permission",
-            "insufficient permission",
-            "insufficient privilege",
-            "insufficient scope",
-            "security token",
-            "signaturedoesnotmatch",
-            "authorizationerror",
-            "authorizationexception",
-            "not allowed to perform",
-            "status code 403",
-            "403 client error",
-            "status code 401",
-            "invalid api key",
-            "permissiondenied",
-            "forbidden",
-            "expiredtoken",
-            "invalidclienttokenid",
-            "unrecognizedclient",
-            "explicit deny",
-            "no identity-based policy",
-            "no resource-based policy",
-            "notauthorized",
-        ],
-    ),
-    (
-        Topic::Pool,
-        &[
-            "upstream_rq_pending_overflow",
-            "pending_overflow",
-            "connection_overflow",
-            "retry_overflow",
-            "{overflow}",
-            "reason: overflow",
-            "pool exhausted",
-            "pool is exhausted",
-            "pool timeout",
-            "queuepool limit",
-            "connection pool",
-            "connection is not available",
-            "too many connections",
-            "too many clients",
-            "remaining connection slots",
-            "no available connection",
-            "could not get a resource from the pool",
-            "timeout waiting for connection from pool",
-            "circuit breaker",
-            "circuitbreaker",
-            "circuit is open",
-            "brokencircuit",
-            "circuit open",
-            "pool size",
-            "from the pool",
-            "no idle connection",
-            "poolexhausted",
-            "pool is full",
-            "rejectedexecution",
-            "bulkhead",
-        ],
-    ),
-    (
-        Topic::Name,
-        &[
-            "enotfound",
-            "nxdomain",
-            "name or service not known",
-            "getaddrinfo",
-            "gaierror",
-            "eai_again",
-            "eai_noname",
-            "servfail",
-            "server misbehaving",
-            "name does not resolve",
-            "nodename nor servname",
-            "host is known",
-            "unresolvedaddress",
-            "dns resolution",
-            "dns lookup",
-            "resolving host",
-            "lookup failed",
-            "no address associated",
-            "no addresses",
-            "name not resolved",
-            "hostnotfound",
-            "host not found",
-            "name resolution",
-            "nameresolutionerror",
-            "no such host",
-            "unknownhost",
-            "could not resolve",
-            "cannot resolve",
-            "failed to resolve",
-            "dns_resolution_failure",
-            "dns failure",
-            "dns error",
-            "route_not_found",
-            "no route",
-            "host unreachable",
-            "ehostunreach",
-            "network is unreachable",
-            "enetunreach",
-        ],
-    ),
-    (
-        Topic::Connection,
-        &[
-            "econnrefused",
-            "actively refused",
-            "failed to connect to all addresses",
-            "could not connect to",
-            "unable to connect",
-            "cannot connect to",
-            "failed to establish a new connection",
-            "error trying to connect",
-            "failed to connect",
-            "endpointconnectionerror",
-            "newconnectionerror",
-            "x509",
-            "pkix path",
-            "handshake failure",
-            "connection refused",
-            "refused the connection",
-            "econnreset",
-            "connection reset",
-            "connection_failure",
-            "connection failure",
-            "connect error",
-            "connecttimeout",
-            "connect timeout",
-            "connection timed out",
-            "certificate",
-            "ssl handshake",
-            "tls handshake",
-            "upstream connect",
-        ],
-    ),
-    (
-        Topic::Heartbeat,
-        &["heartbeattimeout", "heartbeat timeout", "missed heartbeat"],
-    ),
-    (
-        Topic::FunctionTimeout,
-        &[
-            "task timed out after",
-            "sandbox.timedout",
-            "sandbox.timeout",
-            "function timed out",
-        ],
-    ),
-    (
-        Topic::Path,
-        &[
-            "parameterpathfailure",
-            "resultpathmatchfailure",
-            "queryevaluationerror",
-            "could not be found in the input",
-            "invalid path",
-            "jsonpath",
-            "referencepathconflict",
-            "unable to apply path",
-            "states.runtime",
-            "intrinsicfailure",
-            "states.nochoicematched",
-        ],
-    ),
-    (
-        Topic::Timeout,
-        &[
-            "states.timeout",
-            "timed out",
-            "timedout",
-            "timeout",
-            "deadline exceeded",
-            "deadline_exceeded",
-            "deadlineexceeded",
-            "did not respond within",
-            "no response within",
-            "operation was canceled due to",
-            "canceled due to the configured",
-            "time-out",
-            "exceeded the time",
-            "etimedout",
-            "time limit",
-            "504 gateway",
-            "status code 504",
-        ],
-    ),
-    (
-        Topic::Unavailable,
-        &[
-            "service unavailable",
-            "serviceunavailable",
-            "internal server error",
-            "internalservererror",
-            "bad gateway",
-            "no healthy upstream",
-            "status code 50",
-            "http 50",
-            "upstream request",
-        ],
-    ),
-    (
-        Topic::Data,
-        &[
-            "keyerror",
-            "valueerror",
-            "typeerror",
-            "jsondecodeerror",
-            "validation",
-            "validator",
-            "invalid",
-            "malformed",
-            "unparsable",
-            "parseexception",
-            "parse error",
-            "jsonparse",
-            "nullpointer",
-            "undefined",
-            "cannot read propert",
-            "nonetype",
-            "illegalargument",
-            "unexpected token",
-            "decodeerror",
-            "schema",
-            "missing required",
-            "numberformat",
-            "unmarshal",
-            "deserializ",
-            "bad request",
-        ],
-    ),
-];
+use super::marks::MARKS;
+pub(crate) use super::marks::Topic;
 
 /// The first family that the words belong to. Long messages are read at their beginning and end.
 pub(crate) fn topic(words: &str) -> Option<Topic> {
     let lower = shortened(words).to_lowercase();
+    by_marks(&lower).or_else(|| by_status(status_in(&lower)?))
+}
+
+fn by_marks(lower: &str) -> Option<Topic> {
     MARKS
         .iter()
         .find(|(_, marks)| marks.iter().any(|mark| lower.contains(mark)))
         .map(|(topic, _)| *topic)
+}
+
+/// What an HTTP status by itself speaks of.
+fn by_status(status: u16) -> Option<Topic> {
+    match status {
+        401 | 403 | 407 => Some(Topic::Permission),
+        408 | 504 => Some(Topic::Timeout),
+        413 | 414 => Some(Topic::TooLarge),
+        429 => Some(Topic::Throttled),
+        500 | 502 | 503 => Some(Topic::Unavailable),
+        400 | 422 => Some(Topic::Data),
+        _ => None,
+    }
+}
+
+/// An HTTP status that a message tells as one: `StatusCode.401`, `(503)`, `responded with 502`. In lower case.
+fn status_in(lower: &str) -> Option<u16> {
+    const BEFORE: [&str; 9] = [
+        "status",
+        "code",
+        "http",
+        "answered",
+        "responded",
+        "returned",
+        "response",
+        "error",
+        "with",
+    ];
+    let number = |token: &str| {
+        token
+            .parse::<u16>()
+            .ok()
+            .filter(|it| (400..600).contains(it))
+    };
+    let mut last = ["", ""];
+    for token in lower
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|it| !it.is_empty())
+    {
+        let told = last
+            .iter()
+            .any(|word| BEFORE.iter().any(|mark| word.ends_with(mark)));
+        if token.len() == 3
+            && let Some(status) = number(token).filter(|_| told)
+        {
+            return Some(status);
+        }
+        last = [last[1], token];
+    }
+    None
 }
 
 /// True when the words belong to a family, whatever else they belong to.
@@ -439,6 +75,23 @@ pub(crate) fn is(words: &str, wanted: Topic) -> bool {
         .iter()
         .filter(|(topic, _)| *topic == wanted)
         .any(|(_, marks)| marks.iter().any(|mark| lower.contains(mark)))
+        || by_marks(&lower).is_none() && status_in(&lower).and_then(by_status) == Some(wanted)
+}
+
+/// True for words of something whose time is over: a licence, a key, an entry of a calendar.
+pub(crate) fn ran_out(words: &str) -> bool {
+    const MARKS: [&str; 8] = [
+        "expired",
+        "expiry",
+        "expiration",
+        "past its validity",
+        "no longer valid",
+        "out of date",
+        "has run out",
+        "not valid after",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
 }
 
 /// The category of a fault in a dependency that is told by such words.
@@ -447,7 +100,9 @@ pub(crate) fn category(topic: Option<Topic>) -> Category {
         Some(Topic::OutOfMemory) => Category::Memory,
         Some(Topic::Init) => Category::BadDeploy,
         Some(Topic::FunctionTimeout | Topic::Timeout) => Category::Latency,
-        Some(Topic::Throttled | Topic::Pool | Topic::HistoryLimit) => Category::Capacity,
+        Some(Topic::Throttled | Topic::Pool | Topic::HistoryLimit | Topic::Space) => {
+            Category::Capacity
+        }
         Some(Topic::Permission) => Category::Permission,
         Some(Topic::TooLarge) => Category::DataSize,
         Some(Topic::Name | Topic::Connection) => Category::NetworkConfig,

@@ -12,11 +12,13 @@
 //! 5. Calls that an operation made and makes no more are work left undone ([`absence`]).
 //! 6. Each of these is a probability of its own. What fails in the traces in which somebody further down fails too is
 //!    explained by that ([`signals`]). They are joined, and ranked ([`rank`]).
+//! 7. Of the service that is named the host, pod or operation is told that sets its trouble apart ([`place`]).
 
 mod absence;
 mod errors;
 mod latency;
 mod logs;
+mod place;
 mod rank;
 mod report;
 mod signals;
@@ -52,8 +54,10 @@ pub struct Hop {
     pub message: Arc<str>,
     /// Who it says it calls.
     pub peer: Option<Arc<str>>,
-    /// Host, node or pod it ran on.
+    /// Host or node it ran on.
     pub host: Option<Arc<str>>,
+    /// Pod, container or instance of the service it ran in.
+    pub pod: Option<Arc<str>>,
 }
 
 /// What is looked at of a log record.

@@ -6,7 +6,7 @@ use super::{
     errors::{self, Faulty},
     latency::{self, Late},
     logs::{self, Loud, Silent},
-    report,
+    place, report,
     signals::{self, Graph},
     tree::{Answers, Names, Trees},
 };
@@ -89,7 +89,11 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     });
     verdict.suspects = report::suspects(&all);
     match all.first().filter(|it| it.score >= LEAST) {
-        Some(first) => report::accuse(verdict, first, &all, [symptom, baseline], &names),
+        Some(first) => {
+            let places = place::of(first.service, &now, &before);
+            let verdict = report::accuse(verdict, first, &all, [symptom, baseline], &names);
+            report::placed(verdict, &places, symptom)
+        }
         None if baseline.spans.is_empty() && baseline.lines.is_empty() => {
             verdict.outcome = Outcome::ColdCase;
             verdict.mechanism = "there is nothing healthy to compare with".into();

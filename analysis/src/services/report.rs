@@ -1,5 +1,6 @@
 //! What was found, as a verdict.
 
+use super::place::Place;
 use super::rank::Evidence;
 use super::tree::Names;
 use super::{Hop, Line, Period};
@@ -89,6 +90,57 @@ pub(super) fn accuse(
             "without it these traces would have been {added} shorter on average"
         ));
     }
+    verdict
+}
+
+/// Tells where in the service it is. One host or pod of several is the culprit itself, of the kind `host`; an operation
+/// ends the path.
+pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -> Verdict {
+    let Some(culprit) = verdict.culprit.as_mut() else {
+        return verdict;
+    };
+    let service = culprit.name.clone();
+    let operation = places.iter().find(|it| it.kind == "operation");
+    culprit.path.extend(operation.map(|it| it.name.to_string()));
+    if let Some(place) = places.iter().find(|it| it.kind != "operation") {
+        culprit.path.push(place.name.to_string());
+        culprit.kind = "host".into();
+        culprit.name = place.name.to_string();
+        let hop = &symptom.spans[place.span];
+        verdict.cleared.insert(
+            0,
+            Cleared {
+                kind: "service".into(),
+                name: service,
+                reason: format!("it is well on its other hosts: {}", place.reason),
+                reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
+            },
+        );
+        if verdict.category == Some(Category::Error) || verdict.category == Some(Category::Latency)
+        {
+            verdict.category = Some(Category::Infrastructure);
+        }
+    }
+    for place in places {
+        verdict.mechanism = format!(
+            "{}; {} {}: {}",
+            verdict.mechanism, place.kind, place.name, place.reason
+        );
+        let shown = span(
+            &symptom.spans[place.span],
+            format!("{} {}: {}", place.kind, place.name, place.reason),
+        );
+        let known = verdict
+            .exhibits
+            .iter()
+            .any(|it| it.reference == shown.reference);
+        if !known {
+            verdict.exhibits.push(shown);
+        }
+    }
+    verdict
+        .exhibits
+        .sort_by(|a, b| (&a.at, &a.reference).cmp(&(&b.at, &b.reference)));
     verdict
 }
 

@@ -285,10 +285,24 @@ impl Assembly {
         };
         if let Some(machine_arn) = &machine.state_machine_arn {
             let name = machine_arn.split(':').nth(6);
-            let named = all(&|arn, known| match &known.state_machine_arn {
+            let of_machine = |arn: &str, known: &Known| match &known.state_machine_arn {
                 Some(described) => described == machine_arn,
                 None => machine_name(arn) == name,
-            });
+            };
+            // DescribeStateMachineForExecution does not name the execution; it says what that one ran, whatever
+            // versions the others had.
+            if !machine.body.contains_key("creationDate") {
+                let (place, about) = (folder(path), subject(path));
+                let beside = |known: &Known| {
+                    let mut places = known.places.iter();
+                    places.any(|it| it.1 == place && it.2 == about)
+                };
+                let own = all(&|arn, known| of_machine(arn, known) && beside(known));
+                if !own.is_empty() {
+                    return own;
+                }
+            }
+            let named = all(&of_machine);
             if !named.is_empty() {
                 return named;
             }

@@ -3,7 +3,10 @@
 use super::Court;
 use analysis::{case::Case, joins};
 use anyhow::Result;
-use model::{Invocation, Join, LogRecord, Span, SpanSource, TraceId, UnixNanos, Value};
+use model::{
+    Execution, ExecutionStatus, Invocation, Join, JoinMethod, LogRecord, Span, SpanSource, TraceId,
+    UnixNanos, Value,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Spans and log records that are looked at for one execution.
@@ -13,6 +16,10 @@ const MOST_LOGS: usize = 20_000;
 const DEEPEST: usize = 4;
 /// Executions that one execution started which are looked at.
 const MOST_CHILDREN: usize = 50;
+/// Executions of one depth that are looked at for all that are judged together.
+const MOST_BELOW: usize = 2_000;
+/// Items of a distributed Map among which those that failed are looked for.
+const MOST_ITEMS: usize = 5_000;
 /// Attributes in which spans name the invocation they ran in.
 const REQUEST_ID: [&str; 2] = ["faas.invocation_id", "aws.request_id"];
 /// How far telemetry may lie outside of its execution, nanoseconds.
@@ -22,14 +29,19 @@ impl Court {
     /// The cases of these executions, with those they started below them.
     pub(super) async fn cases(&self, ids: &[TraceId]) -> Result<Vec<Case>> {
         let mut levels = vec![self.flat(ids, true).await?];
-        let mut seen: HashSet<TraceId> = ids.iter().copied().collect();
+        let mut started: HashMap<TraceId, Vec<TraceId>> = HashMap::new();
         for _ in 1..DEEPEST {
-            let above = levels.last().map(Vec::as_slice).unwrap_or_default();
-            let below: Vec<TraceId> = above
-                .iter()
-                .flat_map(|case| children(case).into_iter().take(MOST_CHILDREN))
-                .filter(|id| seen.insert(*id))
-                .collect();
+            // One that is judged beside the execution that started it stands below that, too.
+            let mut seen: HashSet<TraceId> = HashSet::new();
+            let mut below: Vec<TraceId> = Vec::new();
+            for case in levels.last().map(Vec::as_slice).unwrap_or_default() {
+                let mut own = children(case);
+                own.extend(self.failed_items(case).await?);
+                own.truncate(MOST_CHILDREN);
+                below.extend(own.iter().filter(|id| seen.insert(**id)));
+                started.insert(case.execution.trace_id, own);
+            }
+            below.truncate(MOST_BELOW);
             if below.is_empty() {
                 break;
             }
@@ -43,14 +55,29 @@ impl Court {
                 .map(|it| (it.execution.trace_id, it))
                 .collect();
             for case in levels.last_mut().into_iter().flatten() {
-                let started = children(case);
-                case.children = started
-                    .iter()
-                    .filter_map(|id| by_id.get(id).cloned())
-                    .collect();
+                let own = started.get(&case.execution.trace_id).into_iter().flatten();
+                case.children = own.filter_map(|id| by_id.get(id).cloned()).collect();
             }
         }
         Ok(levels.pop().unwrap_or_default())
+    }
+
+    /// Items of the distributed Maps of an execution that did not succeed which failed, too.
+    async fn failed_items(&self, case: &Case) -> Result<Vec<TraceId>> {
+        let joins = case.joins.iter();
+        let items = joins.filter(|it| it.method == JoinMethod::MapRun);
+        let items: Vec<TraceId> = items.map(|it| it.child.trace_id).take(MOST_ITEMS).collect();
+        if case.execution.status == ExecutionStatus::Succeeded || items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.held.executions(&items).await?;
+        let failed = |it: &&Execution| {
+            matches!(
+                it.status,
+                ExecutionStatus::Failed | ExecutionStatus::TimedOut
+            )
+        };
+        Ok(rows.iter().filter(failed).map(|it| it.trace_id).collect())
     }
 
     /// The cases without those below them; raw events only when they are asked for.

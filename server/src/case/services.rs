@@ -145,6 +145,16 @@ fn attribute(core: &Core, names: &[&str]) -> String {
     }
 }
 
+/// The first of these attributes of a span's resource, or of the span itself, or null.
+fn place(core: &Core, names: &[&str]) -> String {
+    let own = attribute(core, names);
+    let resource = names
+        .iter()
+        .map(|name| format!("json_get_text(resource, '{name}')"));
+    let all: Vec<String> = resource.chain([own]).collect();
+    format!("COALESCE({})", all.join(", "))
+}
+
 async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
     let status = attribute(core, &["http.response.status_code", "http.status_code"]);
     let peer = attribute(
@@ -152,22 +162,33 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
         &[
             "peer.service",
             "upstream_cluster",
+            "upstream_cluster.name",
             "server.address",
             "net.peer.name",
+            "db.namespace",
             "db.name",
+            "messaging.destination.name",
+            "messaging.destination",
+            "rpc.service",
+            "aws.remote.service",
+            "db.system.name",
             "db.system",
         ],
     );
-    let host = attribute(core, &["host.name", "k8s.node.name", "k8s.pod.name"]);
+    let host = place(core, &["host.name", "k8s.node.name", "host.id"]);
+    let pod = place(
+        core,
+        &["k8s.pod.name", "container.id", "service.instance.id"],
+    );
     let question = format!(
         "SELECT trace_id, span_id, parent_span_id, service_name, name, kind, CAST(start_time AS BIGINT) AS began, duration_ns, \
-         status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host \
+         status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host, {pod} AS pod \
          FROM spans WHERE source NOT IN ('workflow', 'lambda') AND ({condition}) LIMIT {MOST_SPANS}"
     );
     let mut found = Vec::new();
     let mut words = Words::default();
     for batch in ask(core, &question).await? {
-        let text = Texts::of(&batch, &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12])?;
+        let text = Texts::of(&batch, &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13])?;
         let began = cast(batch.column(6), &DataType::Int64)?;
         let took = cast(batch.column(7), &DataType::Int64)?;
         for row in 0..batch.num_rows() {
@@ -189,6 +210,7 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
                 },
                 peer: Some(words.of(text.get(9, row))).filter(|it| !it.is_empty()),
                 host: Some(words.of(text.get(10, row))).filter(|it| !it.is_empty()),
+                pod: Some(words.of(text.get(11, row))).filter(|it| !it.is_empty()),
             });
         }
     }

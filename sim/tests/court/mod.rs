@@ -234,7 +234,11 @@ impl Held {
                 .invocations
                 .iter()
                 .filter_map(|it| lambda::xray_trace(it.xray_trace_id.as_deref()?));
-            let traces: HashSet<TraceId> = named.chain(rooted).collect();
+            let sent =
+                joins::by_sent_context(&case.execution, &case.attempts, &self.spans, &case.joins);
+            let carried: Vec<TraceId> = sent.iter().map(|join| join.child.trace_id).collect();
+            case.joins.extend(sent);
+            let traces: HashSet<TraceId> = named.chain(rooted).chain(carried).collect();
             case.spans = self
                 .spans
                 .iter()
@@ -355,6 +359,19 @@ fn add_children(case: &mut Case, all: &BTreeMap<String, Case>, depth: usize) {
         .attempts
         .iter()
         .filter_map(|attempt| attempt.child_execution_arn.clone())
+        .collect();
+    let runs: BTreeSet<&str> = case
+        .states
+        .iter()
+        .filter_map(|state| state.map_run_arn.as_deref())
+        .collect();
+    let of_runs = all.iter().filter(|(_, child)| {
+        let run = child.execution.map_run_arn.as_deref();
+        run.is_some_and(|run| runs.contains(run))
+    });
+    let arns: Vec<String> = arns
+        .into_iter()
+        .chain(of_runs.map(|(arn, _)| arn.clone()))
         .collect();
     for arn in arns {
         if let Some(child) = all.get(&arn) {

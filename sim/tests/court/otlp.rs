@@ -73,6 +73,8 @@ pub(super) fn spans(bytes: &[u8]) -> Vec<Span> {
                     kind: match span["kind"].as_u64() {
                         Some(2) => SpanKind::Server,
                         Some(3) => SpanKind::Client,
+                        Some(4) => SpanKind::Producer,
+                        Some(5) => SpanKind::Consumer,
                         _ => SpanKind::Internal,
                     },
                     start_time: nanos(&span["startTimeUnixNano"]),

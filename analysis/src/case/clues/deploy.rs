@@ -59,9 +59,6 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
                 format!("version {old} → {}", version.unwrap_or_default()),
             )
         }
-        (Some(split), _) if split.same_healthy > 0 && split.same_healthy >= split.failed_same => {
-            return None;
-        }
         (split, Some(change)) if new_since(scene, failure, name, change) => {
             let same = split.as_ref().is_some_and(|it| it.same_healthy > 0);
             let before = healthy_before(scene, change);
@@ -70,6 +67,7 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
             }
             (0.78, told(change))
         }
+        // The version ran well, too, and nothing was changed since.
         _ => return None,
     };
     let suspect = clue::function(scene, attempt, name, version);
@@ -79,6 +77,11 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
     );
     let mechanism = format!("{name} fails since {changed}: {said}");
     let line = failure.telling_line(None);
+    // What says that it ran out with time does not need a release to fail.
+    let weight = match text::ran_out(&failure.words()) {
+        true => weight * 0.62,
+        false => weight,
+    };
     let mut clue = Clue::new(suspect, Category::BadDeploy, weight, mechanism)
         .with(change.map(|it| clue::change(it, told(it))))
         .with(line.map(|it| clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))))
@@ -138,7 +141,10 @@ impl Split {
 }
 
 fn deploy_before<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
-    let kinds = ["lambda", "function", "deploy", "code", "release", "version"];
+    let kinds = [
+        "lambda", "function", "deploy", "code", "release", "version", "config", "env", "layer",
+        "flag", "secret",
+    ];
     let of_kind = |it: &&Change| {
         kinds
             .iter()
@@ -176,6 +182,41 @@ fn healthy_before(scene: &Scene, change: &Change) -> usize {
         .count()
 }
 
+/// A new version of the workflow, as it is told.
+struct Release {
+    label: String,
+    to: String,
+    changed: String,
+}
+
+impl Release {
+    fn since(scene: &Scene, old: &Profile) -> Self {
+        let execution = &scene.case.execution;
+        let version = execution.state_machine_version.as_deref();
+        let label = match version {
+            Some(version) => format!("{}:{version}", execution.state_machine),
+            None => execution.state_machine.clone(),
+        };
+        let from = match &old.version {
+            Some(version) => format!("version {version}"),
+            None => "an older definition".to_owned(),
+        };
+        let to = match version {
+            Some(version) => format!("version {version}"),
+            None => "a new definition".to_owned(),
+        };
+        let changed = format!("{from} → {to}");
+        Release { label, to, changed }
+    }
+}
+
+/// The workflow's new version and what it replaced, if that wrote a state anew.
+pub(super) fn rewritten_since(scene: &Scene, state: &str) -> Option<(String, String)> {
+    let old = older_definition(scene)?;
+    let release = Release::since(scene, old);
+    rewritten(scene, old, state).then_some((release.label, release.changed))
+}
+
 fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let execution = &scene.case.execution;
     let old = older_definition(scene)?;
@@ -190,20 +231,7 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     if explained(failure) || !(new_state || own || bad_input || rewritten) {
         return None;
     }
-    let version = execution.state_machine_version.as_deref();
-    let label = match version {
-        Some(version) => format!("{}:{version}", execution.state_machine),
-        None => execution.state_machine.clone(),
-    };
-    let from = old
-        .version
-        .clone()
-        .map(|it| format!("version {it}"))
-        .unwrap_or("an older definition".into());
-    let to = version
-        .map(|it| format!("version {it}"))
-        .unwrap_or("a new definition".into());
-    let changed = format!("{from} → {to}");
+    let Release { label, to, changed } = Release::since(scene, old);
     let suspect = clue::entity(scene, "state_machine", &label, &[name]);
     let mechanism = format!(
         "workflow {label} fails in {name} since {changed}: {}",

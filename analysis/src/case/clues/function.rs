@@ -39,7 +39,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         cause => format!("{}: {}", failure.error, text::brief(&message(cause), 160)),
     };
     let mechanism = format!("{name} failed in {}: {said}", failure.state());
-    let category = own_category(failure);
+    let category = match refused_as_nonsense(failure, attempt) {
+        true => Category::BadInput,
+        false => own_category(failure),
+    };
     let mut clue = Clue::new(suspect, category, weight, mechanism)
         .with(line.map(|it| clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))))
         .with(failure.exhibit());
@@ -55,6 +58,20 @@ fn own_category(failure: &Failure) -> Category {
         Some(text::Topic::Data | text::Topic::Path | text::Topic::Init) | None => Category::Error,
         topic => text::category(topic),
     }
+}
+
+/// True when a service that the workflow calls by itself refused what it was sent: no code of anybody ran, so what was
+/// sent is wrong.
+fn refused_as_nonsense(failure: &Failure, attempt: &Attempt) -> bool {
+    let waits = attempt.resource.contains("waitForTaskToken") || attempt.resource.contains(".sync");
+    let direct = !matches!(
+        attempt.resource_type.as_str(),
+        "" | "lambda" | "activity" | "states"
+    );
+    direct
+        && !waits
+        && failure.function().is_none()
+        && text::topic(&failure.said()) == Some(text::Topic::Data)
 }
 
 fn of_state(scene: &Scene, failure: &Failure) -> Option<Clue> {

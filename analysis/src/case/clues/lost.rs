@@ -8,7 +8,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Attempt, Category, SpanKind, time::human_duration};
+use model::{Attempt, Category, ExecutionStatus, SpanKind, time::human_duration};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
@@ -19,12 +19,35 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let silent = failure.error == "States.Timeout"
         || text::is(&failure.error, Topic::Heartbeat)
         || text::is(&failure.error, Topic::Timeout);
-    if !(waits || activity) || !silent {
+    // The time limit of the whole execution ran out while it still waited.
+    let waiting =
+        attempt.end_event_id.is_none() && scene.case.execution.status == ExecutionStatus::TimedOut;
+    if !(waits || activity) || !(silent || waiting) {
         return Vec::new();
     }
     if activity && attempt.started_time.is_none() {
         return vec![starved(scene, failure, attempt)];
     }
+    vec![silent_since(scene, failure, attempt)]
+}
+
+/// The clue against whoever has not answered an attempt that waits for a token, a heartbeat or a worker. None for one
+/// that waits for none of them.
+pub(in crate::case) fn unanswered(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+) -> Option<Clue> {
+    let activity = attempt.resource_type == "activity";
+    if activity && attempt.started_time.is_none() {
+        return Some(starved(scene, failure, attempt));
+    }
+    let waits = attempt.resource.contains("waitForTaskToken");
+    (waits || activity).then(|| silent_since(scene, failure, attempt))
+}
+
+fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
+    let activity = attempt.resource_type == "activity";
     let (kind, name) = silent_one(failure, attempt);
     let from = attempt
         .submitted_time
@@ -41,7 +64,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let submitted = scene.case.events.iter().find(|it| {
         it.event_type.ends_with("Submitted")
             && it.event_id > attempt.scheduled_event_id
-            && Some(it.event_id) < attempt.end_event_id
+            && attempt.end_event_id.is_none_or(|end| it.event_id < end)
     });
     let line = failure
         .lines
@@ -68,7 +91,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if received.is_none() && line.is_none() {
         clue = clue.missing(&format!("the log of the worker behind {name}"));
     }
-    vec![clue]
+    clue
 }
 
 /// The span in which a worker took the message.

@@ -23,6 +23,7 @@ mod told;
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
 pub(super) use function::{callee, last_part};
+pub(super) use lost::unanswered;
 pub(super) use schema::{maker, new_version, producer};
 pub(super) use timeout::input_growth;
 

@@ -1,12 +1,13 @@
 //! An execution that was started by this one failed: its own culprit is the culprit here.
 
 use crate::case::{
+    Case,
     clue::{self, Clue, Explained},
     failures::{self, Failure},
     scene::Scene,
     text,
 };
-use model::{Attempt, Exhibit};
+use model::{Attempt, Category, ExecutionStatus, Exhibit};
 use serde_json::Value;
 
 /// How deep executions start executions.
@@ -17,16 +18,60 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .attempt
         .filter(|it| it.child_execution_arn.is_some())
     else {
-        return Vec::new();
+        return of_map_run(scene, failure);
     };
     match scene.child(attempt) {
-        Some(child) if depth(scene) < DEEPEST => inside(scene, failure, attempt, child),
+        Some(child) if depth(scene) < DEEPEST => {
+            inside(scene, failure, &attempt.path, &attempt.state, child)
+                .unwrap_or_else(|| unseen(scene, failure, attempt))
+        }
         _ => unseen(scene, failure, attempt),
     }
 }
 
+/// A Map whose items are executions of their own: what most of those that failed died of.
+fn of_map_run(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let visit = failure.visit.filter(|it| it.map_run_arn.is_some());
+    let Some(visit) = visit.filter(|_| failure.attempt.is_none()) else {
+        return Vec::new();
+    };
+    let failed = |it: &&Case| {
+        it.execution.map_run_arn == visit.map_run_arn
+            && matches!(
+                it.execution.status,
+                ExecutionStatus::Failed | ExecutionStatus::TimedOut
+            )
+    };
+    let failed: Vec<&Case> = scene.case.children.iter().filter(failed).collect();
+    let alike = |child: &Case| {
+        let same = failed.iter();
+        same.filter(|it| it.execution.root_error == child.execution.root_error)
+            .count()
+    };
+    let chosen = failed.iter().max_by_key(|it| {
+        let execution = &it.execution;
+        (
+            alike(it),
+            std::cmp::Reverse((execution.end_time, execution.trace_id)),
+        )
+    });
+    let told = chosen.filter(|_| depth(scene) < DEEPEST);
+    told.and_then(|child| inside(scene, failure, &visit.path, &visit.state, child))
+        .unwrap_or_else(|| {
+            let run = visit.map_run_arn.as_deref().unwrap_or_default();
+            let how = format!(
+                "executions that {} started for its items failed: {}",
+                visit.state,
+                text::brief(&failure.said(), 160)
+            );
+            let suspect = clue::state(scene, visit);
+            let clue = Clue::new(suspect, Category::Error, 0.5, how).with(failure.exhibit());
+            vec![clue.missing(&format!("the histories of the failed executions of {run}"))]
+        })
+}
+
 fn depth(scene: &Scene) -> usize {
-    fn of(case: &crate::case::Case) -> usize {
+    fn of(case: &Case) -> usize {
         case.children
             .iter()
             .map(|child| 1 + of(child))
@@ -37,36 +82,34 @@ fn depth(scene: &Scene) -> usize {
     of(scene.case).saturating_sub(1)
 }
 
+/// What speaks in the execution that failed, seen from the one that waited for it at this path; none if it does not tell
+/// how it failed.
 fn inside(
     scene: &Scene,
     failure: &Failure,
-    attempt: &Attempt,
-    child: &crate::case::Case,
-) -> Vec<Clue> {
+    path: &str,
+    state: &str,
+    child: &Case,
+) -> Option<Vec<Clue>> {
     let world = crate::case::World {
         peers: Vec::new(),
         ..scene.world.clone()
     };
     let below = Scene::new(child, &world);
-    let Some(own) = failures::fatal(&below) else {
-        return unseen(scene, failure, attempt);
-    };
+    let own = failures::fatal(&below)?;
     let parent: Vec<Exhibit> = failure.exhibit().into_iter().collect();
     let mut clues = super::of(&below, &own);
     for clue in &mut clues {
-        let mut path = vec![
-            scene.case.execution.state_machine.clone(),
-            attempt.path.clone(),
-        ];
-        path.append(&mut clue.suspect.path);
-        clue.suspect.path = path;
+        let mut above = vec![scene.case.execution.state_machine.clone(), path.to_owned()];
+        above.append(&mut clue.suspect.path);
+        clue.suspect.path = above;
         clue.weight = 1.0 - (1.0 - clue.weight) * 0.8;
         clue.exhibits.extend(parent.clone());
         clue.mechanism = format!("in {}: {}", child.execution.name, clue.mechanism);
         clue.explains.push(Explained {
             kind: "state_machine".into(),
             name: super::function::last_part(&child.execution.state_machine),
-            reason: format!("{} only passed on what failed inside it", attempt.state),
+            reason: format!("{state} only passed on what failed inside it"),
             reference: parent
                 .first()
                 .map(|it| it.reference.clone())
@@ -74,7 +117,7 @@ fn inside(
         });
         clue.explains.push(Explained {
             kind: "state".into(),
-            name: attempt.state.clone(),
+            name: state.to_owned(),
             reason: "it only waited for the execution that failed".into(),
             reference: parent
                 .first()
@@ -82,7 +125,7 @@ fn inside(
                 .unwrap_or_default(),
         });
     }
-    clues
+    Some(clues)
 }
 
 /// What the parent's cause tells of a child whose history is not held.

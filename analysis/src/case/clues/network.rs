@@ -161,6 +161,7 @@ pub(super) fn host_in(words: &str) -> Option<String> {
     let tokens = || {
         words
             .split(|c: char| c.is_whitespace() || "\"'()[]{}<>,;=/@".contains(c))
+            .map(|it| it.trim_end_matches([':', '.']))
             .find(|it| is_host(it))
             .and_then(named)
     };
@@ -236,6 +237,10 @@ mod tests {
         );
         check("File \"/var/task/app.py\", line 4: connect timed out", None);
         check("java.net.SocketTimeoutException: Read timed out", None);
+        check(
+            "mongo-0.db.internal:27017: [Errno 111] Connection refused",
+            Some("mongo-0.db.internal"),
+        );
         check("connect ECONNREFUSED 10.3.2.1:443", None);
         check("it broke", None);
     }

@@ -31,7 +31,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     }
     if let Some(producer) = producer {
         clues.push(by_producer(scene, failure, visit, &producer, in_workflow));
-    } else if in_workflow {
+    } else if !in_workflow {
+        clues.extend(lacking_for_function(scene, failure, visit));
+    } else {
         let lacking = lacking_input(scene);
         let said = text::brief(&message(&failure.cause), 160);
         let (suspect, category, how, weight) = match lacking {
@@ -55,6 +57,27 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         );
     }
     clues
+}
+
+/// A function that refuses data which lacks what every healthy run was started with.
+fn lacking_for_function(scene: &Scene, failure: &Failure, visit: &State) -> Option<Clue> {
+    let function = failure.function()?;
+    let key = lacking_input(scene)?;
+    let said = text::brief(&message(&failure.cause), 160);
+    let how = format!("the execution was started without {key}, and {function} refused it: {said}");
+    let started = super::deploy::started(scene, format!("its input lacks {key}"));
+    let reference = started.as_ref().map(|it| it.reference.clone());
+    let clue = Clue::new(clue::state(scene, visit), Category::BadInput, 0.86, how);
+    Some(
+        clue.with(started)
+            .with(failure.exhibit())
+            .explaining([Explained {
+                kind: "function".into(),
+                name: function.to_owned(),
+                reason: format!("{function} was given data without {key}"),
+                reference: reference.unwrap_or_default(),
+            }]),
+    )
 }
 
 /// Who no longer writes something.
@@ -133,7 +156,18 @@ fn by_producer(
     producer: &Producer,
     in_workflow: bool,
 ) -> Clue {
-    let (suspect, name) = maker(scene, producer.visit);
+    let rewritten = new_version(scene, producer.visit)
+        .is_none()
+        .then(|| super::deploy::rewritten_since(scene, &producer.visit.state))
+        .flatten();
+    let (suspect, name) = match &rewritten {
+        // Its function answers as ever; what the workflow keeps of the answer is new.
+        Some((label, _)) => (
+            clue::entity(scene, "state_machine", label, &[&producer.visit.state]),
+            label.clone(),
+        ),
+        None => maker(scene, producer.visit),
+    };
     let keys = producer
         .keys
         .iter()
@@ -141,7 +175,9 @@ fn by_producer(
         .cloned()
         .collect::<Vec<_>>()
         .join(", ");
-    let changed = new_version(scene, producer.visit);
+    let changed = rewritten
+        .map(|it| it.1)
+        .or_else(|| new_version(scene, producer.visit));
     let category = if changed.is_some() {
         Category::BadDeploy
     } else {

@@ -94,9 +94,13 @@ fn consumer<'a>(scene: &'a Scene, victim: &str, own: Option<&Load>) -> Option<&'
         .loads
         .iter()
         .filter(|load| load.function != victim);
+    let all: u32 = scene.world.loads.iter().map(|load| load.peak).sum();
     others
         .filter(|load| {
-            load.peak >= 5 && load.peak >= load.before.saturating_mul(2) && load.peak > own
+            let burst = load.peak >= load.before.saturating_mul(2);
+            // It may have gone on for a while: then it has nearly all there is, and far more than the victim.
+            let hogs = load.peak >= 20 && load.peak * 10 >= all * 7 && load.peak / 8 > own;
+            load.peak >= 5 && load.peak > own && (burst || hogs)
         })
         .max_by_key(|load| (load.peak, load.function.clone()))
 }

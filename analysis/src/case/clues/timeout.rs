@@ -18,7 +18,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let by_function = failure
         .invocation
         .is_some_and(|(it, _)| it.status == InvocationStatus::Timeout)
-        || text::is(&failure.words(), Topic::FunctionTimeout);
+        || text::is(&failure.words(), Topic::FunctionTimeout)
+            // What an execution that was started tells of its functions is not this state's own limit.
+            && attempt.child_execution_arn.is_none();
     let by_state = failure.error == "States.Timeout" && !by_function;
     let waits =
         attempt.resource.contains("waitForTaskToken") || attempt.resource_type == "activity";

@@ -1,0 +1,107 @@
+//! What is not held, in the words of a case file: the same things that the execution's coverage counts.
+
+use super::scene::Scene;
+use crate::coverage;
+use model::Missing;
+use std::collections::BTreeMap;
+
+/// Things of one kind that are told.
+const MOST_OF_A_KIND: usize = 2;
+
+/// What must exist of an execution and is not held; what belongs near `place` (the path of a state) first.
+pub(super) fn of(scene: &Scene, place: Option<&str>) -> Vec<String> {
+    let mut told: Vec<String> = events(scene).into_iter().collect();
+    let mut all = coverage::carried(&scene.case.execution);
+    all.retain(|it| it.kind != "event");
+    all.sort_by_key(|it| !place.is_some_and(|place| it.place.starts_with(place)));
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for missing in &all {
+        let count = counts.entry(missing.kind.clone()).or_default();
+        *count += 1;
+        if *count <= MOST_OF_A_KIND {
+            told.push(sentence(missing));
+        }
+    }
+    told
+}
+
+/// The events that are not held, and how they are to be had.
+fn events(scene: &Scene) -> Option<String> {
+    let execution = &scene.case.execution;
+    let reason = execution.incomplete_reason.as_deref()?;
+    if execution.complete || !execution.status.is_terminal() {
+        return None;
+    }
+    Some(match reason.contains("log level seems") {
+        true => {
+            format!("the other events of its history, which log level ALL would show ({reason})")
+        }
+        false => reason.to_owned(),
+    })
+}
+
+fn sentence(missing: &Missing) -> String {
+    let Missing {
+        id, place, count, ..
+    } = missing;
+    match missing.kind.as_str() {
+        "invocation" => format!("the log of {} for this invocation", function(place)),
+        "report" => format!("the REPORT line of {} for request {id}", function(place)),
+        "execution" => format!("the history of {id}"),
+        "child_execution" => format!("the histories of {count} executions of {place}"),
+        "map_run" => format!("the description of the map run {id}"),
+        "job" => format!("the end of the job {id} of {place}"),
+        "span" => format!("span {id}, {place}"),
+        kind => format!("{kind} {id} of {place}"),
+    }
+}
+
+/// `pay` of `Fan[3]/Pay attempt 1 (pay)`.
+fn function(place: &str) -> &str {
+    let inner = place.rsplit_once('(').map(|it| it.1);
+    inner.and_then(|it| it.strip_suffix(')')).unwrap_or(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said_so_that_it_can_be_looked_for() {
+        let check = |kind: &str, id: &str, place: &str, expect: &str| {
+            let missing = Missing {
+                kind: kind.into(),
+                id: id.into(),
+                place: place.into(),
+                count: 3,
+                reason: String::new(),
+            };
+            assert_eq!(sentence(&missing), expect);
+        };
+        check(
+            "invocation",
+            "",
+            "Pay attempt 1 (pay)",
+            "the log of pay for this invocation",
+        );
+        check(
+            "report",
+            "8-1",
+            "Fan[3]/Pay attempt 2 (pay)",
+            "the REPORT line of pay for request 8-1",
+        );
+        check(
+            "execution",
+            "arn:x",
+            "Start attempt 1",
+            "the history of arn:x",
+        );
+        check(
+            "child_execution",
+            "",
+            "Rows (arn:r)",
+            "the histories of 3 executions of Rows (arn:r)",
+        );
+        check("new_kind", "7", "Pay", "new_kind 7 of Pay");
+    }
+}
