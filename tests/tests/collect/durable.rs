@@ -190,9 +190,23 @@ fn assert_same(data: &Path, orders: &[u32]) {
     for ((table, left), (_, right)) in everything(data).into_iter().zip(imported(orders)) {
         // Of one that runs there is what the list says, not a description.
         if table != "documents" {
-            assert_eq!(left, right, "{table}");
+            assert_eq!(said(left), said(right), "{table}");
         }
     }
+}
+
+/// Without columns that are there because something else once had them.
+fn said(rows: Vec<Value>) -> Vec<Value> {
+    let bare = |row: Value| match row {
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .collect(),
+        ),
+        other => other,
+    };
+    rows.into_iter().map(bare).collect()
 }
 
 #[test]
@@ -287,7 +301,7 @@ fn invocations_are_joined_by_their_request_ids() {
     }
     let ledger = rows(
         data.path(),
-        "select category, sum(duration_ns) as ns from ledger l join executions e on e.trace_id = l.trace_id \
+        "select category, sum(l.duration_ns) as ns from ledger l join executions e on e.trace_id = l.trace_id \
         where e.name = 'order-1001' group by category order by category",
     );
     let whole: i64 = ledger
