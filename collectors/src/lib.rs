@@ -6,6 +6,7 @@
 //! | [`import`] | files and folders: recognises each by its content |
 //! | [`cloudwatch`] | lines of CloudWatch Logs, from whatever export |
 //! | [`collect`], [`aws`] | what is fetched from running systems, again and again |
+//! | [`durable`] | executions of Lambda durable functions |
 //! | [`containers`] | ECS tasks and Batch jobs |
 //! | [`lambda`] | lines of Lambda logs, in all their forms |
 //! | [`envoy`] | Envoy's access logs: gRPC service, JSON lines, text |
@@ -18,6 +19,7 @@ pub mod chaos;
 pub mod cloudwatch;
 pub mod collect;
 pub mod containers;
+pub mod durable;
 pub mod envoy;
 pub mod import;
 pub mod lambda;

@@ -12,6 +12,14 @@ impl Engine {
     /// AWS Step Functions, Standard and Express.
     pub const STEP_FUNCTIONS: &'static str = "aws.step_functions";
 
+    /// AWS Lambda durable functions.
+    pub const LAMBDA_DURABLE: &'static str = "aws.lambda_durable";
+
+    /// AWS Lambda durable functions.
+    pub fn lambda_durable() -> Self {
+        Engine(Self::LAMBDA_DURABLE.to_owned())
+    }
+
     /// AWS Step Functions.
     pub fn step_functions() -> Self {
         Engine(Self::STEP_FUNCTIONS.to_owned())

@@ -299,7 +299,7 @@ pub struct Collect {
     /// A tag that state machines must have, KEY=VALUE (may be repeated)
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub tags: Vec<String>,
-    /// What to collect (may be repeated): step_functions, step_functions_logs, lambda_logs, containers,
+    /// What to collect (may be repeated): step_functions, step_functions_logs, durable_functions, lambda_logs, containers,
     /// xray, sqs [default: all]
     #[arg(long = "part", value_name = "PART")]
     pub parts: Vec<String>,

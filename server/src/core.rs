@@ -5,6 +5,7 @@ use crate::{
     alerts::{self, Alerts},
     assembler::Assembler,
     case::Court,
+    collect::{self, Sources},
     config::Config,
     experiments::{self, Experiments},
     importer::{Entrance, Way},
@@ -37,6 +38,8 @@ pub struct Core {
     pub court: Court,
     /// Says what changed.
     pub live: Live,
+    /// How the sources of facts stand.
+    pub sources: Sources,
     /// What is billed by.
     pub prices: Arc<PriceBook>,
     /// What Inquest did or has to do next.
@@ -118,6 +121,8 @@ impl Core {
         let slos = Slos::new(config, store.clone(), lookups.clone(), alerts.clone());
         slo::show(&slos, &engine, read_only);
         experiments::show(&engine, state.clone());
+        let sources = Sources::default();
+        collect::show(&engine, sources.clone(), state.clone());
         let experiments = Experiments::new(
             state.clone(),
             store.clone(),
@@ -163,6 +168,7 @@ impl Core {
             alerts,
             slos,
             experiments,
+            sources,
             assembling,
             read_only,
         })

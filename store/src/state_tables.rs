@@ -22,6 +22,8 @@ pub enum StateTable {
     Experiments,
     /// One row per spender of an error budget.
     BudgetLedger,
+    /// One row per source of facts.
+    Sources,
 }
 
 impl StateTable {
@@ -33,6 +35,7 @@ impl StateTable {
         StateTable::Deliveries,
         StateTable::Experiments,
         StateTable::BudgetLedger,
+        StateTable::Sources,
     ];
 
     /// Name in SQL.
@@ -44,6 +47,7 @@ impl StateTable {
             StateTable::Deliveries => "deliveries",
             StateTable::Experiments => "experiments",
             StateTable::BudgetLedger => "budget_ledger",
+            StateTable::Sources => "sources",
         }
     }
 
@@ -64,6 +68,9 @@ impl StateTable {
             StateTable::BudgetLedger => {
                 "one row per objective and spender of its budget: experiments, incidents, the rest"
             }
+            StateTable::Sources => {
+                "one row per source of facts: a collector or a door that others push to, and how it stands"
+            }
         }
     }
 
@@ -76,6 +83,7 @@ impl StateTable {
             StateTable::Deliveries => deliveries(),
             StateTable::Experiments => experiments(),
             StateTable::BudgetLedger => budget_ledger(),
+            StateTable::Sources => sources(),
         }))
     }
 }
@@ -104,6 +112,71 @@ fn maybe_double(name: &str, comment: &str) -> Field {
 }
 fn truth(name: &str, comment: &str) -> Field {
     field(name, DataType::Boolean, false, comment)
+}
+
+fn sources() -> Vec<Field> {
+    vec![
+        text(
+            "source",
+            "name in the configuration, with part and Region; unique",
+        ),
+        text(
+            "kind",
+            "step_functions, durable_functions, lambda_logs, containers, xray, sqs, firehose, eventbridge…",
+        ),
+        text("mode", "pull or push"),
+        text(
+            "state",
+            "starting, working, behind, failing, waiting or stopped (of an earlier run)",
+        ),
+        text("detail", "that in words: what it does, what holds it back"),
+        text("place", "Region, or the path that is pushed to"),
+        field(
+            "lag_ns",
+            DataType::Int64,
+            true,
+            "how far behind the present it is; null before anything came",
+        ),
+        int("records", "records taken since the start"),
+        field(
+            "records_per_s",
+            DataType::Float64,
+            false,
+            "records per second over the last minute",
+        ),
+        int(
+            "following",
+            "executions or log groups followed at the moment",
+        ),
+        int("calls", "calls to AWS since the start"),
+        int(
+            "throttled",
+            "those of them that were refused for being too many",
+        ),
+        int("waited_ms", "time that calls have waited for their turn"),
+        maybe_text("busiest_api", "the API whose allowance is used most"),
+        maybe_double(
+            "quota_used",
+            "share of its own allowance that the source used of that API over the last minute",
+        ),
+        text(
+            "quotas",
+            "JSON list: api, calls, throttled, allowed_per_s, used_per_s, waited_ms",
+        ),
+        maybe_text(
+            "last_error",
+            "what went wrong last, of the last hour or still",
+        ),
+        maybe_text("advice", "what to do about it"),
+        int(
+            "failures",
+            "how often in a row it has failed; 0 when it works",
+        ),
+        time("last_error_at", true, "when that was"),
+        time("last_taken", true, "when something was last taken"),
+        time("last_poll", true, "when the last round ended"),
+        time("next_poll", true, "when the next begins; null for doors"),
+    ]
 }
 
 fn slos() -> Vec<Field> {

@@ -14,6 +14,9 @@ const EXPRESS_BASE_MB: i64 = 50;
 
 pub(super) fn bill(bill: &mut Bill<'_>, wasted: &Wasted) {
     let execution = bill.facts.execution;
+    if execution.engine == Engine::LAMBDA_DURABLE {
+        return operations(bill);
+    }
     if execution.engine != Engine::STEP_FUNCTIONS {
         return;
     }
@@ -23,6 +26,26 @@ pub(super) fn bill(bill: &mut Bill<'_>, wasted: &Wasted) {
         entered(bill, wasted);
         repeated(bill);
     }
+}
+
+/// Operations of a durable function are charged, and what they keep. The price book has no price for them: they
+/// are named, so that nobody takes the rest for the whole.
+fn operations(bill: &mut Bill<'_>) {
+    let execution = bill.facts.execution;
+    let place = Place {
+        span_id: execution.span_id,
+        resource: execution.state_machine.clone(),
+        ..Place::default()
+    };
+    let count = Quantity::whole(i64::from(execution.states_entered + execution.iterations));
+    bill.add(
+        &place,
+        "durable_operation",
+        "durable_operation",
+        "operation",
+        count,
+        "",
+    );
 }
 
 fn standard(bill: &mut Bill<'_>, place: &Place, count: i64) {

@@ -83,7 +83,10 @@ fn has_report(invocation: &Invocation) -> bool {
 
 fn place(attempt: &Attempt) -> String {
     let function = attempt.function_name.as_deref().unwrap_or("a function");
-    format!("{} attempt {} ({function})", attempt.path, attempt.attempt)
+    match attempt.path.as_str() {
+        "" => format!("invocation {} ({function})", attempt.attempt),
+        path => format!("{path} attempt {} ({function})", attempt.attempt),
+    }
 }
 
 fn no_invocation(attempt: &Attempt) -> Missing {

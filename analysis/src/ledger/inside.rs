@@ -91,6 +91,12 @@ impl<'a> Insides<'a> {
         } else if attempt.resource_type == "activity" {
             let worker = attempt.worker.as_deref().unwrap_or("activity worker");
             parts.until(answered, Use::new(TimeCategory::Compute, worker));
+        } else if attempt.resource_type == "step" {
+            // Code of the workflow itself, which is a function.
+            parts.until(
+                answered,
+                Use::new(TimeCategory::Compute, "code of the step"),
+            );
         } else {
             let what = Use::new(TimeCategory::Downstream, service(attempt));
             parts.until(answered, what);
@@ -154,8 +160,11 @@ impl<'a> Insides<'a> {
         if attempt.resource.ends_with(".waitForTaskToken") {
             return parts.until(hi, Use::new(TimeCategory::Callback, "task token"));
         }
+        if attempt.resource_type == "callback" {
+            return parts.until(hi, Use::new(TimeCategory::Callback, "callback"));
+        }
         if let Some(child) = &attempt.child_execution_arn {
-            let name = child.rsplit(':').nth(1).unwrap_or(child);
+            let name = started(child);
             let what = Use::new(TimeCategory::Downstream, format!("execution of {name}"));
             return parts.until(hi, what);
         }
@@ -168,6 +177,14 @@ impl<'a> Insides<'a> {
         }
         let what = Use::new(TimeCategory::Compute, format!("{} (job)", service(attempt)));
         parts.until(hi, what.estimated());
+    }
+}
+
+/// The state machine or durable function of an execution.
+fn started(child: &str) -> &str {
+    match child.split_once("/durable-execution/") {
+        Some((function, _)) => function.split(':').nth(6).unwrap_or(function),
+        None => child.rsplit(':').nth(1).unwrap_or(child),
     }
 }
 

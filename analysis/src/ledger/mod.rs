@@ -66,6 +66,14 @@ impl<'a> From<&'a crate::case::Case> for Facts<'a> {
     }
 }
 
+impl Facts<'_> {
+    /// True for an invocation of the function that is the workflow itself (durable functions): it lies below
+    /// the execution, and operations lie across several of them.
+    pub(crate) fn is_run(&self, attempt: &Attempt) -> bool {
+        attempt.parent_span_id == self.execution.span_id && attempt.path.is_empty()
+    }
+}
+
 /// The account of one execution. Without workflow spans the whole is `unobserved`.
 pub fn account(facts: &Facts<'_>) -> Ledger {
     let tree = Tree::of(facts);

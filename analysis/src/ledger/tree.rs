@@ -195,6 +195,10 @@ impl<'a> Rows<'a> {
         let kind = match text("inquest.kind") {
             "state" => Kind::State,
             "iteration" | "branch" => Kind::Chain,
+            // The engine ran the function that is the workflow itself: see `walk`.
+            "attempt" if attempt.is_some_and(|n| self.facts.is_run(&self.facts.attempts[n])) => {
+                return None;
+            }
             "attempt" if attempt.is_some() => Kind::Try,
             "attempt" => Kind::Run,
             _ => return None,

@@ -19,11 +19,19 @@ pub(super) fn path(facts: &Facts<'_>, tree: &Tree) -> Vec<PathSegment> {
         facts,
         tree,
         insides: Insides::of(facts),
+        runs: runs(facts),
         pieces: Vec::new(),
         behind: 0,
     };
     walk.chain(0, tree.start, tree.end, 0);
     walk.finish()
+}
+
+fn runs(facts: &Facts<'_>) -> Vec<usize> {
+    let all = 0..facts.attempts.len();
+    let mut runs: Vec<usize> = all.filter(|n| facts.is_run(&facts.attempts[*n])).collect();
+    runs.sort_by_key(|n| (facts.attempts[*n].start_time, facts.attempts[*n].span_id));
+    runs
 }
 
 /// What a piece was spent on.
@@ -58,16 +66,22 @@ struct Walk<'a> {
     facts: &'a Facts<'a>,
     tree: &'a Tree,
     insides: Insides<'a>,
+    /// Places of the invocations of a durable function, in order of time.
+    runs: Vec<usize>,
     pieces: Vec<PathSegment>,
     behind: usize,
 }
 
 impl Walk<'_> {
-    /// States one after the other.
+    /// States one after the other. Those of a durable function may lie across each other: then the one that
+    /// ended last before a moment is what that moment waited for.
     fn chain(&mut self, n: usize, lo: i64, hi: i64, depth: usize) {
         let node = &self.tree.nodes[n];
+        let mut children: Vec<&usize> = node.children.iter().collect();
+        // Stable: states that end at once stay in their order.
+        children.sort_by_key(|child| self.tree.nodes[**child].end);
         let mut cursor = hi;
-        for child in node.children.iter().rev() {
+        for child in children.into_iter().rev() {
             let below = &self.tree.nodes[*child];
             let (start, end) = (below.start.max(lo), below.end.min(cursor));
             if start >= end {
@@ -87,7 +101,29 @@ impl Walk<'_> {
             true => Use::new(TimeCategory::Unobserved, "no event of this time is held"),
             false => Use::new(TimeCategory::Orchestration, "between states"),
         };
-        self.idle_apart(n, lo, hi, &what);
+        self.runs_apart(n, lo, hi, &what);
+    }
+
+    /// Time between states, with the invocations cut out in which a durable function ran its own code.
+    fn runs_apart(&mut self, n: usize, lo: i64, hi: i64, what: &Use) {
+        let facts = self.facts;
+        let mut cursor = hi;
+        for at in self.runs.clone().into_iter().rev() {
+            let run = &facts.attempts[at];
+            let start = run.start_time.0.max(lo);
+            let end = run.end_time.map_or(cursor, |end| end.0.min(cursor));
+            if start >= end {
+                continue;
+            }
+            self.idle_apart(n, end, cursor, what);
+            let whole = self.insides.parts(run, run.start_time.0, end);
+            let own = whole.iter().rev().filter(|(_, to, _)| *to > start);
+            for (from, to, what) in own {
+                self.piece(n, (*from).max(start), *to, what);
+            }
+            cursor = start;
+        }
+        self.idle_apart(n, lo, cursor, what);
     }
 
     fn state(&mut self, n: usize, lo: i64, hi: i64, depth: usize) {
@@ -103,6 +139,7 @@ impl Walk<'_> {
         }
         match tree.nodes[*first].kind {
             Kind::Chain => self.tracks(n, lo, hi, depth),
+            Kind::State => self.chain(n, lo, hi, depth + 1),
             _ => self.tries(n, lo, hi, depth),
         }
     }

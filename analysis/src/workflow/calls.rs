@@ -191,7 +191,7 @@ fn request_id_in(text: &str) -> Option<String> {
 }
 
 /// `arn:aws:lambda:region:account:function:name[:qualifier]`.
-fn function_of_arn(arn: &str) -> Option<(String, Option<String>)> {
+pub(super) fn function_of_arn(arn: &str) -> Option<(String, Option<String>)> {
     let parts: Vec<&str> = arn.splitn(9, ':').collect();
     match parts[..] {
         ["arn", _, "lambda", _, _, "function", name, ref rest @ ..] if !name.is_empty() => {
@@ -206,7 +206,7 @@ fn function_of_arn(arn: &str) -> Option<(String, Option<String>)> {
 }
 
 /// A function as people name it: `name`, `name:qualifier`, `account:function:name`, or an ARN.
-fn function_reference(text: &str) -> (String, Option<String>) {
+pub(super) fn function_reference(text: &str) -> (String, Option<String>) {
     if let Some(found) = function_of_arn(text) {
         return found;
     }

@@ -11,15 +11,18 @@
 //! | what failed, and why | `verdict` |
 //! | how every part ended | `outcome` |
 //! | names, ids, paths | `names` |
-//! | rows and spans | `rows`, `calls`, `spans` |
+//! | rows and spans | `rows`, `calls`, `spans`, `paint` |
+//! | the same for Lambda durable functions, whose events say what holds what | `durable` |
 
 mod calls;
 mod documents;
+mod durable;
 mod event;
 mod merge;
 mod names;
 mod nest;
 mod outcome;
+mod paint;
 mod rows;
 mod spans;
 mod verdict;
@@ -51,6 +54,9 @@ pub fn build(events: &[HistoryEvent], documents: &[Document]) -> WorkflowTrace {
     else {
         return WorkflowTrace::default();
     };
+    if engine.0 == Engine::LAMBDA_DURABLE {
+        return durable::build(&ordered, documents, arn);
+    }
     let steps: Vec<Step> = ordered.iter().map(|event| Step::read(event)).collect();
     let described = Described::read(documents);
     trace(&steps, events, &described, arn, engine)

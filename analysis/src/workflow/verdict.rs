@@ -325,6 +325,14 @@ fn range((from, to): &(u64, u64)) -> String {
     }
 }
 
+/// True when no event is missing between the first and the last that is held.
+pub(super) fn whole(events: &[&HistoryEvent]) -> bool {
+    let mut ids: Vec<u64> = events.iter().map(|event| event.event_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.last().is_none_or(|last| *last == ids.len() as u64)
+}
+
 /// The ranges of ids that are not held, from 1 to the last.
 fn gaps(events: &[HistoryEvent]) -> Vec<(u64, u64)> {
     let mut ids: Vec<u64> = events.iter().map(|event| event.event_id).collect();

@@ -68,7 +68,8 @@ macro_rules! apis {
 
 // Sources of the numbers: AWS Step Functions Developer Guide, "Quotas related to API action throttling";
 // CloudWatch Logs, Lambda, ECS, Batch and X-Ray "Endpoints and quotas". Where AWS gives no bucket, its
-// size is that of one second.
+// size is that of one second. APIs of durable functions have no quota of their own there: that of Lambda's other
+// control plane APIs is taken.
 apis! {
     LIST_STATE_MACHINES = "states:ListStateMachines", (100 / 5, 100 / 5), "finding state machines", "*";
     LIST_TAGS = "states:ListTagsForResource", (100 / 5, 100 / 5), "choosing state machines by tags", "arn:aws:states:REGION:ACCOUNT:stateMachine:*";
@@ -81,6 +82,10 @@ apis! {
     DESCRIBE_LOG_GROUPS = "logs:DescribeLogGroups", (10 / 10, 10 / 10), "finding log groups by pattern", "*";
     FILTER_LOG_EVENTS = "logs:FilterLogEvents", (25 / 25, 10 / 10), "log lines", "arn:aws:logs:REGION:ACCOUNT:log-group:*";
     GET_FUNCTION = "lambda:GetFunctionConfiguration", (100 / 100, 100 / 100), "custom log groups of functions", "arn:aws:lambda:REGION:ACCOUNT:function:*";
+    LIST_FUNCTIONS = "lambda:ListFunctions", (15 / 15, 15 / 15), "finding durable functions", "*";
+    LIST_DURABLE = "lambda:ListDurableExecutionsByFunction", (15 / 15, 15 / 15), "finding executions of durable functions", "arn:aws:lambda:REGION:ACCOUNT:function:*";
+    GET_DURABLE = "lambda:GetDurableExecution", (15 / 15, 15 / 15), "status, input and result of durable executions", "arn:aws:lambda:REGION:ACCOUNT:function:*";
+    GET_DURABLE_HISTORY = "lambda:GetDurableExecutionHistory", (15 / 15, 15 / 15), "histories of durable executions", "arn:aws:lambda:REGION:ACCOUNT:function:*";
     DESCRIBE_TASKS = "ecs:DescribeTasks", (100 / 20, 100 / 20), "ECS tasks that executions waited for", "arn:aws:ecs:REGION:ACCOUNT:task/*";
     DESCRIBE_JOBS = "batch:DescribeJobs", (50 / 50, 50 / 50), "Batch jobs that executions waited for", "*";
     GET_TRACES = "xray:BatchGetTraces", (5 / 5, 5 / 5), "X-Ray segments of executions", "*";

@@ -20,10 +20,7 @@ use aws_smithy_runtime_api::{
         runtime_components::RuntimeComponents,
     },
 };
-use aws_smithy_types::{
-    config_bag::ConfigBag,
-    error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata},
-};
+use aws_smithy_types::{config_bag::ConfigBag, error::metadata::ProvideErrorMetadata};
 use serde_json::Value;
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -83,6 +80,10 @@ pub enum CallError {
     Refused(String),
     /// Busy, away or broken, however often it was asked.
     Away(String),
+    /// There is no way to it: no such name, no connection, or no answer in time.
+    Unreachable(String),
+    /// There are no credentials to sign a call with.
+    NoCredentials,
 }
 
 /// What became of one try.
@@ -90,6 +91,7 @@ enum Trouble {
     Throttled(String),
     Expired(String),
     Passing(String),
+    Unreachable(String),
     Final(CallError),
 }
 
@@ -100,6 +102,7 @@ pub struct Calls {
     pub session: Arc<Session>,
     /// What has been asked.
     pub meter: Meter,
+    tries: u32,
 }
 
 impl Calls {
@@ -108,6 +111,15 @@ impl Calls {
         Calls {
             session,
             meter: Meter::default(),
+            tries: TRIES,
+        }
+    }
+
+    /// The same, with another number of tries.
+    pub fn with_tries(self, tries: u32) -> Self {
+        Calls {
+            tries: tries.max(1),
+            ..self
         }
     }
 
@@ -125,8 +137,8 @@ impl Calls {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let mut wait = FIRST_WAIT;
-        let mut last = String::new();
-        for _ in 0..TRIES {
+        let (mut last, mut unreachable) = (String::new(), false);
+        for left in (0..self.tries).rev() {
             self.turn(api).await;
             let (age, clients) = self.session.clients().await;
             let capture = Capture::default();
@@ -139,6 +151,7 @@ impl Calls {
                 },
                 Err(error) => judge(&error),
             };
+            unreachable = matches!(trouble, Trouble::Unreachable(_));
             last = match trouble {
                 Trouble::Final(error) => return Err(error),
                 Trouble::Throttled(why) => {
@@ -152,13 +165,20 @@ impl Calls {
                     self.session.renew(age).await;
                     why
                 }
-                Trouble::Passing(why) => why,
+                Trouble::Passing(why) | Trouble::Unreachable(why) => why,
             };
+            // Whoever is in a hurry does not wait for a way to open.
+            if left == 0 || (unreachable && self.tries < TRIES) {
+                break;
+            }
             tracing::debug!(api = api.action, why = last, "a call is made again");
             tokio::time::sleep(wait.mul_f64(fastrand::f64())).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
-        Err(CallError::Away(last))
+        Err(match unreachable {
+            true => CallError::Unreachable(last),
+            false => CallError::Away(last),
+        })
     }
 
     /// `DescribeStateMachine`: the revision, the definition and the logging of a state machine as they are now.
@@ -229,9 +249,17 @@ impl Calls {
                 format!("{action} was refused: {why}"),
                 "look at the source's configuration, and at its credentials",
             ),
-            CallError::Away(why) => Failure::new(
+            CallError::NoCredentials => Failure::new(
+                Advice::Change,
+                format!("{action}: no credentials were found"),
+                self.session.looked_in(),
+            ),
+            CallError::Away(why) | CallError::Unreachable(why) => Failure::new(
                 Advice::Wait,
-                format!("{action} failed {TRIES} times: {why}"),
+                match self.tries {
+                    1 => format!("{action} failed: {why}"),
+                    tries => format!("{action} failed {tries} times: {why}"),
+                },
                 "it is tried again; if it stays so, look at the network and at the endpoint",
             ),
         }
@@ -257,7 +285,7 @@ where
         .map_or(0, |answer| answer.status().as_u16());
     let words = match error {
         SdkError::ServiceError(_) => error.message().unwrap_or_default().to_owned(),
-        other => DisplayErrorContext(other).to_string(),
+        other => in_words(other),
     };
     let message = match (code.as_str(), words.as_str()) {
         ("", "") => format!("HTTP status {status}"),
@@ -300,10 +328,24 @@ where
             Trouble::Final(CallError::Refused(message))
         }
         SdkError::DispatchFailure(_) if message.contains("credentials") => {
-            Trouble::Final(CallError::Denied(message))
+            Trouble::Final(CallError::NoCredentials)
         }
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Trouble::Unreachable(message),
         _ => Trouble::Passing(message),
     }
+}
+
+/// What an error and its sources say, the outermost first; what only repeats is left out.
+fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    const DEEPEST: usize = 10;
+    let mut words: Vec<String> = Vec::new();
+    for error in std::iter::successors(Some(error), |error| error.source()).take(DEEPEST) {
+        let word = error.to_string();
+        if word != "dispatch failure" && !words.iter().any(|held| held.contains(&word)) {
+            words.push(word);
+        }
+    }
+    words.join(": ")
 }
 
 /// The message without anything that could be a secret: some services repeat the signed request, session

@@ -28,6 +28,8 @@ pub struct AwsSource {
     pub parts: Vec<Part>,
     /// State machines, by name or ARN with `*`; all if empty.
     pub state_machines: Vec<String>,
+    /// Durable functions, by name or ARN with `*`; all if empty.
+    pub durable_functions: Vec<String>,
     /// Tags that a state machine must have.
     pub tags: BTreeMap<String, String>,
     /// How far to look back at the first start, hours.
@@ -55,6 +57,7 @@ impl Default for AwsSource {
             quotas: BTreeMap::new(),
             parts: Part::ALL.to_vec(),
             state_machines: Vec::new(),
+            durable_functions: Vec::new(),
             tags: BTreeMap::new(),
             lookback_hours: 24,
             interval_s: 15,
@@ -73,6 +76,8 @@ pub enum Part {
     StepFunctions,
     /// Log groups that state machines deliver to: Express, and Standard with logging.
     StepFunctionsLogs,
+    /// Executions of Lambda durable functions.
+    DurableFunctions,
     /// Log groups of the functions that executions called.
     LambdaLogs,
     /// ECS tasks and Batch jobs that executions waited for.
@@ -85,9 +90,10 @@ pub enum Part {
 
 impl Part {
     /// All of them.
-    pub const ALL: [Part; 6] = [
+    pub const ALL: [Part; 7] = [
         Part::StepFunctions,
         Part::StepFunctionsLogs,
+        Part::DurableFunctions,
         Part::LambdaLogs,
         Part::Containers,
         Part::Xray,
@@ -99,6 +105,7 @@ impl Part {
         match self {
             Part::StepFunctions => "step_functions",
             Part::StepFunctionsLogs => "step_functions_logs",
+            Part::DurableFunctions => "durable_functions",
             Part::LambdaLogs => "lambda_logs",
             Part::Containers => "containers",
             Part::Xray => "xray",

@@ -7,6 +7,7 @@
 //! | [`api`], [`bucket`] | the calls that are made, and how often they may be |
 //! | [`call`] | one call, made again when that may help |
 //! | [`containers`] | ECS tasks and Batch jobs |
+//! | [`durable`] | executions of Lambda durable functions |
 //! | [`traces`] | X-Ray |
 //! | [`logs`] | log groups of functions and of Express workflows |
 //! | [`queue`] | queues with EventBridge events |
@@ -17,6 +18,7 @@ pub mod bucket;
 pub mod call;
 pub mod config;
 pub mod containers;
+pub mod durable;
 pub mod logs;
 pub mod queue;
 pub mod session;
@@ -55,6 +57,9 @@ pub async fn collectors(source: &AwsSource) -> Result<Vec<Box<dyn Collector>>, F
                 }
                 Part::Containers => {
                     all.push(Box::new(containers::Containers::new(session.clone())));
+                }
+                Part::DurableFunctions => {
+                    all.push(Box::new(durable::Durable::new(session.clone())))
                 }
                 Part::Xray => all.push(Box::new(traces::Traces::new(session.clone()))),
                 Part::Sqs => {}

@@ -137,6 +137,22 @@ impl Session {
         groups.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Where credentials are looked for, in words.
+    pub fn looked_in(&self) -> String {
+        let named = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let profile = self.source.profile.clone().or_else(|| named("AWS_PROFILE"));
+        let profile = profile.as_deref().unwrap_or("default");
+        let role = match &self.source.assume_role {
+            Some(role) => format!(" (to assume {role})"),
+            None => String::new(),
+        };
+        format!(
+            "no credentials found{role}: looked in the environment (AWS_ACCESS_KEY_ID), in the profile '{profile}' of \
+             ~/.aws/config and ~/.aws/credentials, at a web identity, at the container's role and at the machine's; \
+             name a profile with --profile, or log in with 'aws sso login'"
+        )
+    }
+
     /// The bucket of an API.
     pub fn bucket(&self, api: &'static Api) -> Option<&Bucket> {
         self.buckets.get(api.action)

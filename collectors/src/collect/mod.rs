@@ -98,4 +98,6 @@ pub enum CheckOutcome {
     Denied,
     /// It could not be tried, for another reason.
     Unknown,
+    /// There is nothing to try it with.
+    Missing,
 }

@@ -1,20 +1,21 @@
 //! What a JSON value is, told by its members, whatever wraps it.
 
 use super::{
-    Refused,
+    Refused, events,
     file::Importer,
     otlp::{self, Signal},
 };
 use crate::{
     changes, chaos,
     cloudwatch::Event,
-    containers, envoy,
+    containers, durable, envoy,
     lambda::{is_platform_text, severity_number},
     step_functions::{self, Piece},
     timestamp, xray, zipkin,
 };
 use base64::Engine as _;
 use bytes::Bytes;
+use model::Engine;
 use serde_json::{Map, Value};
 use std::io::Read;
 
@@ -71,6 +72,7 @@ impl Importer<'_> {
         }
         let one_by_one = |item: &Value| {
             is_frame(item)
+                || events::is_event(item)
                 || is_logged(item)
                 || is_insights_row(item)
                 || is_envelope(item)
@@ -130,6 +132,10 @@ impl Importer<'_> {
             return Ok(taken);
         }
         let value = Value::Object(members);
+        if let Some(why) = events::refused(&value) {
+            self.file.skip(place.position.clone(), why);
+            return Ok(true);
+        }
         if let Some(taken) = self.foreign(&value, place)? {
             return Ok(taken);
         }
@@ -184,8 +190,10 @@ impl Importer<'_> {
         Ok(true)
     }
 
+    /// Executions of Step Functions and of durable functions: histories have to find their descriptions.
     fn step_functions(&mut self, value: &Value, place: &Place) -> Result<bool, Refused> {
-        let Some(pieces) = step_functions::recognise(value) else {
+        let durable = durable::recognise(value);
+        let Some(pieces) = durable.or_else(|| step_functions::recognise(value)) else {
             return Ok(false);
         };
         for piece in pieces {
@@ -212,13 +220,18 @@ impl Importer<'_> {
                     .iter_mut()
                     .for_each(|problem| problem.position = at(&problem.position));
                 self.file.taken.events += history.events.len() as u64;
+                let durable = history.engine == Engine::lambda_durable();
                 self.pieces
                     .push((self.file.path.clone(), Piece::History(history)));
-                "Step Functions history"
+                match durable {
+                    true => "durable execution history",
+                    false => "Step Functions history",
+                }
             }
             other => {
                 self.file.taken.documents += 1;
                 let kind = match &other {
+                    Piece::Execution(document) if is_durable(document) => "durable execution",
                     Piece::Execution(_) => "Step Functions execution",
                     Piece::MapRun(_) => "Step Functions map run",
                     _ => "Step Functions state machine",
@@ -367,6 +380,11 @@ impl Importer<'_> {
         )?;
         Ok(true)
     }
+}
+
+fn is_durable(document: &Map<String, Value>) -> bool {
+    let arn = document.get("executionArn").and_then(Value::as_str);
+    arn.is_some_and(|arn| durable::engine_of(arn) == Engine::lambda_durable())
 }
 
 fn written_time(event: &Value) -> Option<&Value> {

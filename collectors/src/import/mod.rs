@@ -6,6 +6,7 @@
 
 mod csv;
 mod dispatch;
+mod events;
 mod file;
 mod foreign;
 mod name;

@@ -5,7 +5,9 @@ use super::{
     identity::{folder, machine_name, made_up_arn, subject},
     pages::{Joined, join_pages},
     pairing::{Described, Pairing, children_named_in},
+    time::parse_time,
 };
+use crate::durable::engine_of;
 use model::{Batch, Document, DocumentKind, Engine, EventSource, HistoryEvent, UnixNanos};
 use serde_json::{Map, Value};
 use std::{
@@ -167,7 +169,7 @@ impl Assembly {
         }
         let arn = history
             .execution_arn
-            .unwrap_or_else(|| made_up_arn(&history.path, history.events.first()));
+            .unwrap_or_else(|| made_up_arn(&history.path, &history.engine, history.events.first()));
         let known = self.seen(&arn, &history.path);
         for event in &history.events {
             known.entered(event.id, &event.event_type, &event.details);
@@ -177,7 +179,9 @@ impl Assembly {
             if event.event_type == "ExecutionRedriven" {
                 redrives = redrive_count(&event.details).unwrap_or(redrives.saturating_add(1));
             }
-            self.batch.events.push(fact(event, &arn, redrives));
+            self.batch
+                .events
+                .push(fact(event, &history.engine, &arn, redrives));
         }
     }
 
@@ -197,6 +201,18 @@ impl Assembly {
         if described.start.is_none() && !known {
             return self.skip(&described.path, "startDate",
                 "a description without a legible startDate, and no history of its execution, was left out");
+        }
+        let end = described.document.get("stopDate").and_then(parse_time);
+        if described
+            .start
+            .zip(end)
+            .is_some_and(|(start, end)| end < start)
+        {
+            return self.skip(
+                &described.path,
+                "stopDate",
+                "a description whose stopDate lies before its startDate was left out",
+            );
         }
         let machine = described
             .document
@@ -230,7 +246,7 @@ impl Assembly {
     }
 
     fn document(&mut self, execution_arn: String, kind: DocumentKind, body: Map<String, Value>) {
-        let engine = Engine::step_functions();
+        let engine = engine_of(&execution_arn);
         let body = Value::Object(body).to_string();
         self.batch.documents.push(Document {
             engine,
@@ -330,6 +346,7 @@ impl Assembly {
 fn name_twins(histories: &mut [Joined]) {
     let key = |history: &Joined| {
         (
+            history.engine.clone(),
             history.events.first().and_then(|event| event.time),
             history.events.len(),
         )
@@ -356,9 +373,9 @@ fn name_twins(histories: &mut [Joined]) {
     }
 }
 
-fn fact(event: Event, execution_arn: &str, redrives: u32) -> HistoryEvent {
+fn fact(event: Event, engine: &Engine, execution_arn: &str, redrives: u32) -> HistoryEvent {
     HistoryEvent {
-        engine: Engine::step_functions(),
+        engine: engine.clone(),
         execution_arn: execution_arn.to_owned(),
         redrive_count: event.redrive_count.unwrap_or(redrives),
         event_id: event.id,

@@ -136,7 +136,7 @@ impl Frame {
 
 /// A whole number, as a number or as text. Columns hold `int64`: what is larger is no number of AWS,
 /// and no table could take it.
-pub(super) fn whole(value: &Value) -> Option<u64> {
+pub(crate) fn whole(value: &Value) -> Option<u64> {
     let number = match value {
         Value::Number(number) => number.as_u64().or_else(|| {
             let float = number.as_f64()?;

@@ -1,6 +1,7 @@
 //! Which execution a history belongs to: names of files, and ids for histories that name none.
 
 use super::Event;
+use model::Engine;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -83,7 +84,7 @@ pub(super) fn folder(path: &Path) -> PathBuf {
 /// The id of an execution that nothing names: from the file (or its folder, if the file's name says
 /// nothing) and the history's first event, so that importing it again, or a longer version of it, gives the
 /// same execution.
-pub(super) fn made_up_arn(path: &Path, first: Option<&Event>) -> String {
+pub(super) fn made_up_arn(path: &Path, engine: &Engine, first: Option<&Event>) -> String {
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let file = stem(&file);
     let file = file
@@ -125,7 +126,12 @@ pub(super) fn made_up_arn(path: &Path, first: Option<&Event>) -> String {
         .take(4)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    format!("arn:aws:states:unknown:000000000000:execution:{name}:{name}-{hex}")
+    match *engine == Engine::lambda_durable() {
+        true => format!(
+            "arn:aws:lambda:unknown:000000000000:function:{name}:0/durable-execution/{name}/{hex}"
+        ),
+        false => format!("arn:aws:states:unknown:000000000000:execution:{name}:{name}-{hex}"),
+    }
 }
 
 /// Name of the state machine in an execution's ARN.
@@ -162,12 +168,20 @@ mod tests {
 
     #[test]
     fn generic_names_give_way_to_the_folder() {
-        let arn = made_up_arn(Path::new("runs/order 7/history.json"), None);
+        let arn = made_up_arn(
+            Path::new("runs/order 7/history.json"),
+            &Engine::step_functions(),
+            None,
+        );
         assert!(
             arn.starts_with("arn:aws:states:unknown:000000000000:execution:order-7:order-7-"),
             "{arn}"
         );
-        let arn = made_up_arn(Path::new("runs/36-no-event.history.json.gz"), None);
+        let arn = made_up_arn(
+            Path::new("runs/36-no-event.history.json.gz"),
+            &Engine::step_functions(),
+            None,
+        );
         assert!(arn.contains(":execution:36-no-event:36-no-event-"), "{arn}");
     }
 }

@@ -18,13 +18,14 @@ mod time;
 
 pub use assemble::{Skip, assemble};
 pub use event::Event;
-pub(crate) use event::camel;
+pub(crate) use event::{camel, whole};
 pub use log::parse_log_message;
+pub(crate) use recognise::history_of;
 pub use recognise::recognise;
 pub use time::parse_time;
 pub(crate) use time::to_epoch_seconds;
 
-use model::HistoryEvent;
+use model::{Engine, HistoryEvent};
 use serde_json::{Map, Value};
 
 /// One thing that [`recognise()`] found.
@@ -44,8 +45,10 @@ pub enum Piece {
 }
 
 /// A page of a history, or a whole one.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct History {
+    /// The engine that wrote it.
+    pub engine: Engine,
     /// The execution, if the wrapper names it.
     pub execution_arn: Option<String>,
     /// The events, as they came.
@@ -54,6 +57,18 @@ pub struct History {
     pub problems: Vec<Problem>,
     /// True when the page ends with a `nextToken`: there is more.
     pub more: bool,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        History {
+            engine: Engine::step_functions(),
+            execution_arn: None,
+            events: Vec::new(),
+            problems: Vec::new(),
+            more: false,
+        }
+    }
 }
 
 /// A state machine's definition, with or without the API's description around it.

@@ -4,6 +4,7 @@ use super::{
     Event, History, Problem,
     identity::{folder, subject},
 };
+use model::Engine;
 use std::{
     collections::{HashMap, hash_map::Entry},
     path::{Path, PathBuf},
@@ -13,8 +14,9 @@ use std::{
 const MAX_BESIDE: usize = 1_000;
 
 /// A history put together from its pages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Joined {
+    pub engine: Engine,
     /// The file of its first event.
     pub path: PathBuf,
     pub execution_arn: Option<String>,
@@ -26,11 +28,15 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    fn new(path: PathBuf, execution_arn: Option<String>) -> Self {
+    fn new(path: PathBuf, page: &History) -> Self {
         Joined {
+            engine: page.engine.clone(),
             path,
-            execution_arn,
-            ..Joined::default()
+            execution_arn: page.execution_arn.clone(),
+            events: Vec::new(),
+            problems: Vec::new(),
+            more: false,
+            by_id: HashMap::new(),
         }
     }
     pub fn first_id(&self) -> u64 {
@@ -71,9 +77,13 @@ impl Joined {
 pub(super) fn join_pages(pages: Vec<(PathBuf, History)>) -> Vec<Joined> {
     let mut histories: Vec<Joined> = Vec::new();
     // The history that a file, or an execution named in a file, was last adding to.
-    let mut open: HashMap<(PathBuf, Option<String>), usize> = HashMap::new();
+    let mut open: HashMap<(PathBuf, Engine, Option<String>), usize> = HashMap::new();
     for (path, page) in pages {
-        let key = (path.clone(), page.execution_arn.clone());
+        let key = (
+            path.clone(),
+            page.engine.clone(),
+            page.execution_arn.clone(),
+        );
         let at = match open.get(&key) {
             Some(at)
                 if !page
@@ -84,7 +94,7 @@ pub(super) fn join_pages(pages: Vec<(PathBuf, History)>) -> Vec<Joined> {
                 *at
             }
             _ => {
-                histories.push(Joined::new(path.clone(), page.execution_arn.clone()));
+                histories.push(Joined::new(path.clone(), &page));
                 histories.len() - 1
             }
         };
@@ -99,18 +109,18 @@ pub(super) fn join_pages(pages: Vec<(PathBuf, History)>) -> Vec<Joined> {
 }
 
 /// Adds a page's events; where the ids start anew, so does a history. Returns the one added to last.
-fn add_page(histories: &mut Vec<Joined>, mut at: usize, path: &Path, page: History) -> usize {
+fn add_page(histories: &mut Vec<Joined>, mut at: usize, path: &Path, mut page: History) -> usize {
     histories[at].problems.extend(
-        page.problems
+        std::mem::take(&mut page.problems)
             .into_iter()
             .map(|problem| (path.to_owned(), problem)),
     );
     let mut after_first = false;
-    for event in page.events {
+    for event in std::mem::take(&mut page.events) {
         let is_first = event.event_type == "ExecutionStarted";
         if histories[at].conflicts(&event) {
             if is_first || after_first {
-                histories.push(Joined::new(path.to_owned(), page.execution_arn.clone()));
+                histories.push(Joined::new(path.to_owned(), &page));
                 at = histories.len() - 1;
             } else {
                 let position = format!("event id {}", event.id);
@@ -178,7 +188,7 @@ fn join_files(mut histories: Vec<Joined>) -> Vec<Joined> {
 
 fn same_execution(base: &Joined, next: &Joined) -> bool {
     let either_unknown = base.execution_arn.is_none() || next.execution_arn.is_none();
-    either_unknown || base.execution_arn == next.execution_arn
+    base.engine == next.engine && (either_unknown || base.execution_arn == next.execution_arn)
 }
 
 fn continues(base: &Joined, next: &Joined) -> bool {
@@ -190,6 +200,7 @@ fn continues(base: &Joined, next: &Joined) -> bool {
         "ExecutionFailed",
         "ExecutionAborted",
         "ExecutionTimedOut",
+        "ExecutionStopped",
     ]
     .contains(&last.event_type.as_str());
     same_execution(base, next)

@@ -5,7 +5,8 @@ use super::{
     pages::Joined,
     time::parse_time,
 };
-use model::UnixNanos;
+use crate::durable::engine_of;
+use model::{Engine, UnixNanos};
 use serde_json::{Map, Value};
 use std::{
     collections::{HashMap, HashSet},
@@ -44,6 +45,9 @@ pub(super) type Child = (String, UnixNanos);
 const SAME_START: i64 = 1_000_000_000;
 /// The same, when nothing but the time speaks for the pair.
 const SAME_INSTANT: i64 = 5_000_000;
+
+/// More than anything else can say for a pair.
+const CERTAIN: u32 = 100;
 
 /// Finds descriptions for histories.
 pub(super) struct Pairing<'a> {
@@ -147,6 +151,20 @@ impl<'a> Pairing<'a> {
     }
 }
 
+/// The id of a durable execution, which its first event and its ARN have in common.
+fn execution_id(history: &Joined) -> Option<String> {
+    if history.engine != Engine::lambda_durable() {
+        return None;
+    }
+    let first = history.events.first().filter(|event| event.id == 1)?;
+    let details: Value = serde_json::from_str(&first.details).ok()?;
+    details.get("Id")?.as_str().map(str::to_owned)
+}
+
+fn ends_with(arn: &str, id: &str) -> bool {
+    arn.rsplit('/').next() == Some(id)
+}
+
 /// How much speaks for the pair; `None` when something speaks against it, or nothing for it.
 fn score(
     history: &Joined,
@@ -155,6 +173,12 @@ fn score(
     input: Option<&str>,
     alone: bool,
 ) -> Option<u32> {
+    if history.engine != engine_of(&candidate.execution_arn) {
+        return None;
+    }
+    if execution_id(history).is_some_and(|id| ends_with(&candidate.execution_arn, &id)) {
+        return Some(CERTAIN);
+    }
     let apart = start.zip(candidate.start).map(|(a, b)| a.since(b).abs());
     let same_input = input.zip(candidate.input()).map(|(a, b)| same_json(a, b));
     if apart.is_some_and(|apart| apart > SAME_START) || same_input == Some(false) {
@@ -192,7 +216,10 @@ fn first_time(history: &Joined) -> Option<UnixNanos> {
 fn first_input(history: &Joined) -> Option<String> {
     let first = history.events.first().filter(|event| event.id == 1)?;
     let details: Value = serde_json::from_str(&first.details).ok()?;
-    details.get("input")?.as_str().map(str::to_owned)
+    let input = details
+        .get("input")
+        .or_else(|| details.pointer("/Input/Payload"));
+    input?.as_str().map(str::to_owned)
 }
 
 /// The executions that a history says it started, with their start.

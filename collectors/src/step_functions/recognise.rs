@@ -67,8 +67,17 @@ fn looks_like(items: &[Value], has_form: fn(&Value) -> bool) -> bool {
 }
 
 fn history(items: &[Value], path: &str) -> History {
+    history_of(items, path, Event::read)
+}
+
+/// A page of a history from its events, each read by `read`.
+pub(crate) fn history_of(
+    items: &[Value],
+    path: &str,
+    read: fn(&Value) -> Result<Event, String>,
+) -> History {
     let mut history = History::default();
-    let (events, problems) = read_all(items, path, "an event", Event::read);
+    let (events, problems) = read_all(items, path, "an event", read);
     (history.events, history.problems) = (events, problems);
     let arns = || {
         history

@@ -206,7 +206,9 @@ pub async fn eventbridge(
         }
         Ok(report) => {
             app.experiments.wake();
-            Json(json!({ "taken": report.taken() })).into_response()
+            let skips = report.files.iter().flat_map(|file| &file.skipped);
+            let refused: Vec<&String> = skips.map(|skip| &skip.reason).collect();
+            Json(json!({ "taken": report.taken(), "refused": refused })).into_response()
         }
         Err(why) => refuse(StatusCode::SERVICE_UNAVAILABLE, why),
     }

@@ -120,6 +120,36 @@ impl Held {
         .await
     }
 
+    /// Executions that began at one of these moments.
+    pub(super) async fn executions_at(
+        &self,
+        starts: &BTreeSet<UnixNanos>,
+    ) -> Result<Vec<Execution>> {
+        let snapshot = self.store.snapshot();
+        let starts: Vec<String> = starts
+            .iter()
+            .map(|start| format!("to_timestamp_nanos({})", start.0))
+            .collect();
+        let mut found = Vec::new();
+        for part in starts.chunks(VALUES_PER_QUESTION) {
+            let list = part.join(", ");
+            let question = format!("SELECT * FROM executions WHERE start_time IN ({list})");
+            for batch in self.ask(&snapshot, &question).await? {
+                let batch = physical(Table::Executions, &batch)?;
+                found.extend(rows::read_executions(&batch)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// True when an execution is held whose ARN is like the pattern.
+    pub(super) async fn any_execution_like(&self, pattern: &str) -> Result<bool> {
+        let question =
+            format!("SELECT 1 FROM executions WHERE execution_arn LIKE '{pattern}' LIMIT 1");
+        let batches = self.ask(&self.store.snapshot(), &question).await?;
+        Ok(batches.iter().any(|batch| batch.num_rows() > 0))
+    }
+
     /// State visits of which a text column has one of the values.
     pub(super) async fn states_where(
         &self,

@@ -7,6 +7,7 @@
 //! | Module | What it rebuilds |
 //! |---|---|
 //! | [`workflows`] | executions, from events and documents |
+//! | [`adopt`] | executions that came without their ARN first, or once more |
 //! | [`lambdas`] | invocations, from the lines of the log streams that got new ones |
 //! | [`hops`] | what proxies did, from their spans and access logs; spans of X-Ray |
 //! | [`joins`] | joins and cold starts of the executions that may be concerned |
@@ -17,6 +18,7 @@
 //! | [`held`] | what is held already |
 
 mod accounts;
+mod adopt;
 mod changes;
 mod containers;
 mod coverage;
@@ -119,6 +121,8 @@ pub struct Assembler {
     watched: ingest::Watched,
     /// Whether spans are held that share a unit with those of an execution or an invocation; `None` before anybody looked.
     guests: Arc<Mutex<Option<bool>>>,
+    /// Whether executions are held under ids that the import made up; `None` before anybody looked.
+    made_up: Arc<Mutex<Option<bool>>>,
 }
 
 impl Assembler {
@@ -132,6 +136,7 @@ impl Assembler {
             changed: Arc::default(),
             watched: ingest::Watched::default(),
             guests: Arc::default(),
+            made_up: Arc::default(),
         }
     }
 
@@ -157,6 +162,12 @@ impl Assembler {
     /// What is held, for those who judge it.
     pub fn held(&self) -> &Held {
         &self.held
+    }
+
+    fn made_up(&self) -> std::sync::MutexGuard<'_, Option<bool>> {
+        self.made_up
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {

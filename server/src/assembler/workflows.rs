@@ -12,9 +12,9 @@ const EVENTS_AT_ONCE: usize = 100_000;
 
 /// New facts of one execution.
 #[derive(Debug, Default)]
-struct News {
-    events: Vec<HistoryEvent>,
-    documents: Vec<Document>,
+pub(super) struct News {
+    pub(super) events: Vec<HistoryEvent>,
+    pub(super) documents: Vec<Document>,
 }
 
 /// One execution, built.
@@ -64,6 +64,7 @@ impl Assembler {
         if news.is_empty() {
             return Ok(());
         }
+        let news = self.adopt(news).await?;
         let ids: Vec<TraceId> = news.keys().map(|arn| TraceId::of_execution(arn)).collect();
         let mut events = group_by(self.held.events(&ids).await?, |it| it.execution_arn.clone());
         let mut documents = group_by(self.held.documents(&ids).await?, |it| {
@@ -101,7 +102,7 @@ impl Assembler {
 impl Assembler {
     /// An execution that had ended was built anew: a redrive may have moved its end and those of its
     /// states.
-    fn outdate(&self, start: UnixNanos, end: UnixNanos) {
+    pub(super) fn outdate(&self, start: UnixNanos, end: UnixNanos) {
         const MINUTE: i64 = 60_000_000_000;
         const MOST_MINUTES: i64 = 1_440;
         self.held.store.outdated(Table::Executions, end);

@@ -4,14 +4,17 @@
 //! |---|---|
 //! | [`runner`] | the loop: when to ask again, what to do after an error, facts before cursors |
 //! | [`sources`] | how every source stands, for the Sources page and `inquest collect` |
+//! | [`table`] | the same in SQL |
 //! | [`wanted`] | what executions that are held still lack |
 
 mod runner;
 mod sources;
+mod table;
 mod wanted;
 
 pub use runner::{Surroundings, run, size};
 pub use sources::Sources;
+pub use table::show;
 pub use wanted::Asker;
 
 use crate::config::Config;

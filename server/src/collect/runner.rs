@@ -1,6 +1,6 @@
 //! The loop around a collector.
 
-use super::{Asker, Sources};
+use super::{Asker, Sources, table};
 use crate::{clock, importer::Way};
 use collectors::{
     collect::{Advice, Collector, Failure, Order, Outlet},
@@ -83,6 +83,7 @@ async fn rounds(
                 failures = 0;
                 tracing::debug!(source = name, detail = round.detail, "a round has ended");
                 around.sources.ended(name, &round);
+                stands(around, name).await;
                 if once && round.caught_up {
                     return Ok(());
                 }
@@ -94,6 +95,7 @@ async fn rounds(
                 let wait = backoff(failures);
                 tracing::warn!(source = name, %failure, wait_s = wait.as_secs(), "collecting failed");
                 around.sources.failed(name, &failure, Some(wait));
+                stands(around, name).await;
                 if once && (failures >= PATIENCE || failure.advice == Advice::Change) {
                     return Err(failure);
                 }
@@ -105,6 +107,15 @@ async fn rounds(
             () = around.ending.cancelled() => return Ok(()),
         }
     }
+}
+
+/// Keeps how the source stands.
+async fn stands(around: &Surroundings, name: &str) {
+    let (sources, state) = (around.sources.clone(), around.state.clone());
+    let name = name.to_owned();
+    let kept = tokio::task::spawn_blocking(move || table::keep(&sources, &state, &name));
+    // It is told again after the next round.
+    let _ = kept.await;
 }
 
 /// Doubled with each failure, and a random half of it, so that many do not come back together.

@@ -12,20 +12,29 @@ use collectors::{
     aws::config::{AwsSource, Part},
     collect::{Check, CheckOutcome, Collector},
 };
+use futures::{StreamExt, stream::FuturesOrdered};
 use state::State;
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{collections::BTreeSet, io::Write, process::ExitCode, sync::Arc};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
+/// How long the answer to a try of `--check` may take, seconds.
+const CHECK_TIMEOUT_S: u64 = 5;
+
 /// Collects until it is told to end, or once, or only tries whether it could.
 ///
 /// # Errors
 /// When a source makes no sense, or the folder or server cannot be used.
 pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
-    let sources = chosen(&config, &command)?;
+    let mut sources = chosen(&config, &command)?;
+    if command.check {
+        for source in &mut sources {
+            source.timeout_s = source.timeout_s.min(CHECK_TIMEOUT_S);
+        }
+    }
     let collectors = collect::collectors(&sources).await?;
     if command.check {
         return check(collectors, command.format).await;
@@ -38,11 +47,15 @@ pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
         ),
         Target::There(client) => (Asker::There(client.clone()), State::open(&config.data)?),
     };
+    let sources = match &target {
+        Target::Here(core) => core.sources.clone(),
+        Target::There(_) => Sources::default(),
+    };
     let around = Surroundings {
         way: Arc::new(target.way()),
         state: Arc::new(state),
         asker,
-        sources: Sources::default(),
+        sources,
         ending: CancellationToken::new(),
     };
     let outcome = passes(collectors, &around, &command).await;
@@ -187,47 +200,61 @@ fn part(word: &str) -> Result<Part> {
     })
 }
 
+/// Tries everything, all parts at once; each is printed as soon as it and those before it are through.
 async fn check(collectors: Vec<Box<dyn Collector>>, format: ReportFormat) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    let mut all = Vec::new();
-    for mut collector in collectors {
-        let about = collector.about();
-        let checks = collector.check().await;
-        if format == ReportFormat::Text {
-            writeln!(out, "{}", about.name)?;
+    let tries = collectors.into_iter().map(|mut collector| async move {
+        let name = collector.about().name;
+        (name, collector.check().await)
+    });
+    let mut tried: FuturesOrdered<_> = tries.collect();
+    let mut all: Vec<(String, Check)> = Vec::new();
+    let mut said = BTreeSet::new();
+    while let Some((name, checks)) = tried.next().await {
+        // That there are no credentials is true of all parts, and said once.
+        let new = |check: &Check| {
+            check.outcome != CheckOutcome::Missing || said.insert(check.message.clone())
+        };
+        let checks: Vec<Check> = checks.into_iter().filter(new).collect();
+        if format == ReportFormat::Text && !checks.is_empty() {
+            writeln!(out, "{name}")?;
             for check in &checks {
                 write_check(&mut out, check)?;
             }
+            out.flush()?;
         }
-        all.extend(checks.into_iter().map(|check| (about.name.clone(), check)));
+        all.extend(checks.into_iter().map(|check| (name.clone(), check)));
     }
-    let denied: std::collections::BTreeSet<&str> = all
+    match format {
+        ReportFormat::Json => {
+            serde_json::to_writer_pretty(&mut out, &json(&all))?;
+            writeln!(out)?;
+        }
+        ReportFormat::Text => write_policy(&mut out, &all)?,
+    }
+    let works = |(_, check): &(String, Check)| check.outcome == CheckOutcome::Works;
+    Ok(match all.iter().all(works) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+fn write_policy(out: &mut impl Write, all: &[(String, Check)]) -> Result<()> {
+    let denied: BTreeSet<&str> = all
         .iter()
         .filter(|(_, check)| check.outcome == CheckOutcome::Denied)
         .map(|(_, check)| check.resource.as_str())
         .collect();
-    match format {
-        ReportFormat::Json => serde_json::to_writer_pretty(&mut out, &json(&all))?,
-        ReportFormat::Text if !denied.is_empty() => {
-            let statements: Vec<String> = denied.iter().map(|it| format!("    {it}")).collect();
-            writeln!(
-                out,
-                "\nWhat is missing, as a policy:\n{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n{}\n  ]\n}}",
-                statements.join(",\n")
-            )?;
-        }
-        ReportFormat::Text => {}
+    if denied.is_empty() {
+        return Ok(());
     }
-    writeln!(out)?;
-    Ok(
-        match all
-            .iter()
-            .all(|(_, check)| check.outcome == CheckOutcome::Works)
-        {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        },
-    )
+    let statements: Vec<String> = denied.iter().map(|it| format!("    {it}")).collect();
+    writeln!(
+        out,
+        "\nWhat is missing, as a policy:\n{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n{}\n  ]\n}}",
+        statements.join(",\n")
+    )?;
+    Ok(())
 }
 
 fn word(outcome: CheckOutcome) -> &'static str {
@@ -235,6 +262,7 @@ fn word(outcome: CheckOutcome) -> &'static str {
         CheckOutcome::Works => "works",
         CheckOutcome::Denied => "denied",
         CheckOutcome::Unknown => "unknown",
+        CheckOutcome::Missing => "missing",
     }
 }
 

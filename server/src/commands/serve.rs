@@ -3,7 +3,7 @@
 use crate::{
     api::{self, App},
     assets::Assets,
-    collect::{self, Asker, Sources, Surroundings},
+    collect::{self, Asker, Surroundings},
     config::Config,
     core::Core,
     formats, retention,
@@ -232,7 +232,7 @@ impl Running {
             alerts.run(end).await;
             Ok(())
         });
-        let sources = Sources::default();
+        let sources = core.sources.clone();
         for (name, kind) in [
             (api::push::FIREHOSE, "firehose"),
             (api::push::EVENTBRIDGE, "eventbridge"),

@@ -5,6 +5,9 @@ mod arrivals;
 #[path = "../whole/binary.rs"]
 #[allow(dead_code)]
 mod binary;
+mod check;
+mod containers;
+mod durable;
 mod endpoint;
 mod fall_back;
 mod late;

@@ -38,7 +38,7 @@ fn arguments<'a>(url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Credentials for an endpoint that does not look at them.
-fn with_credentials(data: &Path, arguments: &[&str]) -> Command {
+pub fn with_credentials(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(path());
     command
         .env_remove("INQUEST_CONFIG")

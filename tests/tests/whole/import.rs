@@ -77,3 +77,74 @@ fn nothing_taken_is_a_failure() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("no/such/file"));
 }
+
+/// A history that came without its ARN, and the same with it: one execution, whichever was first.
+#[test]
+fn a_history_finds_its_arn_later() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let durable = fixtures.join("lambda-durable");
+    let read = |name: &str| std::fs::read_to_string(durable.join(name)).expect("legible");
+    let (history, described) = (
+        read("order-1002.history.json"),
+        read("order-1002.describe.json"),
+    );
+    let other = read("order-1001.history.json");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, text).expect("written");
+        path.to_string_lossy().into_owned()
+    };
+    let bare = file("bare/some-run.history.json", &history);
+    let neighbour = file("bare/other.history.json", &other);
+    file("both/x.history.json", &history);
+    file("both/x.describe.json", &described);
+    let both = folder.path().join("both").to_string_lossy().into_owned();
+    let check = |first: &[&str], second: &[&str]| {
+        let data = tempfile::tempdir().expect("a folder");
+        for files in [first, second] {
+            let mut arguments = vec!["import", "--quiet"];
+            arguments.extend(files);
+            good(data.path(), &arguments);
+        }
+        let named = rows(
+            data.path(),
+            "select execution_arn, status, events from executions where name = 'order-1002'",
+        );
+        assert_eq!(named.len(), 1, "{named:?}");
+        assert_eq!(
+            (&named[0]["status"], &named[0]["events"]),
+            (&"FAILED".into(), &13.into())
+        );
+        for table in [
+            "executions",
+            "events",
+            "states",
+            "attempts",
+            "spans",
+            "ledger",
+        ] {
+            let count = |which: &str| {
+                number(
+                    data.path(),
+                    &format!(
+                        "select count(*) from {table} t join executions e on e.trace_id = t.trace_id where e.execution_arn {which} like '%unknown%'"
+                    ),
+                )
+            };
+            let all = number(data.path(), &format!("select count(*) from {table}"));
+            assert_eq!(
+                count("") + count("not"),
+                all,
+                "{table}: nothing is left of who moved"
+            );
+        }
+        let unknown = "select count(*) from executions where execution_arn like '%unknown%'";
+        number(data.path(), unknown)
+    };
+    assert_eq!(check(&[&bare], &[&both]), 0);
+    assert_eq!(check(&[&both], &[&bare]), 0);
+    // Another execution that nobody names stays as it is.
+    assert_eq!(check(&[&bare, &neighbour], &[&both]), 1);
+}

@@ -153,7 +153,7 @@ impl StepFunctions {
         };
         let mut newest = scanned.unwrap_or(until);
         let mut token = None;
-        let mut restarts = 0;
+        let (mut restarts, mut crowded) = (0, 0);
         loop {
             let page = match self.list(&listing, token.take()).await {
                 Ok(page) => page,
@@ -172,24 +172,28 @@ impl StepFunctions {
                 .unwrap_or(newest)
                 .max(newest);
             let old = entries.iter().any(|entry| entry.start < until);
-            self.take(out, entries, machine, until).await?;
+            crowded += self.take(out, entries, machine, until).await?;
             token = next;
             if old || token.is_none() {
                 break;
             }
         }
-        self.memory.scanned.insert(machine.to_owned(), newest);
+        self.memory.crowded += crowded;
+        if crowded == 0 {
+            self.memory.scanned.insert(machine.to_owned(), newest);
+        }
         Ok(())
     }
 
-    /// Follows what runs, fetches what has ended.
+    /// Follows what runs, fetches what has ended. Returns how many executions there was no room to follow.
     pub(super) async fn take(
         &mut self,
         out: &Outlet,
         entries: Vec<Listed>,
         definition: &str,
         until: i64,
-    ) -> Result<(), Failure> {
+    ) -> Result<usize, Failure> {
+        let mut crowded = 0;
         let now = out.now().0;
         let at_once = self.calls.free(&api::GET_HISTORY);
         let (mut ended, mut told) = (Vec::new(), Vec::new());
@@ -204,7 +208,8 @@ impl StepFunctions {
                 self.memory
                     .follow(&entry.arn, entry.open(definition).due_at(due));
             } else if entry.running {
-                self.memory.follow(&entry.arn, entry.open(definition));
+                let taken = self.memory.follow(&entry.arn, entry.open(definition));
+                crowded += usize::from(!taken);
             } else if ended.len() >= at_once && self.memory.may_queue() {
                 self.memory.queue(&entry.arn, entry.open(definition), now);
             } else {
@@ -217,7 +222,8 @@ impl StepFunctions {
         }
         let told = told.into_iter().flatten().collect();
         out.facts(history::batch(told)).await?;
-        self.fetch_all(out, ended).await
+        self.fetch_all(out, ended).await?;
+        Ok(crowded)
     }
 
     /// Executions that run or ran again: they stand far down in the list of starts.

@@ -173,7 +173,8 @@ impl StepFunctions {
                     definition,
                     ..Open::default()
                 };
-                self.memory.follow(&child, open);
+                // Without room it is found when its own state machine is listed.
+                let _ = self.memory.follow(&child, open);
             }
         }
         if done.closed {

@@ -34,6 +34,8 @@ pub(super) struct Memory {
     pub trials: BTreeMap<String, u32>,
     /// When redriven executions were last looked for.
     pub swept: i64,
+    /// Executions that were listed when there was no room to follow them, at the last look.
+    pub crowded: usize,
 }
 
 /// An execution that is followed.
@@ -100,11 +102,19 @@ impl Memory {
             .is_some_and(|closed| closed.redrives >= redrives)
     }
 
-    /// Follows an execution from now on, if it is not followed already.
-    pub fn follow(&mut self, arn: &str, open: Open) {
-        if self.open.len() < MAX_OPEN || self.open.contains_key(arn) {
-            self.open.entry(arn.to_owned()).or_insert(open);
+    /// Follows an execution from now on, if it is not followed already; false when there is no room.
+    pub fn follow(&mut self, arn: &str, open: Open) -> bool {
+        if self.open.len() >= MAX_OPEN && !self.open.contains_key(arn) {
+            return false;
         }
+        self.open.entry(arn.to_owned()).or_insert(open);
+        true
+    }
+
+    /// True when there is room enough that listing more is worth its calls: lists are read again from where
+    /// they were when there was none.
+    pub fn may_list(&self) -> bool {
+        self.open.len() < MAX_OPEN - MAX_OPEN / 20 || self.crowded == 0
     }
 
     /// True when executions that have ended may wait for their turn instead of being fetched at once.
@@ -141,5 +151,30 @@ impl Memory {
             closed.start >= before
                 || (closed.redrives > 0 && closed.start >= now - 2 * REDRIVE_WINDOW)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_no_room_for_is_said() {
+        let mut memory = Memory::default();
+        for n in 0..MAX_OPEN {
+            assert!(memory.follow(&n.to_string(), Open::default()));
+        }
+        assert!(
+            memory.follow("7", Open::default()),
+            "it is followed already"
+        );
+        assert!(!memory.follow("new", Open::default()));
+        assert!(memory.may_list(), "nobody waits");
+        memory.crowded = 1;
+        assert!(!memory.may_list());
+        for n in 0..=MAX_OPEN / 20 {
+            memory.close(&n.to_string(), 0, 0);
+        }
+        assert!(memory.may_list() && memory.follow("new", Open::default()));
     }
 }

@@ -68,8 +68,11 @@ impl StepFunctions {
             .map(|(arn, _)| arn.clone())
             .collect();
         let first = self.memory.scanned.is_empty();
-        for machine in &standard {
-            self.discover(out, machine).await?;
+        if self.memory.may_list() {
+            self.memory.crowded = 0;
+            for machine in &standard {
+                self.discover(out, machine).await?;
+            }
         }
         if !first && (standard.len() <= FEW_MACHINES || begun - self.memory.swept >= SWEEP) {
             self.sweep(out, &standard).await?;
@@ -87,6 +90,19 @@ impl StepFunctions {
         }
     }
 
+    /// More executions run than are followed.
+    fn crowded(&self) -> Option<String> {
+        let crowded = self.memory.crowded;
+        (crowded > 0).then(|| {
+            format!(
+                "{crowded} executions or more wait, because {} are followed, the most at once: none is lost, they are \
+                 listed again when some have ended; choose fewer with state_machines or tags, or spread them over \
+                 several [[collect]] tables",
+                memory::MAX_OPEN
+            )
+        })
+    }
+
     fn summed_up(&self, begun: i64, left: usize, undefined: usize) -> Round {
         let following = self.memory.open.len() + self.memory.map_runs.len();
         let express = self.machines.iter().filter(|(_, express)| *express).count();
@@ -99,7 +115,7 @@ impl StepFunctions {
                 ", {undefined} definitions wait for their turn (DescribeStateMachineForExecution allows few calls)"
             );
         }
-        let behind = self.fallen_back(left);
+        let behind = self.crowded().or_else(|| self.fallen_back(left));
         let new = |open: &memory::Open| open.last_event == 0 && open.due <= begun;
         let left = left + self.memory.open.values().filter(|open| new(open)).count();
         let busy = left > 0 || undefined > 0 || !self.memory.map_runs.is_empty();
@@ -107,7 +123,7 @@ impl StepFunctions {
         Round {
             wait: Duration::from_nanos(wait.unsigned_abs()),
             following: following as u64,
-            up_to: Some(model::UnixNanos(begun)).filter(|_| left == 0),
+            up_to: Some(model::UnixNanos(begun)).filter(|_| left == 0 && self.memory.crowded == 0),
             behind,
             detail,
             caught_up: !busy,
