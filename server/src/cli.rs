@@ -383,16 +383,22 @@ pub struct Explain {
     )]
     pub execution: Option<String>,
     /// Without a workflow: the traces of the trouble. A SELECT that yields trace_id, a condition on
-    /// spans, or a time range FROM..TO (RFC 3339)
+    /// spans, or a time range FROM..TO (ISO 8601, or before now: -1h..now)
     #[arg(
         long,
         value_name = "QUERY",
         requires = "baseline",
-        conflicts_with = "url"
+        conflicts_with = "url",
+        allow_hyphen_values = true
     )]
     pub symptom: Option<String>,
     /// The healthy traces to compare with, in the same forms
-    #[arg(long, value_name = "QUERY", requires = "symptom")]
+    #[arg(
+        long,
+        value_name = "QUERY",
+        requires = "symptom",
+        allow_hyphen_values = true
+    )]
     pub baseline: Option<String>,
     /// text, json, markdown or html
     #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]

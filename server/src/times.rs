@@ -44,6 +44,23 @@ fn moved(offset: &str, now: UnixNanos) -> Option<UnixNanos> {
     }))
 }
 
+/// A length of time such as `30m`, `2h`, `1d`, `1h30m`, nanoseconds; also ISO 8601 (`PT2H`).
+///
+/// # Errors
+/// When it is none, or not longer than nothing.
+pub fn length(text: &str) -> Result<i64, String> {
+    let text = text.trim();
+    let own = slo::duration::nanos(text).filter(|_| text.parse::<u64>().is_err());
+    let read = own.or_else(|| {
+        let span: jiff::SignedDuration = text.parse().ok()?;
+        i64::try_from(span.as_nanos()).ok()
+    });
+    read.filter(|it| *it > 0).ok_or_else(|| {
+        let shown: String = text.chars().take(LONGEST).collect();
+        format!("'{shown}' is no length of time such as 30m, 2h or 1d")
+    })
+}
+
 /// In a URL a `+` that was not escaped arrives as a space: `2026-11-22T03:16:00 01:00`.
 fn plus(text: &str) -> String {
     match text.rsplit_once(' ') {
@@ -143,6 +160,22 @@ mod tests {
             "1h",
             "\u{661}",
         ] {
+            check(nonsense, None);
+        }
+    }
+
+    #[test]
+    fn lengths_have_units() {
+        let check = |text: &str, seconds: Option<i64>| {
+            let expect = seconds.map(|it| it * 1_000_000_000);
+            assert_eq!(length(text).ok(), expect, "{text}");
+        };
+        check("30m", Some(1_800));
+        check("1d", Some(86_400));
+        check("1h30m", Some(5_400));
+        check("PT2H", Some(7_200));
+        check("2 hours", Some(7_200));
+        for nonsense in ["90", "", "0s", "-1h", "soon"] {
             check(nonsense, None);
         }
     }

@@ -81,10 +81,15 @@ pub enum Alert {
         /// For how long: 30m, 2h, 1d
         #[arg(long = "for", value_name = "DURATION", conflicts_with = "until")]
         duration: Option<String>,
-        /// Begins then, RFC 3339 [default: now]
-        #[arg(long, default_value = "", value_name = "TIME")]
+        /// Begins then: ISO 8601, or from now (+1h) [default: now]
+        #[arg(
+            long,
+            default_value = "",
+            value_name = "TIME",
+            allow_hyphen_values = true
+        )]
         from: String,
-        /// Ends then, RFC 3339
+        /// Ends then: ISO 8601, or from now (+2h)
         #[arg(long, value_name = "TIME", required_unless_present = "duration")]
         until: Option<String>,
         /// Why

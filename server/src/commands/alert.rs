@@ -7,6 +7,7 @@ use crate::{
     cli::{Alert, ReportFormat},
     clock,
     config::Config,
+    times,
 };
 use anyhow::{Context, Result, bail};
 use model::{
@@ -191,10 +192,7 @@ fn replay(config: &Config, ids: Vec<String>, all_dead: bool, anyway: bool) -> Re
 
 fn ends(from: &str, duration: &str, now: UnixNanos) -> Result<String> {
     let from = alerts::read_time(from, now)?;
-    let span: jiff::SignedDuration = duration
-        .parse()
-        .with_context(|| format!("'{duration}' is no duration such as 30m, 2h or 36h"))?;
-    let nanos = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+    let nanos = times::length(duration).map_err(anyhow::Error::msg)?;
     Ok(from.0.saturating_add(nanos).to_string())
 }
 

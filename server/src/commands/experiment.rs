@@ -7,7 +7,7 @@ use crate::{
     clock,
     config::Config,
     core::Core,
-    experiments,
+    experiments, times,
 };
 use anyhow::{Context, Result, bail};
 use model::{
@@ -46,10 +46,7 @@ pub async fn experiment(config: &Config, command: Experiment) -> Result<ExitCode
                 "slos": slos, "scope": scope_of(&scope)?, "tool": "api",
             });
             if let Some(text) = duration {
-                let span: jiff::SignedDuration = text
-                    .parse()
-                    .with_context(|| format!("'{text}' is no duration such as 30m or 2h"))?;
-                let nanos = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+                let nanos = times::length(&text).map_err(anyhow::Error::msg)?;
                 said["planned_end"] = rfc3339(UnixNanos(now.0.saturating_add(nanos))).into();
             }
             if let Some(share) = max_spend {
