@@ -13,6 +13,10 @@ use model::{Execution, Verdict, time};
 
 /// What is said of the execution at the top: label and value.
 fn head(execution: &Execution, verdict: &Verdict) -> Vec<(&'static str, String)> {
+    // Of plain traces the question is all there is.
+    if execution.execution_arn.is_empty() && execution.start_time.0 == 0 {
+        return vec![("Symptom", verdict.execution.clone())];
+    }
     let mut head = vec![
         ("Execution", verdict.execution.clone()),
         ("State machine", execution.state_machine.clone()),
