@@ -56,7 +56,9 @@ pub use ledger::{Ledger, LedgerEntry, PathSegment, Slack, TimeCategory};
 pub use log::{LogOrigin, LogRecord};
 pub use span::{Attributes, Link, Span, SpanEvent, SpanKind, SpanSource, StatusCode, Value};
 pub use time::UnixNanos;
-pub use verdict::{Category, Cleared, Entity, Exhibit, Fatality, Outcome, Suspect, Verdict};
+pub use verdict::{
+    Category, Cleared, Entity, Exhibit, Fatality, ITS_END, Outcome, Suspect, Verdict,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What `missing` begins with for an execution that has not ended.
+pub const ITS_END: &str = "the end of the execution";
+
 /// How an inquest ended.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
@@ -234,6 +237,11 @@ impl Verdict {
         }
     }
 
+    /// True for an execution of which nothing can be said yet but that it runs.
+    pub fn still_runs(&self) -> bool {
+        self.outcome == Outcome::ColdCase && self.missing.first().is_some_and(|it| it == ITS_END)
+    }
+
     /// One sentence: who, of what, how sure.
     pub fn headline(&self) -> String {
         match (&self.culprit, self.category) {
@@ -245,6 +253,7 @@ impl Verdict {
                 self.certainty(),
                 self.confidence * 100.0
             ),
+            _ if self.still_runs() => "it still runs".to_owned(),
             _ if self.outcome == Outcome::ColdCase => {
                 "cold case: the facts do not suffice".to_owned()
             }

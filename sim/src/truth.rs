@@ -5,6 +5,7 @@ use crate::facts::Recorded;
 use crate::faults::{Crime, Guilt};
 use crate::setting::Setting;
 use demo::run::Event;
+use model::Category;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -152,7 +153,9 @@ fn case(
             )
         })
         .collect();
-    if guilt.kind == "job" {
+    let mut guilty = guilt.also.iter().map(|(name, _)| name);
+    let of_job = |name: &String| with.world.jobs.contains_key(name);
+    if guilt.kind == "job" || guilty.any(of_job) {
         hosts(&family, &mut truth);
     }
     let mut names = BTreeSet::new();
@@ -173,14 +176,14 @@ fn hosts(family: &[(&Recorded, Option<&Recorded>)], truth: &mut CaseTruth) {
         .filter_map(|event| event.details.as_ref())
         .map(|(_, details)| details.to_string())
         .collect();
-    let category = truth.category.clone().unwrap_or_default();
+    let category = Category::Infrastructure.as_str();
     let mut found: BTreeSet<String> = BTreeSet::new();
     for part in text.split("(instance ").skip(1) {
         found.extend(part.split(')').next().map(str::to_owned));
     }
     truth
         .also
-        .extend(found.into_iter().map(|host| (host, category.clone())));
+        .extend(found.into_iter().map(|host| (host, category.to_owned())));
 }
 
 /// The execution and those that it started, and they.

@@ -12,7 +12,9 @@ use super::{
     silent, slots, slow,
     text::Topic,
 };
-use model::{Attempt, ExecutionStatus, Exhibit, Fatality, Outcome, Verdict, time::human_duration};
+use model::{
+    Attempt, ExecutionStatus, Exhibit, Fatality, ITS_END, Outcome, Verdict, time::human_duration,
+};
 use std::collections::BTreeSet;
 
 /// Exhibits that are shown.
@@ -59,13 +61,13 @@ fn unended(scene: &Scene, verdict: Verdict) -> Verdict {
     if clues.is_empty() || torn(scene) {
         let gaps = scene.case.execution.incomplete_reason.clone();
         let gaps = gaps.filter(|_| torn(scene));
-        let missing = [running::ITS_END.to_owned()].into_iter().chain(gaps);
+        let missing = [ITS_END.to_owned()].into_iter().chain(gaps);
         return cold(verdict, now.told(), missing.collect());
     }
     let mut verdict = conclude(scene, verdict, clues, None);
     verdict.mechanism = format!("it still runs; {}", verdict.mechanism);
     verdict.confidence = verdict.confidence.min(running::MOST_SURE);
-    verdict.missing.insert(0, running::ITS_END.to_owned());
+    verdict.missing.insert(0, ITS_END.to_owned());
     verdict
 }
 

@@ -51,7 +51,6 @@ mod world;
 pub use charges::Charge;
 pub use judge::judge;
 pub use profile::{FunctionProfile, Profile, StateProfile, profile};
-pub use running::ITS_END;
 pub use world::{Load, World};
 
 use model::{Attempt, Document, Execution, HistoryEvent, Invocation, Join, LogRecord, Span, State};

@@ -61,8 +61,9 @@ pub(crate) fn usual(durations: impl Iterator<Item = i64>) -> Option<Usual> {
     let few = 1.0 + 2.0 / all.len() as f64;
     // Where runs are short or long by turns, the deviation from the middle is the way from the one to the other; the
     // way between the quarters is no longer than that, and a run far beyond both is long.
-    let quarter = |n: usize| (all[(all.len() - 1) * n / 4] as f64).ln();
-    let deviation = (off[off.len() / 2] * 1.4826).min((quarter(3) - quarter(1)) / 1.349);
+    let (low, high) = ((all.len() - 1) / 4, ((all.len() - 1) * 3).div_ceil(4));
+    let between = (all[high] as f64).ln() - (all[low] as f64).ln();
+    let deviation = (off[off.len() / 2] * 1.4826).min(between / 1.349);
     Some(Usual {
         median_ns,
         sigma: (deviation * few).max(0.1),

@@ -10,8 +10,6 @@ use super::{
 };
 use model::{Attempt, Category, Fatality, State, UnixNanos, time::human_duration};
 
-/// What is missing of an execution that has not ended.
-pub const ITS_END: &str = "the end of the execution";
 /// Failed tries of one visit that are more than a hiccup.
 const AGAIN_AND_AGAIN: usize = 2;
 /// However much speaks for it, it may still end well.

@@ -97,12 +97,12 @@ fn page(all: &[Judged], filter: &Filter) -> MysteryPage {
         BTreeMap::new();
     let count = |outcome| {
         all.iter()
-            .filter(|it| it.verdict.outcome == outcome && !still_runs(it))
+            .filter(|it| it.verdict.outcome == outcome && !it.verdict.still_runs())
             .count() as u64
     };
     for judged in all
         .iter()
-        .filter(|it| it.verdict.outcome != Outcome::NoCrime && !still_runs(it))
+        .filter(|it| it.verdict.outcome != Outcome::NoCrime && !it.verdict.still_runs())
     {
         let culprit = judged.verdict.culprit.clone().unwrap_or_default();
         let key = (culprit.kind, culprit.name, judged.verdict.category);
@@ -122,19 +122,12 @@ fn page(all: &[Judged], filter: &Filter) -> MysteryPage {
         from: from.to_string(),
         to: to.to_string(),
         bucket_ns: width.to_string(),
-        judged: all.iter().filter(|it| !still_runs(it)).count() as u64,
+        judged: all.iter().filter(|it| !it.verdict.still_runs()).count() as u64,
         no_crimes: count(Outcome::NoCrime),
         cold_cases: count(Outcome::ColdCase),
         mysteries,
         more,
     }
-}
-
-/// True for an execution of which nothing can be said yet but that it runs: no mystery.
-fn still_runs(judged: &Judged) -> bool {
-    let lacks = judged.verdict.missing.first();
-    judged.verdict.outcome == Outcome::ColdCase
-        && lacks.is_some_and(|it| it == analysis::case::ITS_END)
 }
 
 fn mystery(mut group: Vec<&Judged>, from: i64, width: i64, buckets: usize) -> Mystery {

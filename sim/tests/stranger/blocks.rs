@@ -77,6 +77,7 @@ fn branch_without_name(desk: &mut Desk, n: usize, ill: bool) -> String {
     desk.end(run, End::Failed("java.io.UncheckedIOException", "{\"errorType\":\"java.io.UncheckedIOException\",\"errorMessage\":\"java.net.UnknownHostException: tariff.partner.example: Name or service not known\"}"))
 }
 
+#[allow(clippy::too_many_arguments)]
 fn direct(
     desk: &mut Desk,
     n: usize,
