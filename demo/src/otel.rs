@@ -142,7 +142,7 @@ pub fn invocation_spans(dice: &mut Dice, function: &Function, call: &Invocation)
             kind: 3,
             start_ns: at,
             end_ns: at + took,
-            attributes: client_attributes(dependency.system, dependency.host, failed.is_some()),
+            attributes: client_attributes(dependency.system, dependency.host, failed.as_deref()),
             error: failed,
         });
         if over {
@@ -153,15 +153,26 @@ pub fn invocation_spans(dice: &mut Dice, function: &Function, call: &Invocation)
     spans
 }
 
-fn client_attributes(system: &str, host: &'static str, failed: bool) -> Vec<(&'static str, Value)> {
+/// What the called service answered, of a call that failed for this reason.
+fn answered(error: Option<&str>) -> u16 {
+    match error.and_then(|it| it.split(':').next()) {
+        None => 200,
+        Some("CardDeclined") => 402,
+        Some("AddressNotDeliverable") => 422,
+        Some(_) => 503,
+    }
+}
+
+fn client_attributes(
+    system: &str,
+    host: &'static str,
+    error: Option<&str>,
+) -> Vec<(&'static str, Value)> {
     let address = ("server.address", json!(host));
     match system {
         "http" => vec![
             ("http.request.method", json!("POST")),
-            (
-                "http.response.status_code",
-                json!(if failed { 402 } else { 200 }),
-            ),
+            ("http.response.status_code", json!(answered(error))),
             ("url.scheme", json!("https")),
             address,
         ],

@@ -3,7 +3,7 @@
 //! the error, one service made it. *How to confirm*: the server's own span, longer than the caller's.
 
 use crate::case::{
-    charges,
+    Profile, charges,
     clue::{self, Clue, Explained},
     failures::Failure,
     origin,
@@ -11,6 +11,11 @@ use crate::case::{
     text::{self, Topic},
 };
 use model::{Category, Span, Value, time::human_duration};
+
+/// Executions that the callee has to have served before its refusal is blamed on what it was sent.
+const WELL: usize = 3;
+/// One of so many may be refused as this one was: inputs are bad now and then.
+const FEW: usize = 4;
 
 /// What a failed span says, in its status, its events and its attributes.
 pub(super) fn words(span: &Span) -> String {
@@ -100,6 +105,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     } else {
         text::brief(&said, 160)
     };
+    if let Some(clue) = refused(scene, failure, span, &origin.name, &what) {
+        return vec![clue];
+    }
     let mechanism = format!(
         "{} failed when {caller} called it in {}: {what}",
         origin.name,
@@ -132,6 +140,54 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             .explaining([super::function::carried(caller, &origin.name, span)])
             .explaining(carriers),
     ]
+}
+
+/// A callee that refused what this execution sent (400, 413, 415, 422), and served all the others that sent theirs to the
+/// same state: the callee did its work, the input is what differs. Without others to compare with, nothing is said.
+fn refused(
+    scene: &Scene,
+    failure: &Failure,
+    span: &Span,
+    callee: &str,
+    what: &str,
+) -> Option<Clue> {
+    if !matches!(charges::status(span)?, 400 | 413 | 415 | 422) {
+        return None;
+    }
+    let visit = failure.visit?;
+    let served = |it: &&&Profile| it.states.contains_key(&visit.state);
+    let well = scene.healthy.iter().filter(served).count();
+    let key = (visit.state.clone(), failure.error.clone());
+    let alike = scene.world.peers.iter();
+    let alike = alike.filter(|it| it.errors.contains(&key)).count();
+    if well < WELL || alike * FEW > well {
+        return None;
+    }
+    if super::deploy::change_of(scene, failure, &[callee]).is_some() {
+        return None;
+    }
+    let suspect = clue::state(scene, visit);
+    let mechanism = format!(
+        "{callee} refused what {} sent it, and served {well} other executions: {what}",
+        visit.state
+    );
+    let spans = [clue::span(span, format!("{callee} refused: {what}"))];
+    let served = Explained {
+        kind: "service".into(),
+        name: callee.to_owned(),
+        reason: format!("{callee} answered the same call in {well} other executions"),
+        reference: clue::span(span, String::new()).reference,
+    };
+    let carried = failure
+        .function()
+        .map(|it| super::function::carried(it, callee, span));
+    Some(
+        Clue::new(suspect, Category::BadInput, 0.86, mechanism)
+            .with(spans)
+            .with(failure.exhibit())
+            .explaining([served])
+            .explaining(carried),
+    )
 }
 
 /// How far a failed call explains the failure: 1 when it is the last thing the caller did, less when the caller
