@@ -141,11 +141,11 @@ fn what_a_real_api_holds_is_collected_and_joined() {
         .output()
         .expect("it runs");
     let words = String::from_utf8_lossy(&checked.stdout).into_owned();
-    // moto breaks when it is asked for a map run that it does not have: that API alone stays unknown.
-    assert!(
-        !words.contains("denied ") && words.matches("unknown  ").count() <= 1,
-        "{words}"
-    );
+    // moto breaks when it is asked for a map run that it does not have, and knows no durable functions: these
+    // APIs alone stay unknown.
+    let unknown = words.lines().filter(|line| line.contains("unknown  "));
+    let rest = unknown.filter(|line| !line.contains("Durable"));
+    assert!(!words.contains("denied ") && rest.count() <= 1, "{words}");
     assert!(words.contains("works    sqs:ReceiveMessage"), "{words}");
 
     for _ in 0..2 {
