@@ -10,7 +10,7 @@ const NAME: &str = "lock";
 
 /// The lock of a folder; it goes with the process, however that ends.
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
     path: PathBuf,
 }
 
@@ -37,7 +37,7 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => return Err(log_error("lock", &path)(error)),
         }
-        let lock = Lock { _file: file, path };
+        let lock = Lock { file, path };
         lock.announce("")?;
         Ok(lock)
     }
@@ -46,6 +46,13 @@ impl Lock {
     pub(crate) fn announce(&self, address: &str) -> Result<(), Error> {
         let text = format!("{}\n{address}\n", std::process::id());
         fs::write(&self.path, text).map_err(log_error("write", &self.path))
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file is not enough: a child process that is being started holds the same file for a moment.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
@@ -92,5 +99,22 @@ fn describe(text: &str) -> String {
             process,
             address: Some(address),
         }) => format!("process {process} at {address}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_although_a_child_still_holds_the_file() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let lock = Lock::take(dir.path()).expect("free");
+        assert!(Lock::take(dir.path()).is_err(), "held");
+        // What a process gets that is forked and has not yet become its own program.
+        let inherited = lock.file.try_clone().expect("a second handle");
+        drop(lock);
+        assert!(Lock::take(dir.path()).is_ok(), "free again");
+        drop(inherited);
     }
 }

@@ -24,7 +24,8 @@ pub(crate) enum Topic {
     Unavailable,
 }
 
-/// Marks in lower case, the telling families first.
+/// Marks in lower case, the telling families first. `^` stands for the start of a word: `ENOTFOUND` is no part of
+/// `ResourceNotFoundException`.
 pub(super) const MARKS: [(Topic, &[&str]); 18] = [
     (
         Topic::HistoryLimit,
@@ -276,7 +277,7 @@ pub(super) const MARKS: [(Topic, &[&str]); 18] = [
     (
         Topic::Name,
         &[
-            "enotfound",
+            "^enotfound",
             "nxdomain",
             "name or service not known",
             "getaddrinfo",

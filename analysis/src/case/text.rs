@@ -14,8 +14,17 @@ pub(crate) fn topic(words: &str) -> Option<Topic> {
 fn by_marks(lower: &str) -> Option<Topic> {
     MARKS
         .iter()
-        .find(|(_, marks)| marks.iter().any(|mark| lower.contains(mark)))
+        .find(|(_, marks)| marks.iter().any(|mark| bears(lower, mark)))
         .map(|(topic, _)| *topic)
+}
+
+/// The words hold a mark, at the start of a word if it asks for that.
+fn bears(lower: &str, mark: &str) -> bool {
+    let Some(mark) = mark.strip_prefix('^') else {
+        return lower.contains(mark);
+    };
+    let mut places = lower.match_indices(mark);
+    places.any(|(at, _)| !lower[..at].ends_with(char::is_alphanumeric))
 }
 
 /// What an HTTP status by itself speaks of.
@@ -74,7 +83,7 @@ pub(crate) fn is(words: &str, wanted: Topic) -> bool {
     MARKS
         .iter()
         .filter(|(topic, _)| *topic == wanted)
-        .any(|(_, marks)| marks.iter().any(|mark| lower.contains(mark)))
+        .any(|(_, marks)| marks.iter().any(|mark| bears(&lower, mark)))
         || by_marks(&lower).is_none() && status_in(&lower).and_then(by_status) == Some(wanted)
 }
 
@@ -202,6 +211,11 @@ mod tests {
             Some(Topic::Pull),
         );
         check("OrderRejected", None);
+        check(
+            "ResourceNotFoundException: Requested resource not found: Table: orders",
+            None,
+        );
+        check("FileNotFoundError: no such file", None);
     }
 
     #[test]
