@@ -3,6 +3,7 @@
 use crate::{
     Error, attributes::AttributePlanner, expansion, extra::Extras, guard, json, parse, place,
     place::Known, scan::BLOCKS_URL, scan::SnapshotTable, source::TableSource, workers::Workers,
+    yielding::Yielding,
 };
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::catalog::{
@@ -120,7 +121,8 @@ impl Engine {
         let mut builder = SessionStateBuilder::new()
             .with_default_features()
             .with_config(config(&limits))
-            .with_runtime_env(Arc::new(runtime));
+            .with_runtime_env(Arc::new(runtime))
+            .with_physical_optimizer_rule(Arc::new(Yielding));
         if let Some(planners) = builder.expr_planners() {
             planners.insert(0, Arc::new(AttributePlanner));
         }

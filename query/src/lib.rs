@@ -28,6 +28,7 @@ mod scan;
 mod source;
 mod view;
 mod workers;
+mod yielding;
 
 #[cfg(test)]
 mod tests;

@@ -157,26 +157,37 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
     all.sort_by_key(|it| (it.time, it.trace_id));
     all.into_iter()
         .filter(|it| !culprit.path.contains(&it.resource) && !it.resource.ends_with(&culprit.name))
-        .map(|change| {
+        .filter_map(|change| {
             let well = scene
                 .healthy
                 .iter()
                 .filter(|it| it.start > change.time)
                 .count();
+            let name = clues::last_part(&change.resource);
             let reason = match (change.time > at, well) {
                 (true, _) => "it was changed after the failure".to_owned(),
+                // A role, a secret or a route takes no part in a run by itself: that nothing failed in it says nothing.
+                (false, 0) if !takes_part(scene, &name) => return None,
                 (false, 0) => format!("the failure is not in it; {} was changed", change.kind),
                 (false, n) => format!("{n} runs went well after its change"),
             };
-            Cleared {
+            Some(Cleared {
                 kind: change.kind.clone(),
-                name: clues::last_part(&change.resource),
+                name,
                 reason,
                 reference: format!("change:{}", change.trace_id),
-            }
+            })
         })
         .take(4)
         .collect()
+}
+
+/// A function that was called, or a service that wrote spans, in this execution.
+fn takes_part(scene: &Scene, name: &str) -> bool {
+    let mut called = scene.case.attempts.iter();
+    let mut wrote = scene.case.spans.iter();
+    called.any(|it| it.function_name.as_deref() == Some(name))
+        || wrote.any(|it| it.service_name == name)
 }
 
 /// Errors in logs that healthy runs have, too.

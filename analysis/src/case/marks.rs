@@ -166,6 +166,10 @@ pub(super) const MARKS: [(Topic, &[&str]); 18] = [
             "rate limit",
             "ratelimit",
             "requestlimitexceeded",
+            "concurrentrunsexceeded",
+            "subnetipaddresslimitreached",
+            "enilimitreached",
+            "ec2throttled",
             "limitexceededexception",
             "provisionedthroughputexceeded",
             "slowdown",
@@ -197,6 +201,9 @@ pub(super) const MARKS: [(Topic, &[&str]); 18] = [
     (
         Topic::Permission,
         &[
+            "password authentication failed",
+            "authentication failed for user",
+            "login failed for user",
             "accessdenied",
             "access denied",
             "not authorized",

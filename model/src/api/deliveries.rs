@@ -135,9 +135,9 @@ pub struct TestOutcome {
     pub signed: bool,
 }
 
-/// Holds back messages about what matches, for a time.
+/// Holds back messages about what matches, for a time. An unknown member is refused: a misspelt `slo` would match everything.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Silence {
     /// Given by the server.
     pub id: String,

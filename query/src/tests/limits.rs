@@ -50,6 +50,33 @@ async fn an_endless_answer_is_stopped_in_time() {
     assert!(message.contains("ran longer than 0.3 s"), "{message}");
 }
 
+/// What is stopped has to give its thread back: with as many such queries as threads, nobody else was answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_join_gives_its_thread_back() {
+    let engine = limited(Limits {
+        time: Duration::from_millis(500),
+        partitions: Some(1),
+        ..Limits::default()
+    });
+    for kind in [
+        "array_agg(a.x)",
+        "count(distinct a.x + b.x)",
+        "max(a.x * b.x)",
+    ] {
+        let endless = format!(
+            "select {kind} from (values (1), (2), (3)) v(z), generate_series(1, 100000) a(x), generate_series(1, 100000) b(x)"
+        );
+        let answer = csv(&engine, data::tables(Layout::Memory).await, &endless).await;
+        let error = answer.expect_err("stopped or refused");
+        assert!(
+            error.contains("ran longer") || error.contains("budget"),
+            "{error}"
+        );
+        let one = csv(&engine, data::tables(Layout::Memory).await, "select 1 as n").await;
+        assert_eq!(one.expect("an answer"), "n\n1\n", "after {kind}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_beyond_the_budget_is_refused() {
     let engine = limited(Limits {
