@@ -141,12 +141,18 @@ fn pages_are_put_together() {
     };
     let described = fixture("order-1001.describe.json").to_string();
     let expect = whole(1001);
-    let apart = [
-        ("x.history-1.json", page(first, true).to_string()),
-        ("x.history-2.json", page(rest, false).to_string()),
-        ("x.describe.json", described.clone()),
-    ];
-    assert_eq!(import(&apart).0.events, expect);
+    // Wherever it is cut: what runs at once is not numbered in the order of time.
+    for at in 1..all.len() {
+        let (first, rest) = all.split_at(at);
+        let apart = [
+            ("x.history-1.json", page(first, true).to_string()),
+            ("x.history-2.json", page(rest, false).to_string()),
+            ("x.describe.json", described.clone()),
+        ];
+        assert_eq!(import(&apart).0.events, expect, "cut after {at}");
+        let (alone, _) = import(&apart[..2]);
+        assert_eq!(counts(&alone).len(), 1, "cut after {at}, not described");
+    }
     let together = format!("{}{}", page(first, true), page(rest, false));
     assert_eq!(
         import(&[("h.json", together), ("d.json", described)])
@@ -158,7 +164,7 @@ fn pages_are_put_together() {
     assert!(
         reasons(&report)
             .iter()
-            .any(|it| it.contains("goes on after event 10")),
+            .any(|it| it.contains("goes on after event 10 (NextMarker)")),
         "{:?}",
         reasons(&report)
     );
@@ -239,6 +245,21 @@ fn without_a_description_it_has_an_id_of_its_own() {
         "{arn}"
     );
     assert_eq!((*count, counts.len()), (5, 1));
+}
+
+#[test]
+fn nothing_happens_before_the_start() {
+    let mut history = fixture("order-1002.history.json");
+    let events = history["Events"].as_array_mut().unwrap();
+    let count = events.len();
+    events[count - 1]["EventTimestamp"] = json!("1999-01-01T00:00:00Z");
+    let (batch, report) = import(&[("h.json", history.to_string())]);
+    assert_eq!(batch.events.len(), count - 1);
+    let skips = reasons(&report);
+    assert!(
+        skips.iter().any(|it| it.contains("before the start")),
+        "{skips:?}"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::{api, call::Calls, session::Session};
 use crate::{
-    collect::{About, Check, Collector, Failure, Meter, Outlet, Round},
+    collect::{About, Check, Collector, Failure, Meter, Outlet, Round, recall},
     xray,
 };
 use futures::future::BoxFuture;
@@ -108,7 +108,7 @@ impl Collector for Traces {
     }
 
     fn remember(&mut self, kept: Value) {
-        self.asked = serde_json::from_value(kept).unwrap_or_default();
+        recall(kept, &mut self.asked);
     }
 
     fn round<'a>(&'a mut self, out: &'a Outlet) -> BoxFuture<'a, Result<Round, Failure>> {

@@ -42,6 +42,17 @@ pub trait Collector: Send {
     fn meter(&self) -> &Meter;
 }
 
+/// Takes up what was kept. What cannot be read (of another version) is left: collecting then begins anew, and what is
+/// held already is not doubled.
+pub fn recall<T: serde::de::DeserializeOwned>(kept: Value, memory: &mut T) {
+    match serde_json::from_value(kept) {
+        Ok(kept) => *memory = kept,
+        Err(error) => {
+            tracing::warn!(%error, "what was kept cannot be read; collecting begins anew, nothing is doubled");
+        }
+    }
+}
+
 /// What a source is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {

@@ -1,7 +1,7 @@
 //! What a JSON value is, told by its members, whatever wraps it.
 
 use super::{
-    Refused, events,
+    Refused, event_bridge,
     file::Importer,
     otlp::{self, Signal},
 };
@@ -72,7 +72,7 @@ impl Importer<'_> {
         }
         let one_by_one = |item: &Value| {
             is_frame(item)
-                || events::is_event(item)
+                || event_bridge::is_event(item)
                 || is_logged(item)
                 || is_insights_row(item)
                 || is_envelope(item)
@@ -132,7 +132,7 @@ impl Importer<'_> {
             return Ok(taken);
         }
         let value = Value::Object(members);
-        if let Some(why) = events::refused(&value) {
+        if let Some(why) = event_bridge::refused(&value) {
             self.file.skip(place.position.clone(), why);
             return Ok(true);
         }

@@ -6,7 +6,7 @@
 
 mod csv;
 mod dispatch;
-mod events;
+mod event_bridge;
 mod file;
 mod foreign;
 mod name;

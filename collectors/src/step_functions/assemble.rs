@@ -29,6 +29,9 @@ pub struct Skip {
 /// How much room the copies of one definition may take: every execution keeps its own.
 const MAX_DEFINITION_BYTES: usize = 256 << 20;
 
+/// Clocks of one service agree this well, nanoseconds.
+const SLACK: i64 = 2_000_000_000;
+
 /// Pairs the pieces of one import and makes facts of them.
 ///
 /// A history that nothing names gets an id of its own, from the file's name and its first event.
@@ -162,10 +165,14 @@ impl Assembly {
         }
         if history.more {
             let last = history.events.last().map_or(0, |event| event.id);
+            let token = match history.engine == Engine::lambda_durable() {
+                true => "NextMarker",
+                false => "nextToken",
+            };
             let reason = format!(
-                "the history goes on after event {last} (nextToken), but the next page is not here"
+                "the history goes on after event {last} ({token}), but the next page is not here"
             );
-            self.skip(&history.path, "nextToken", reason);
+            self.skip(&history.path, token, reason);
         }
         let arn = history
             .execution_arn
@@ -174,8 +181,23 @@ impl Assembly {
         for event in &history.events {
             known.entered(event.id, &event.event_type, &event.details);
         }
+        let begun = history.events.first();
+        let begun = begun.filter(|event| event.event_type == "ExecutionStarted");
+        let begun = begun.and_then(|event| event.time);
         let mut redrives = 0_u32;
         for event in history.events {
+            if event
+                .time
+                .zip(begun)
+                .is_some_and(|(time, begun)| begun.since(time) > SLACK)
+            {
+                self.skip(
+                    &history.path,
+                    format!("event id {}", event.id),
+                    "an event whose time lies before the start of its execution was left out",
+                );
+                continue;
+            }
             if event.event_type == "ExecutionRedriven" {
                 redrives = redrive_count(&event.details).unwrap_or(redrives.saturating_add(1));
             }

@@ -203,8 +203,14 @@ fn continues(base: &Joined, next: &Joined) -> bool {
         "ExecutionStopped",
     ]
     .contains(&last.event_type.as_str());
+    // Step Functions numbers events as time passes. What runs at once in a durable function is numbered as it was
+    // saved, milliseconds out of order.
+    let earliest = match base.engine == Engine::lambda_durable() {
+        true => base.events.first().and_then(|event| event.time),
+        false => last.time,
+    };
     same_execution(base, next)
-        && first.time >= last.time
+        && first.time >= earliest
         && base.path != next.path
         && (!ended || first.event_type == "ExecutionRedriven")
 }

@@ -14,7 +14,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    collect::{About, Check, Collector, Failure, Meter, Outlet, Round},
+    collect::{About, Check, Collector, Failure, Meter, Outlet, Round, recall},
     durable,
     step_functions::parse_time,
 };
@@ -299,12 +299,7 @@ impl Collector for Durable {
     }
 
     fn remember(&mut self, kept: Value) {
-        match serde_json::from_value(kept) {
-            Ok(memory) => self.memory = memory,
-            Err(error) => {
-                tracing::warn!(%error, "what was kept cannot be read; collecting begins anew, nothing is doubled");
-            }
-        }
+        recall(kept, &mut self.memory);
     }
 
     fn round<'a>(&'a mut self, out: &'a Outlet) -> BoxFuture<'a, Result<Round, Failure>> {

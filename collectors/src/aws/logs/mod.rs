@@ -13,7 +13,7 @@ pub(super) use groups::group_of_arn;
 use super::{call::Calls, session::Session};
 use crate::{
     cloudwatch::Recorder,
-    collect::{About, Check, Collector, Failure, Meter, Outlet, Round},
+    collect::{About, Check, Collector, Failure, Meter, Outlet, Round, recall},
 };
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -136,7 +136,7 @@ impl Collector for Logs {
     }
 
     fn remember(&mut self, kept: Value) {
-        self.memory = serde_json::from_value(kept).unwrap_or_default();
+        recall(kept, &mut self.memory);
     }
 
     fn round<'a>(&'a mut self, out: &'a Outlet) -> BoxFuture<'a, Result<Round, Failure>> {

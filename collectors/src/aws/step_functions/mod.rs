@@ -13,7 +13,7 @@ mod map_runs;
 mod memory;
 
 use super::{call::Calls, session::Session};
-use crate::collect::{About, Check, Collector, Failure, Meter, Outlet, Round};
+use crate::collect::{About, Check, Collector, Failure, Meter, Outlet, Round, recall};
 use definitions::Definitions;
 use futures::future::BoxFuture;
 use memory::{Memory, SECOND};
@@ -143,12 +143,7 @@ impl Collector for StepFunctions {
     }
 
     fn remember(&mut self, kept: Value) {
-        match serde_json::from_value(kept) {
-            Ok(memory) => self.memory = memory,
-            Err(error) => {
-                tracing::warn!(%error, "what was kept cannot be read; collecting begins anew, nothing is doubled");
-            }
-        }
+        recall(kept, &mut self.memory);
     }
 
     fn round<'a>(&'a mut self, out: &'a Outlet) -> BoxFuture<'a, Result<Round, Failure>> {
