@@ -27,16 +27,18 @@ const TABLES: [Table; 10] = [
 ];
 
 impl Assembler {
-    /// Puts what belongs together under one ARN.
+    /// Puts what belongs together under one ARN. Also gives the executions whose facts have moved: to be forgotten when
+    /// those are held under the ARN, and not before, since a defect or a kill in between would lose them.
     pub(super) async fn adopt(
         &self,
         news: BTreeMap<String, News>,
-    ) -> Result<BTreeMap<String, News>> {
+    ) -> Result<(BTreeMap<String, News>, Vec<Execution>)> {
+        let mut emptied = Vec::new();
         let starts: BTreeSet<UnixNanos> =
             news.values().filter_map(|it| start(&it.events)).collect();
         let any_new = news.keys().any(|arn| is_made_up(arn));
         if starts.is_empty() || !(any_new || self.any_made_up().await?) {
-            return Ok(news);
+            return Ok((news, emptied));
         }
         let alike = self.held.executions_at(&starts).await?;
         let mut by_start: HashMap<UnixNanos, Vec<Execution>> = HashMap::new();
@@ -52,7 +54,10 @@ impl Assembler {
             let candidates = candidates.map(Vec::as_slice).unwrap_or_default();
             let (arn, it) = match is_made_up(&arn) {
                 true => self.named(arn, it, candidates).await?,
-                false => (arn.clone(), self.joined(&arn, it, candidates).await?),
+                false => {
+                    let it = self.joined(&arn, it, candidates, &mut emptied).await?;
+                    (arn, it)
+                }
             };
             let held: &mut News = moved.entry(arn).or_default();
             held.events.extend(it.events);
@@ -61,7 +66,7 @@ impl Assembler {
         if any_new {
             self.note_made_up();
         }
-        Ok(moved)
+        Ok((moved, emptied))
     }
 
     /// New events under a made-up id, of an execution that is held under its ARN.
@@ -88,7 +93,13 @@ impl Assembler {
     }
 
     /// New events under an ARN, of an execution that is held under a made-up id.
-    async fn joined(&self, arn: &str, mut news: News, candidates: &[Execution]) -> Result<News> {
+    async fn joined(
+        &self,
+        arn: &str,
+        mut news: News,
+        candidates: &[Execution],
+        emptied: &mut Vec<Execution>,
+    ) -> Result<News> {
         for execution in candidates.iter().filter(|it| is_made_up(&it.execution_arn)) {
             let id = execution.trace_id;
             let events = self.held.events(&[id]).await?;
@@ -102,12 +113,13 @@ impl Assembler {
             let held = readdressed(held, arn);
             news.events.extend(held.events);
             news.documents.extend(held.documents);
-            self.forget(execution).await?;
+            emptied.push(execution.clone());
         }
         Ok(news)
     }
 
-    async fn forget(&self, execution: &Execution) -> Result<()> {
+    /// Takes away the rows of an execution whose facts are held elsewhere.
+    pub(super) async fn forget(&self, execution: &Execution) -> Result<()> {
         let id: TraceId = execution.trace_id;
         let empty = |table: Table| (table, RecordBatch::new_empty(table.schema()));
         let tables = TABLES.map(empty).to_vec();

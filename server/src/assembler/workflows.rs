@@ -64,7 +64,7 @@ impl Assembler {
         if news.is_empty() {
             return Ok(());
         }
-        let news = self.adopt(news).await?;
+        let (news, emptied) = self.adopt(news).await?;
         let ids: Vec<TraceId> = news.keys().map(|arn| TraceId::of_execution(arn)).collect();
         let mut events = group_by(self.held.events(&ids).await?, |it| it.execution_arn.clone());
         let mut documents = group_by(self.held.documents(&ids).await?, |it| {
@@ -94,6 +94,9 @@ impl Assembler {
                     self.outdate(*start, *end);
                 }
             }
+        }
+        for execution in &emptied {
+            self.forget(execution).await?;
         }
         Ok(())
     }
