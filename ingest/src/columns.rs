@@ -6,11 +6,9 @@ use arrow::{
         NullBufferBuilder, StringArray, StringBuilder,
     },
     buffer::{Buffer, OffsetBuffer, ScalarBuffer},
+    error::ArrowError,
 };
 use std::sync::Arc;
-
-/// What is reserved on a guess, at most, bytes.
-const MOST_RESERVED: usize = 1 << 20;
 
 /// Text or bytes of varying length. Text is checked to be UTF-8 once, for the whole column.
 pub(crate) struct BytesColumn {
@@ -39,12 +37,6 @@ impl BytesColumn {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.data.extend_from_slice(bytes);
         self.commit();
-    }
-
-    /// Makes room for what `rows` more rows of `bytes` each take.
-    pub(crate) fn reserve(&mut self, rows: usize, bytes: usize) {
-        self.data
-            .reserve(rows.saturating_mul(bytes).min(MOST_RESERVED));
     }
 
     /// Appends null for nothing.
@@ -105,6 +97,51 @@ impl BytesColumn {
             text.append_option(value);
         }
         Arc::new(text.finish())
+    }
+}
+
+/// Text that is the same for many rows: written once, repeated by number.
+pub(crate) struct SharedColumn {
+    values: BytesColumn,
+    rows: Vec<Option<i32>>,
+}
+
+impl SharedColumn {
+    /// Room for `rows`.
+    pub(crate) fn new(rows: usize) -> Self {
+        SharedColumn {
+            values: BytesColumn::new(1, 0),
+            rows: Vec::with_capacity(rows),
+        }
+    }
+
+    /// The same, for these texts: their numbers are their places.
+    pub(crate) fn of(texts: &[&str], rows: usize) -> Self {
+        let mut column = SharedColumn::new(rows);
+        for text in texts {
+            column.values.push(text.as_bytes());
+        }
+        column
+    }
+
+    /// The number of a text for [`push`](Self::push); none for no text.
+    pub(crate) fn share(&mut self, text: &[u8]) -> Option<i32> {
+        if text.is_empty() {
+            return None;
+        }
+        self.values.push(text);
+        i32::try_from(self.values.len() - 1).ok()
+    }
+
+    /// Appends a row.
+    #[inline]
+    pub(crate) fn push(&mut self, text: Option<i32>) {
+        self.rows.push(text);
+    }
+
+    /// The column; what is not UTF-8 is replaced, and counted in `replaced`.
+    pub(crate) fn finish(self, replaced: &mut u64) -> Result<ArrayRef, ArrowError> {
+        store::shared(self.rows, self.values.text(replaced))
     }
 }
 

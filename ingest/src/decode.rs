@@ -164,13 +164,19 @@ fn sentence(message: &mut String, text: std::fmt::Arguments) {
     write!(message, "{text}").expect("writing to memory cannot fail");
 }
 
-/// The columns of `table` followed by those of attributes.
+/// The columns of `table`, each of the type it has here, followed by those of attributes.
 fn batch(
     table: Table,
     mut columns: Vec<ArrayRef>,
     promoted: Vec<(Field, ArrayRef)>,
 ) -> Result<RecordBatch, ArrowError> {
-    let mut fields: Vec<_> = table.schema().fields().iter().cloned().collect();
+    let schema = table.schema();
+    let typed = |(field, column): (&Arc<Field>, &ArrayRef)| match column.data_type() {
+        held if held == field.data_type() => field.clone(),
+        held => Arc::new(Field::clone(field).with_data_type(held.clone())),
+    };
+    let typed = schema.fields().iter().zip(&columns).map(typed);
+    let mut fields: Vec<_> = typed.collect();
     for (field, column) in promoted {
         fields.push(Arc::new(field));
         columns.push(column);

@@ -1,8 +1,9 @@
 //! Which of the rows that OTLP brought are to be judged at once: joins and hops are derived from them.
 
 use arrow::{
-    array::{Array, AsArray, BooleanArray, BooleanBuilder, RecordBatch, StringArray},
+    array::{Array, AsArray, BooleanArray, BooleanBuilder, Int32Array, RecordBatch, StringArray},
     compute::filter_record_batch,
+    datatypes::Int32Type,
 };
 use model::{Batch, TraceId};
 use std::{
@@ -104,8 +105,10 @@ fn chosen(
         .filter_map(|name| rows.column_by_name(&format!("attributes.{name}")))
         .filter(|column| column.null_count() < column.len())
         .collect();
-    let strings = |name: &str| rows.column_by_name(name)?.as_string_opt::<i32>();
-    let (rest, text) = (strings("attributes"), strings(text));
+    let rest = rows
+        .column_by_name("attributes")
+        .and_then(|it| it.as_string_opt::<i32>());
+    let text = Text::of(rows, text, fits);
     let quoted: Vec<String> = attributes
         .iter()
         .map(|name| format!("\"{name}\""))
@@ -120,7 +123,7 @@ fn chosen(
             value(rest, row)
                 .is_some_and(|rest| quoted.iter().any(|name| rest.contains(name.as_str())))
         };
-        let of_text = || value(text, row).is_some_and(&fits);
+        let of_text = || text.as_ref().is_some_and(|text| text.fits(row));
         let named = || also.binary_search(&row).is_ok();
         wanted.append_value(of_column || of_rest() || of_text() || named());
     }
@@ -128,5 +131,34 @@ fn chosen(
     if wanted.true_count() == 0 {
         return None;
     }
-    filter_record_batch(rows, &wanted).ok()
+    let chosen = filter_record_batch(rows, &wanted).ok()?;
+    store::plain(&chosen).ok()
+}
+
+/// Which rows have a text that fits; each text is looked at once, however many rows share it.
+enum Text<'a, F> {
+    Each(&'a StringArray, F),
+    Shared(&'a Int32Array, Vec<bool>),
+}
+
+impl<'a, F: Fn(&str) -> bool> Text<'a, F> {
+    fn of(rows: &'a RecordBatch, name: &str, fits: F) -> Option<Self> {
+        let column = rows.column_by_name(name)?;
+        if let Some(shared) = column.as_dictionary_opt::<Int32Type>() {
+            let values = shared.values().as_string_opt::<i32>()?;
+            let which = values.iter().map(|it| it.is_some_and(&fits)).collect();
+            return Some(Text::Shared(shared.keys(), which));
+        }
+        Some(Text::Each(column.as_string_opt::<i32>()?, fits))
+    }
+
+    fn fits(&self, row: usize) -> bool {
+        match self {
+            Text::Each(text, fits) => text.is_valid(row) && fits(text.value(row)),
+            Text::Shared(keys, which) => {
+                let number = keys.is_valid(row).then(|| keys.value(row));
+                number.is_some_and(|it| which.get(it as usize).is_some_and(|it| *it))
+            }
+        }
+    }
 }

@@ -15,6 +15,10 @@ pub(crate) struct Resource<'a> {
     pub(crate) service_name: Vec<u8>,
     /// The other attributes as a JSON object; empty if there are none.
     pub(crate) json: Vec<u8>,
+    /// Its number in the column of resources.
+    pub(crate) place: Option<i32>,
+    /// That of its service in the column of services.
+    pub(crate) service_place: Option<i32>,
     /// CloudWatch log group and stream, if the attributes name them.
     pub(crate) log_group: &'a [u8],
     pub(crate) log_stream: &'a [u8],
@@ -66,6 +70,9 @@ impl<'a> Resource<'a> {
 pub(crate) struct Scope<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) version: &'a [u8],
+    /// Their numbers in the columns of scopes.
+    pub(crate) name_place: Option<i32>,
+    pub(crate) version_place: Option<i32>,
     /// Its attributes, named as OpenTelemetry names those of formats without a scope.
     pub(crate) attributes: Vec<(Vec<u8>, AnyValue<'a>)>,
     /// How many bytes every row of the scope repeats.

@@ -11,6 +11,7 @@ use crate::{
     flush::Prepared,
     memory::align,
     read::{self, Reader, Rows},
+    shared::sharing,
     store::Inner,
     tables::ATTRIBUTE_PREFIX,
 };
@@ -36,6 +37,16 @@ const TOO_MANY: usize = 24;
 const LARGE_BYTES: u64 = 64 << 20;
 /// Rows read at a time from each input.
 const STEP_ROWS: usize = 4096;
+
+/// Columns of text that many rows share.
+const SHARED: &[&str] = &[
+    "resource",
+    "service_name",
+    "status_code",
+    "scope_name",
+    "scope_version",
+    "source",
+];
 
 /// Blocks that may be merged with each other: table, kind, day.
 type Group = (Table, bool, Option<String>);
@@ -219,13 +230,13 @@ async fn merge(
     blocks: &[Arc<Block>],
 ) -> Result<Vec<Encoded>, Error> {
     let table = target.table;
-    let schema = schema(table, blocks);
+    let schema = sharing(&schema(table, blocks), SHARED);
     let day = blocks.first().and_then(|block| block.day.clone());
     let mut inputs = Vec::new();
     for block in blocks {
         inputs.push(Input {
             block,
-            rows: reader.scan(block, STEP_ROWS).await?,
+            rows: reader.scan_sharing(block, STEP_ROWS, SHARED).await?,
             batch: None,
             order: Vec::new(),
             at: 0,

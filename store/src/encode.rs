@@ -4,6 +4,7 @@ use crate::{
     Error, Table,
     block::{Block, PromotedType},
     memory::{align, union},
+    shared,
     tables::ATTRIBUTE_PREFIX,
 };
 use arrow::{
@@ -116,7 +117,8 @@ pub(crate) fn in_order(table: Table, batches: &[&RecordBatch]) -> Result<RecordB
         .map(|(_, batch, row)| (*batch, *row))
         .collect();
     let sources: Vec<&RecordBatch> = aligned.iter().collect();
-    interleave_record_batch(&sources, &at).map_err(rows_error(table))
+    let together = interleave_record_batch(&sources, &at);
+    together.and_then(shared::once).map_err(rows_error(table))
 }
 
 /// All rows in the order in which they are written.

@@ -9,6 +9,7 @@
 //! | `store` | [`Store`]: log, append, replace, snapshot |
 //! | `wal` | what is acknowledged is here until blocks hold it |
 //! | `memory`, `state` | rows that are not in blocks yet; deduplication by `identity` |
+//! | `shared` | text that many rows have in common |
 //! | `promote` | attributes with columns of their own |
 //! | `flush`, `encode`, `compact`, `tend` | memory → Parquet blocks → larger blocks |
 //! | `catalog`, `objects` | which blocks there are, and the object store they are in |
@@ -29,6 +30,7 @@ mod objects;
 mod promote;
 mod read;
 pub mod rows;
+mod shared;
 mod snapshot;
 mod state;
 pub mod state_tables;
@@ -43,6 +45,7 @@ pub use config::StoreConfig;
 pub use error::Error;
 pub use lock::{Holder, holder};
 pub use promote::{MOST_PROMOTED, is_promotable};
+pub use shared::{plain, shared, shared_text};
 pub use snapshot::Snapshot;
 pub use state_tables::StateTable;
 pub use store::{Appended, Store, Unit, Units};

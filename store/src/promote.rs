@@ -3,6 +3,7 @@
 use crate::{
     Error, Table,
     block::PromotedType,
+    shared::{of_type, stands_for},
     tables::{ATTRIBUTE_PREFIX, COMMENT},
 };
 use arrow::{
@@ -96,7 +97,13 @@ impl Promoted {
         batch: &RecordBatch,
     ) -> Result<RecordBatch, Error> {
         let base = base_columns(table, batch)?;
-        let mut fields: Vec<FieldRef> = table.schema().fields().iter().cloned().collect();
+        let table_schema = table.schema();
+        let typed = |(field, column): (&FieldRef, &ArrayRef)| match column.data_type() {
+            held if held == field.data_type() => field.clone(),
+            held => of_type(field, held.clone()),
+        };
+        let fields = table_schema.fields().iter().zip(&base).map(typed);
+        let mut fields: Vec<FieldRef> = fields.collect();
         let mut columns = base;
         let mut misfits = Vec::new();
         let mut fresh = BTreeMap::new();
@@ -166,6 +173,7 @@ fn schema(table: Table, promoted: &BTreeMap<String, PromotedType>) -> SchemaRef 
 fn base_columns(table: Table, batch: &RecordBatch) -> Result<Vec<ArrayRef>, Error> {
     let schema = table.schema();
     let column = |field: &FieldRef| match batch.column_by_name(field.name()) {
+        Some(column) if stands_for(column.data_type(), field.data_type()) => Ok(column.clone()),
         Some(column) => cast_to(table, column, field.data_type()),
         None if field.is_nullable() => Ok(arrow::array::new_null_array(
             field.data_type(),

@@ -5,11 +5,13 @@ use crate::{
     block::Block,
     memory::{Derived, UnitId},
     read::Reader,
+    shared::plain,
 };
 use arrow::{
     array::{Array, BooleanArray, RecordBatch},
     compute::filter_record_batch,
     datatypes::SchemaRef,
+    error::ArrowError,
 };
 use model::TraceId;
 use object_store::ObjectStore;
@@ -61,7 +63,7 @@ impl Snapshot {
     }
 
     /// Rows that are not in blocks yet. A batch may lack attribute columns or have them in another
-    /// order: align by name.
+    /// order, and text may be shared ([`shared_text`](crate::shared_text())): align by name and cast.
     pub fn memory(&self, table: Table) -> Vec<RecordBatch> {
         self.view(table).memory()
     }
@@ -103,7 +105,9 @@ impl Snapshot {
         let view = self.view(table);
         let mut found = Vec::new();
         for batch in &view.facts {
-            found.extend(select(table, batch, &wanted)?);
+            if let Some(rows) = select(table, batch, &wanted)? {
+                found.push(plain(&rows).map_err(rows_error(table))?);
+            }
         }
         let mut from_blocks = wanted.clone();
         for unit in &wanted {
@@ -147,8 +151,12 @@ pub(crate) fn select(
         return Ok(None);
     }
     let filtered = filter_record_batch(batch, &BooleanArray::from(keep));
-    filtered.map(Some).map_err(|source| Error::Rows {
+    filtered.map(Some).map_err(rows_error(table))
+}
+
+fn rows_error(table: Table) -> impl FnOnce(ArrowError) -> Error {
+    move |source| Error::Rows {
         table: table.name(),
         source,
-    })
+    }
 }

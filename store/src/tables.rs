@@ -10,7 +10,10 @@ mod hops;
 mod workflow;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 /// Metadata key of a column's explanation.
 pub const COMMENT: &str = "inquest.comment";
@@ -174,7 +177,15 @@ impl Table {
 
     /// The columns every file has; attribute columns follow them.
     pub fn schema(self) -> SchemaRef {
-        Arc::new(Schema::new(match self {
+        static SCHEMAS: LazyLock<HashMap<Table, SchemaRef>> = LazyLock::new(|| {
+            let schema = |table: Table| (table, Arc::new(Schema::new(table.columns())));
+            Table::ALL.map(schema).into()
+        });
+        SCHEMAS[&self].clone()
+    }
+
+    fn columns(self) -> Vec<Field> {
+        match self {
             Table::Executions => workflow::executions(),
             Table::States => workflow::states(),
             Table::Attempts => workflow::attempts(),
@@ -191,7 +202,7 @@ impl Table {
             Table::Costs => accounts::costs(),
             Table::Changes => accounts::changes(),
             Table::Jobs => jobs(),
-        }))
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use super::{DecodeError, Decoded, Notes, nanos};
 use crate::{
     attributes::AttributeColumns,
-    columns::{BytesColumn, NumberColumn},
+    columns::{BytesColumn, NumberColumn, SharedColumn},
     promotion::Promotion,
     resource::{Resource, Scope},
     value::{AnyValue, KeyValue},
@@ -26,7 +26,8 @@ pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, D
             continue;
         }
         let resource_logs = field.message()?;
-        let resource = Resource::of(resource_logs)?;
+        let mut resource = Resource::of(resource_logs)?;
+        resource.place = rows.resource.share(&resource.json);
         let mut scopes = resource_logs;
         while let Some((number, field)) = scopes.next()? {
             if number != 2 {
@@ -35,8 +36,6 @@ pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, D
             let scope_logs = field.message()?;
             let scope = Scope::of(scope_logs)?;
             let mut records = scope_logs;
-            rows.resource
-                .reserve(super::count_in(scope_logs)?, resource.json.len());
             while let Some((number, field)) = records.next()? {
                 if number == 2 {
                     rows.push(&resource, &scope, &Record::read(field.message()?)?)?;
@@ -113,7 +112,7 @@ struct Rows<'a> {
     log_group: BytesColumn,
     log_stream: BytesColumn,
     request_id: BytesColumn,
-    resource: BytesColumn,
+    resource: SharedColumn,
     attributes: AttributeColumns<'a>,
     equal: HashMap<u128, u64>,
     scratch: Vec<u8>,
@@ -140,7 +139,7 @@ impl<'a> Rows<'a> {
             log_group: bytes(0),
             log_stream: bytes(0),
             request_id: bytes(0),
-            resource: bytes(0),
+            resource: SharedColumn::new(rows),
             attributes: AttributeColumns::new(promotion, rows),
             equal: HashMap::new(),
             scratch: Vec::new(),
@@ -176,7 +175,7 @@ impl<'a> Rows<'a> {
         self.scope_name.push_or_null(scope.name);
         self.log_group.push_or_null(resource.log_group);
         self.log_stream.push_or_null(resource.log_stream);
-        self.resource.push_or_null(&resource.json);
+        self.resource.push(resource.place);
         self.push_attributes(scope, record)?;
         self.push_identity(resource, scope, record)
     }
@@ -266,6 +265,7 @@ impl<'a> Rows<'a> {
     fn finish(mut self) -> Result<Decoded, DecodeError> {
         let mut replaced = 0;
         let (promoted, rest) = self.attributes.finish(&mut replaced);
+        let resource = self.resource.finish(&mut replaced)?;
         let mut text = |column: BytesColumn| column.text(&mut replaced);
         let base: Vec<ArrayRef> = vec![
             self.log_id.binary(),
@@ -283,7 +283,7 @@ impl<'a> Rows<'a> {
             text(self.log_group),
             text(self.log_stream),
             text(self.request_id),
-            text(self.resource),
+            resource,
             rest,
         ];
         self.notes

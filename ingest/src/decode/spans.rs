@@ -5,7 +5,7 @@
 use super::{DecodeError, Decoded, Notes, nanos};
 use crate::{
     attributes::AttributeColumns,
-    columns::{BytesColumn, NumberColumn},
+    columns::{BytesColumn, NumberColumn, SharedColumn},
     promotion::Promotion,
     resource::{Resource, Scope},
     value::{AnyValue, KeyValue, Separated, write_display, write_json_hex, write_json_text},
@@ -33,17 +33,19 @@ pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, D
             continue;
         }
         let resource_spans = field.message()?;
-        let resource = Resource::of(resource_spans)?;
+        let mut resource = Resource::of(resource_spans)?;
+        resource.place = rows.resource.share(&resource.json);
+        resource.service_place = rows.service_name.share(&resource.service_name);
         let mut scopes = resource_spans;
         while let Some((number, field)) = scopes.next()? {
             if number != 2 {
                 continue;
             }
             let scope_spans = field.message()?;
-            let scope = Scope::of(scope_spans)?;
+            let mut scope = Scope::of(scope_spans)?;
+            scope.name_place = rows.scope_name.share(scope.name);
+            scope.version_place = rows.scope_version.share(scope.version);
             let mut spans = scope_spans;
-            rows.resource
-                .reserve(super::count_in(scope_spans)?, resource.json.len());
             while let Some((number, field)) = spans.next()? {
                 if number == 2 {
                     span.read(field.message()?)?;
@@ -141,19 +143,19 @@ struct Rows<'a> {
     trace_id: BytesColumn,
     span_id: BytesColumn,
     parent_span_id: BytesColumn,
-    service_name: BytesColumn,
+    service_name: SharedColumn,
     name: BytesColumn,
     kind: BytesColumn,
     start_time: NumberColumn<i64>,
     duration_ns: NumberColumn<i64>,
-    status_code: BytesColumn,
+    status_code: SharedColumn,
     status_message: BytesColumn,
-    scope_name: BytesColumn,
-    scope_version: BytesColumn,
+    scope_name: SharedColumn,
+    scope_version: SharedColumn,
     trace_state: BytesColumn,
     flags: NumberColumn<i64>,
-    source: BytesColumn,
-    resource: BytesColumn,
+    source: SharedColumn,
+    resource: SharedColumn,
     events: BytesColumn,
     links: BytesColumn,
     attributes: AttributeColumns<'a>,
@@ -163,24 +165,25 @@ struct Rows<'a> {
 impl<'a> Rows<'a> {
     fn new(promotion: Promotion, rows: usize) -> Self {
         let bytes = |each| BytesColumn::new(rows, each);
+        let shared = || SharedColumn::new(rows);
         let numbers = || NumberColumn::new(rows);
         Rows {
             trace_id: bytes(16),
             span_id: bytes(8),
             parent_span_id: bytes(8),
-            service_name: bytes(12),
+            service_name: shared(),
             name: bytes(24),
             kind: bytes(8),
             start_time: numbers(),
             duration_ns: numbers(),
-            status_code: bytes(6),
+            status_code: SharedColumn::of(&STATUSES, rows),
             status_message: bytes(0),
-            scope_name: bytes(16),
-            scope_version: bytes(8),
+            scope_name: shared(),
+            scope_version: shared(),
             trace_state: bytes(0),
             flags: numbers(),
-            source: bytes(4),
-            resource: bytes(0),
+            source: SharedColumn::of(&["otlp"], rows),
+            resource: shared(),
             events: bytes(0),
             links: bytes(0),
             attributes: AttributeColumns::new(promotion, rows),
@@ -208,10 +211,10 @@ impl<'a> Rows<'a> {
             }
         };
         self.push_own(span, start, end);
-        self.service_name.push(&resource.service_name);
-        self.resource.push_or_null(&resource.json);
-        self.scope_name.push_or_null(scope.name);
-        self.scope_version.push_or_null(scope.version);
+        self.service_name.push(resource.service_place);
+        self.resource.push(resource.place);
+        self.scope_name.push(scope.name_place);
+        self.scope_version.push(scope.version_place);
         self.push_attributes(scope, span, start, end)?;
         push_list(&mut self.events, &span.events, write_event)?;
         push_list(&mut self.links, &span.links, write_link)
@@ -232,11 +235,12 @@ impl<'a> Rows<'a> {
         self.kind.push(word(&KINDS, span.kind));
         self.start_time.push(start);
         self.duration_ns.push(end.saturating_sub(start).max(0));
-        self.status_code.push(word(&STATUSES, span.status_code));
+        self.status_code
+            .push(Some(number(&STATUSES, span.status_code)));
         self.status_message.push_or_null(span.status_message);
         self.trace_state.push_or_null(span.trace_state);
         self.flags.push_or_null(i64::from(span.flags));
-        self.source.push(b"otlp");
+        self.source.push(Some(0));
     }
 
     fn push_attributes(
@@ -278,24 +282,31 @@ impl<'a> Rows<'a> {
     fn finish(mut self) -> Result<Decoded, DecodeError> {
         let mut replaced = 0;
         let (promoted, rest) = self.attributes.finish(&mut replaced);
+        let mut shared = |column: SharedColumn| column.finish(&mut replaced);
+        let service_name = shared(self.service_name)?;
+        let status_code = shared(self.status_code)?;
+        let scope_name = shared(self.scope_name)?;
+        let scope_version = shared(self.scope_version)?;
+        let source = shared(self.source)?;
+        let resource = shared(self.resource)?;
         let mut text = |column: BytesColumn| column.text(&mut replaced);
         let base: Vec<ArrayRef> = vec![
             self.trace_id.binary(),
             self.span_id.binary(),
             self.parent_span_id.binary(),
-            text(self.service_name),
+            service_name,
             text(self.name),
             text(self.kind),
             self.start_time.finish(),
             self.duration_ns.finish(),
-            text(self.status_code),
+            status_code,
             text(self.status_message),
-            text(self.scope_name),
-            text(self.scope_version),
+            scope_name,
+            scope_version,
             text(self.trace_state),
             self.flags.finish(),
-            text(self.source),
-            text(self.resource),
+            source,
+            resource,
             text(self.events),
             text(self.links),
             rest,
@@ -305,6 +316,12 @@ impl<'a> Rows<'a> {
         let batch = super::batch(Table::Spans, base, promoted)?;
         Ok(self.notes.decoded(batch, "spans"))
     }
+}
+
+/// The place of a word in its list.
+fn number(words: &[&'static str], number: u64) -> i32 {
+    let known = (number as usize) < words.len() && number <= 64;
+    if known { number as i32 } else { 0 }
 }
 
 fn word(words: &[&'static str], number: u64) -> &'static [u8] {

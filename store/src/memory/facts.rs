@@ -2,6 +2,7 @@
 
 use super::batch_bytes;
 use crate::{Error, Table, encode, identity::Identity};
+use ahash::RandomState;
 use arrow::array::RecordBatch;
 use std::{collections::HashSet, sync::Arc};
 
@@ -10,6 +11,9 @@ const SMALL_ROWS: usize = 4096;
 /// …when there are this many of them.
 const MANY: usize = 64;
 
+/// Identities come from outside and are hashes that anybody can compute: the table is seeded.
+type Identities = HashSet<Identity, RandomState>;
+
 /// Appended rows of one table.
 #[derive(Clone, Default)]
 pub(crate) struct Facts {
@@ -17,7 +21,7 @@ pub(crate) struct Facts {
     settled: Vec<Arc<RecordBatch>>,
     /// Small ones, in order of arrival.
     fresh: Vec<Arc<RecordBatch>>,
-    identities: Arc<HashSet<Identity>>,
+    identities: Arc<Identities>,
     bytes: usize,
     rows: usize,
 }
@@ -33,7 +37,7 @@ impl Facts {
         Arc::make_mut(&mut self.identities).insert(identity)
     }
 
-    pub(crate) fn noted(&self) -> &HashSet<Identity> {
+    pub(crate) fn noted(&self) -> &Identities {
         &self.identities
     }
 

@@ -9,11 +9,14 @@ mod facts;
 pub(crate) use derived::Derived;
 pub(crate) use facts::Facts;
 
-use crate::{Error, Table};
+use crate::{
+    Error, Table,
+    shared::{of_type, shared_text},
+};
 use arrow::{
     array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array},
     compute::{cast, concat_batches},
-    datatypes::{FieldRef, Schema, SchemaRef},
+    datatypes::{DataType, FieldRef, Schema, SchemaRef},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -63,15 +66,21 @@ pub(crate) fn concat<'a>(
     })
 }
 
-/// The table's columns and then every attribute column, by name.
+/// The table's columns and then every attribute column, by name. Text that some batch shares is shared.
 pub(crate) fn union(table: Table, schemas: impl Iterator<Item = SchemaRef>) -> SchemaRef {
     let base = table.schema();
     let width = base.fields().len();
+    let mut own: Vec<FieldRef> = base.fields().iter().cloned().collect();
     let mut extra: BTreeMap<String, FieldRef> = BTreeMap::new();
     let mut last: Option<SchemaRef> = None;
     for schema in schemas {
         if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &schema)) {
             continue;
+        }
+        for (own, field) in own.iter_mut().zip(schema.fields()) {
+            if *field.data_type() == shared_text() && *own.data_type() == DataType::Utf8 {
+                *own = of_type(own, shared_text());
+            }
         }
         for field in schema.fields().iter().skip(width) {
             if !extra.contains_key(field.name()) {
@@ -80,7 +89,7 @@ pub(crate) fn union(table: Table, schemas: impl Iterator<Item = SchemaRef>) -> S
         }
         last = Some(schema);
     }
-    let fields = base.fields().iter().cloned().chain(extra.into_values());
+    let fields = own.into_iter().chain(extra.into_values());
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

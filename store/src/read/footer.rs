@@ -1,7 +1,7 @@
 //! What is kept of a block: its metadata with page index, and the bloom filters of its ids.
 
 use super::file::BlockFile;
-use crate::memory::UnitId;
+use crate::{memory::UnitId, shared::sharing};
 use parquet::{
     arrow::{
         arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelector},
@@ -55,6 +55,13 @@ impl Footer {
 
     pub(super) fn metadata(&self) -> ArrowReaderMetadata {
         self.metadata.clone()
+    }
+
+    /// The metadata for reading these columns as shared text.
+    pub(super) fn sharing(&self, names: &[&str]) -> Result<ArrowReaderMetadata, ParquetError> {
+        let schema = sharing(self.metadata.schema(), names);
+        let options = ArrowReaderOptions::new().with_schema(schema);
+        ArrowReaderMetadata::try_new(self.metadata.metadata().clone(), options)
     }
 
     pub(super) fn row_groups(&self) -> usize {

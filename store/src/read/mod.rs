@@ -108,6 +108,21 @@ impl Reader {
         stream.map_err(failed(block))
     }
 
+    /// The same, with the text of these columns shared among rows.
+    pub(crate) async fn scan_sharing(
+        &self,
+        block: &Block,
+        batch_rows: usize,
+        names: &[&str],
+    ) -> Result<Rows, Error> {
+        let footer = self.footer(block).await?;
+        let metadata = footer.sharing(names).map_err(failed(block))?;
+        let builder =
+            ParquetRecordBatchStreamBuilder::new_with_metadata(self.file(block), metadata);
+        let stream = builder.with_batch_size(batch_rows).build();
+        stream.map_err(failed(block))
+    }
+
     async fn look_up(
         &self,
         table: Table,

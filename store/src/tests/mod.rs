@@ -25,10 +25,17 @@ fn small(dir: &Path) -> StoreConfig {
     }
 }
 
-/// Spans `from..to`, ten to a trace, on three days.
+/// Spans `from..to`, ten to a trace, on three days. Every other lot shares the text of its service and resource.
 fn spans(numbers: std::ops::Range<u64>) -> RecordBatch {
+    let shares = numbers.start / 250 % 2 == 1;
     let spans: Vec<Span> = numbers.map(span).collect();
-    rows::spans(&spans).unwrap()
+    let batch = rows::spans(&spans).unwrap();
+    let names: &[&str] = match shares {
+        true => &["service_name", "resource"],
+        false => &[],
+    };
+    let schema = crate::shared::sharing(&batch.schema(), names);
+    crate::memory::align(Table::Spans, &batch, &schema).unwrap()
 }
 
 fn span(n: u64) -> Span {
@@ -39,6 +46,11 @@ fn span(n: u64) -> Span {
         service_name: "shop".into(),
         start_time: UnixNanos(1_700_000_000_000_000_000 + (n % 3) as i64 * DAY + n as i64),
         attributes: [("number".to_owned(), (n as i64).into())].into(),
+        resource: [(
+            "host.name".to_owned(),
+            format!("host-{}", n / 10 % 3).into(),
+        )]
+        .into(),
         ..Span::default()
     }
 }
