@@ -386,7 +386,7 @@ fn conclude(
     verdict.outcome = Outcome::Verdict;
     verdict.culprit = Some(lead.suspect.clone());
     verdict.category = Some(lead.category);
-    verdict.mechanism.clone_from(&lead.mechanism);
+    verdict.mechanism = smooth(&lead.mechanism, &lead.suspect.name);
     verdict.fatality = lead.fate;
     verdict.confidence = confidence::of(first.score, ranking::margin(&charges));
     verdict.changed = first.clues.iter().find_map(|it| it.changed.clone());
@@ -397,6 +397,17 @@ fn conclude(
         verdict.missing = missing(scene, Some(first), failure);
     }
     verdict
+}
+
+/// A state is not told to have failed in itself.
+fn smooth(mechanism: &str, name: &str) -> String {
+    let place = format!(" in {name}");
+    let twice = mechanism.strip_prefix(name).and_then(|rest| {
+        let (before, after) = rest.split_once(&place)?;
+        let whole = after.is_empty() || after.starts_with([':', ';', ',', ' ']);
+        whole.then(|| format!("{name}{before}{after}"))
+    });
+    twice.unwrap_or_else(|| mechanism.to_owned())
 }
 
 fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Exhibit> {

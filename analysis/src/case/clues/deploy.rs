@@ -22,20 +22,21 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 
 /// True when a mechanism of its own explains the failure, whatever the version.
 fn explained(failure: &Failure) -> bool {
-    matches!(
-        failure.topic(),
-        Some(
-            Topic::Throttled
-                | Topic::Permission
-                | Topic::Name
-                | Topic::Connection
-                | Topic::Pool
-                | Topic::HostLost
-                | Topic::Pull
-                | Topic::OutOfMemory
-                | Topic::TooLarge
+    super::platform::told(&failure.error)
+        || matches!(
+            failure.topic(),
+            Some(
+                Topic::Throttled
+                    | Topic::Permission
+                    | Topic::Name
+                    | Topic::Connection
+                    | Topic::Pool
+                    | Topic::HostLost
+                    | Topic::Pull
+                    | Topic::OutOfMemory
+                    | Topic::TooLarge
+            )
         )
-    )
 }
 
 fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {

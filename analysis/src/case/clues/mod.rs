@@ -13,8 +13,10 @@ mod memory;
 mod nested;
 mod network;
 mod permission;
+mod platform;
 mod poison;
 mod pool;
+mod refusal;
 mod schema;
 mod throttle;
 mod timeout;
@@ -31,7 +33,7 @@ pub(super) use timeout::input_growth;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 18] = [
+pub(crate) const ALL: [Detector; 20] = [
     container::find,
     data::find,
     dependency::find,
@@ -44,8 +46,10 @@ pub(crate) const ALL: [Detector; 18] = [
     nested::find,
     network::find,
     permission::find,
+    platform::find,
     poison::find,
     pool::find,
+    refusal::find,
     schema::find,
     throttle::find,
     timeout::find,
