@@ -21,6 +21,7 @@ mod schema;
 mod throttle;
 mod timeout;
 mod told;
+mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
