@@ -319,8 +319,44 @@ fn worked<'a>(
             return found;
         }
     }
+    found.extend(silent_about(scene, attempt, &caller, excess));
     found.push(own_work(scene, attempt, excess));
     found
+}
+
+/// Somebody whom the function's line before a long silence names, where no span tells of its calls.
+fn silent_about(scene: &Scene, attempt: &Attempt, caller: &str, excess: &Excess) -> Option<Clue> {
+    let (invocation, _) = scene.invocation(attempt)?;
+    let silence = clues::longest_silence(scene, invocation)?;
+    let calls = scene.spans_below(attempt);
+    let seen = calls.iter().any(|it| super::charges::calls_out(it));
+    if seen || silence.ns * 10 < excess.ns * 8 {
+        return None;
+    }
+    let waited = human_duration(silence.ns);
+    let usual = human_duration(excess.usual_ns);
+    let mechanism = format!(
+        "{caller} was silent for {waited} in {} after it wrote of {}; healthy runs take {usual}",
+        attempt.state, silence.name
+    );
+    let line = clue::log(silence.line, super::text::brief(&silence.line.body, 160));
+    let suspect = clue::entity(scene, "service", &silence.name, &[&attempt.path, caller]);
+    let explained = super::clue::Explained {
+        kind: String::new(),
+        name: caller.to_owned(),
+        reason: format!(
+            "{caller} wrote nothing while it waited for {}",
+            silence.name
+        ),
+        reference: line.reference.clone(),
+    };
+    Some(
+        Clue::new(suspect, Category::Latency, 0.84, mechanism)
+            .with([line])
+            .with(ended(scene, attempt, excess.usual_ns))
+            .explaining([explained])
+            .missing(&format!("spans of the calls of {caller}")),
+    )
 }
 
 fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {

@@ -6,6 +6,7 @@ mod data;
 mod dependency;
 mod deploy;
 mod function;
+mod hang;
 mod init;
 mod limit;
 mod lost;
@@ -15,6 +16,7 @@ mod network;
 mod permission;
 mod platform;
 mod poison;
+mod polled;
 mod pool;
 mod refusal;
 mod schema;
@@ -26,6 +28,7 @@ mod worker;
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
 pub(super) use function::{callee, last_part};
+pub(super) use hang::longest as longest_silence;
 pub(super) use lost::unanswered;
 pub(super) use schema::{maker, new_version, producer};
 pub(super) use timeout::input_growth;
@@ -34,7 +37,7 @@ pub(super) use timeout::input_growth;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 20] = [
+pub(crate) const ALL: [Detector; 21] = [
     container::find,
     data::find,
     dependency::find,
@@ -49,6 +52,7 @@ pub(crate) const ALL: [Detector; 20] = [
     permission::find,
     platform::find,
     poison::find,
+    polled::find,
     pool::find,
     refusal::find,
     schema::find,

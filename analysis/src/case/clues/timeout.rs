@@ -123,6 +123,11 @@ fn of_function(
                 .explaining([super::function::carried(name, &grown.name, span)]),
         );
     }
+    if clues.is_empty() && !lowered && changed.is_none() {
+        clues.extend(
+            hanging(scene, failure, attempt, name, median).map(|it| it.with(proof.clone())),
+        );
+    }
     let config = lowered || changed.is_some() || near && clues.is_empty();
     if config {
         let weight = match (lowered, changed.is_some()) {
@@ -179,6 +184,47 @@ fn of_function(
         );
     }
     clues
+}
+
+/// Somebody whom only the function's last line before its end names.
+fn hanging(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    name: &str,
+    median: Option<i64>,
+) -> Option<Clue> {
+    let (invocation, _) = failure.invocation?;
+    let silence = super::hang::longest(scene, invocation)?;
+    // Healthy runs come past that line soon; without them nobody knows.
+    let quick = median.is_some_and(|it| it < silence.ns / 2);
+    let who = &silence.name;
+    let (category, how) = match silence.connecting {
+        true => (Category::NetworkConfig, "no connection came about"),
+        false => (Category::Latency, "no answer came"),
+    };
+    let waited = human_duration(silence.ns);
+    let mechanism = format!(
+        "{name} was silent for {waited} in {} after it wrote of {who}: {how}",
+        failure.state()
+    );
+    let weight = if quick { 0.84 } else { 0.66 };
+    let line = clue::log(
+        silence.line,
+        format!("{name} wrote: {}", text::brief(&silence.line.body, 160)),
+    );
+    let suspect = clue::entity(scene, "service", who, &[&attempt.path, name]);
+    Some(
+        Clue::new(suspect, category, weight, mechanism)
+            .explaining([clue::Explained {
+                kind: String::new(),
+                name: name.to_owned(),
+                reason: format!("{name} wrote nothing more after it had turned to {who}"),
+                reference: line.reference.clone(),
+            }])
+            .with([line])
+            .missing(&format!("spans of the calls of {name}")),
+    )
 }
 
 /// Somebody below the function who filled its time, and more than in healthy runs.
