@@ -225,6 +225,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn own(all: &[&str]) -> Vec<String> {
+        all.iter().map(|it| (*it).to_owned()).collect()
+    }
+
     #[test]
     fn what_identifies_a_message_is_found() {
         let check = |sent: Value, keys: &[&str], hints: &[&str]| {
@@ -236,7 +240,6 @@ mod tests {
                 "{sent}"
             );
         };
-        let own = |all: &[&str]| all.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
         let token = "AQCEAAAAKgAAAAMAAAAAAAAAAb0123456789abcdef0123456789abcdef";
         check(
             json!({"MessageBody": {"taskToken": token, "order": "o-48812"}}),
