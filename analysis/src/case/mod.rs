@@ -13,6 +13,7 @@
 //! | [`letters`] | messages whose answer never came, and how their receivers are found |
 //! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `slow`, `waits`, `silent` | what is wrong |
+//! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
 //! | `running`, `lacks` | what has not ended; what is not held |
@@ -42,6 +43,7 @@ mod ranking;
 pub mod report;
 mod running;
 mod scene;
+mod settings;
 mod silent;
 mod slots;
 mod slow;

@@ -49,6 +49,8 @@ pub struct Profile {
     pub placed: BTreeMap<(String, String), Charge>,
     /// Hash of the definition of each state.
     pub written: BTreeMap<String, TraceId>,
+    /// Numbers that its definition sets, by state and field.
+    pub settings: BTreeMap<(String, String), String>,
     /// Error names of attempts, with the state.
     pub errors: BTreeSet<(String, String)>,
     /// Log templates, with the function or service.
@@ -141,6 +143,7 @@ pub fn profile(case: &Case) -> Profile {
         output_keys: keys(execution.output.as_deref()),
         edges: edges(&case.states),
         written: written(execution.definition.as_deref()),
+        settings: super::settings::of(execution.definition.as_deref()),
         numbers: numbers(execution.input.as_deref()),
         ..Profile::default()
     };

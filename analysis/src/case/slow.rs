@@ -256,8 +256,19 @@ fn of_waiting(scene: &Scene, visit: &State, excess: &Excess) -> Clue {
         visit.state,
         human_duration(excess.usual_ns)
     );
-    Clue::new(clue::state(scene, visit), Category::Latency, 0.7, mechanism)
+    // A wait takes what it is told to take.
+    let told = (visit.state_type == "Wait").then(|| super::settings::changed(scene, &visit.state));
+    let (category, weight) = match told.iter().flatten().next() {
+        Some(_) => (Category::TimeoutConfig, 0.93),
+        None => (Category::Latency, 0.7),
+    };
+    let started = told.iter().flatten().next();
+    let started =
+        started.and_then(|it| clues::started(scene, format!("the execution ran with {it}")));
+    Clue::new(clue::state(scene, visit), category, weight, mechanism)
+        .with(started)
         .with(exited.map(|it| clue::event(it, format!("{} ended after {took}", visit.state))))
+        .changed(told.flatten())
 }
 
 /// Work that took longer: a callee's, a host's, or the function's own.

@@ -4,9 +4,10 @@
 
 use crate::case::{
     Profile,
-    clue::{self, Clue},
+    clue::{self, Clue, Explained},
     failures::{Failure, message},
     scene::Scene,
+    settings,
     text::{self, Topic},
 };
 use model::{Category, Change, Exhibit};
@@ -191,7 +192,7 @@ struct Release {
 }
 
 impl Release {
-    fn since(scene: &Scene, old: &Profile) -> Self {
+    fn since(scene: &Scene, old: &Profile, state: &str) -> Self {
         let execution = &scene.case.execution;
         let version = execution.state_machine_version.as_deref();
         let label = match version {
@@ -207,6 +208,11 @@ impl Release {
             None => "a new definition".to_owned(),
         };
         let changed = format!("{from} → {to}");
+        // Which field of the state it was, where that is told by a number.
+        let changed = match settings::changed(scene, state) {
+            Some(fields) => format!("{changed}: {fields}"),
+            None => changed,
+        };
         Release { label, to, changed }
     }
 }
@@ -214,7 +220,7 @@ impl Release {
 /// The workflow's new version and what it replaced, if that wrote a state anew.
 pub(super) fn rewritten_since(scene: &Scene, state: &str) -> Option<(String, String)> {
     let old = older_definition(scene)?;
-    let release = Release::since(scene, old);
+    let release = Release::since(scene, old, state);
     rewritten(scene, old, state).then_some((release.label, release.changed))
 }
 
@@ -229,10 +235,12 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let bad_input = failure.function().is_some() && changed_input(scene, failure);
     // The state sends, or keeps, something else than it did.
     let rewritten = rewritten(scene, old, name);
-    if explained(failure) || !(new_state || own || bad_input || rewritten) {
+    let patience = impatient(scene, failure, name);
+    let of_itself = !explained(failure) && (new_state || own || bad_input || rewritten);
+    if !of_itself && patience.is_none() {
         return None;
     }
-    let Release { label, to, changed } = Release::since(scene, old);
+    let Release { label, to, changed } = Release::since(scene, old, name);
     let suspect = clue::entity(scene, "state_machine", &label, &[name]);
     let mechanism = format!(
         "workflow {label} fails in {name} since {changed}: {}",
@@ -242,13 +250,29 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
         )
     );
     let change = change_of_kind(scene, failure, &execution.state_machine);
+    let weight = if patience.is_some() { 0.97 } else { 0.9 };
+    let survived = patience.map(|runs| Explained {
+        kind: String::new(),
+        name: failure.function().unwrap_or(name).to_owned(),
+        reason: format!("{runs} healthy runs got over the same failure by trying again"),
+        reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
+    });
     Some(
-        Clue::new(suspect, Category::BadDeploy, 0.9, mechanism)
+        Clue::new(suspect, Category::BadDeploy, weight, mechanism)
+            .explaining(survived)
             .with(started(scene, format!("the execution ran {to}")))
             .with(change.map(|it| clue::change(it, told(it))))
             .with(failure.exhibit())
             .changed(Some(changed)),
     )
+}
+
+/// Healthy runs that had the same failure and got over it by retries which the new definition no longer makes.
+fn impatient(scene: &Scene, failure: &Failure, state: &str) -> Option<usize> {
+    settings::retries_less(scene, state).filter(|less| *less)?;
+    let key = (state.to_owned(), failure.error.clone());
+    let with = scene.healthy.iter().filter(|it| it.errors.contains(&key));
+    Some(with.count()).filter(|runs| *runs > 0)
 }
 
 /// True when the definition of a state is not what it was in an older run.

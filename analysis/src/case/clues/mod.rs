@@ -27,6 +27,7 @@ mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
+pub(super) use deploy::started;
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;
 pub(super) use lost::unanswered;
