@@ -5,7 +5,10 @@
 mod court;
 mod stranger;
 
-use stranger::{Mystery, blocks, calm, code, desk, later, later_calm, outside, quiet, slow};
+use stranger::{
+    Mystery, blocks, calm, code, desk, later, later_calm, outside, quiet, shapes, slow, third_calm,
+    words, worker,
+};
 
 fn all() -> Vec<Mystery> {
     [
@@ -17,6 +20,10 @@ fn all() -> Vec<Mystery> {
         calm::all(),
         later::all(),
         later_calm::all(),
+        worker::all(),
+        words::all(),
+        shapes::all(),
+        third_calm::all(),
     ]
     .into_iter()
     .flatten()

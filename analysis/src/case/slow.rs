@@ -341,7 +341,7 @@ fn silent_about(scene: &Scene, attempt: &Attempt, caller: &str, excess: &Excess)
     let silence = clues::longest_silence(scene, invocation)?;
     let calls = scene.spans_below(attempt);
     let seen = calls.iter().any(|it| super::charges::calls_out(it));
-    if seen || silence.ns * 10 < excess.ns * 8 {
+    if seen || silence.ns * 10 < excess.ns * 6 {
         return None;
     }
     let waited = human_duration(silence.ns);

@@ -10,7 +10,11 @@ pub mod later;
 pub mod later_calm;
 pub mod outside;
 pub mod quiet;
+pub mod shapes;
 pub mod slow;
+pub mod third_calm;
+pub mod words;
+pub mod worker;
 
 use desk::{BEGIN, Desk};
 use model::{Category, Fatality, Outcome, Verdict};

@@ -67,24 +67,29 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     {
         return Vec::new();
     }
-    let line = failure
-        .telling_line(Some(Topic::Name))
-        .filter(|it| network_words(&it.body));
-    let words = format!(
-        "{} {}",
-        failure.said(),
-        line.map_or("", |it| it.body.as_str())
-    );
-    let (kind, name) = match service_in(scene, &words) {
-        Some(service) => ("service", service),
+    let mut lines = failure.lines.iter().filter(|it| network_words(&it.body));
+    let named = service_in(scene, &failure.said());
+    // Whom the error does not name, one of the lines about it may.
+    let telling = lines
+        .clone()
+        .find_map(|it| Some((*it, service_in(scene, &it.body)?)))
+        .filter(|_| named.is_none());
+    let line = telling
+        .as_ref()
+        .map(|it| it.0)
+        .or_else(|| lines.next().copied());
+    let known = named.or(telling.map(|it| it.1)).filter(|it| it != caller);
+    let (kind, name) = match &known {
+        Some(service) => ("service", service.clone()),
         None => match failure.function() {
             Some(function) => ("function", function.to_owned()),
             None => ("state", failure.state().to_owned()),
         },
     };
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);
+    let whom = known.map_or("whom it calls".to_owned(), |it| it);
     let mechanism = format!(
-        "{caller} could not reach {name} in {}: {}",
+        "{caller} could not reach {whom} in {}: {}",
         failure.state(),
         text::brief(&crate::case::failures::message(&failure.cause), 160)
     );
