@@ -185,7 +185,13 @@ fn is_must_be(lower: &str) -> bool {
 
 /// True for words of something whose time is over: a licence, a key, an entry of a calendar.
 pub(crate) fn ran_out(words: &str) -> bool {
-    const MARKS: [&str; 8] = [
+    const MARKS: [&str; 14] = [
+        "for the current ",
+        "for this week",
+        "for this month",
+        "for this quarter",
+        "for this year",
+        "not yet valid",
         "expired",
         "expiry",
         "expiration",

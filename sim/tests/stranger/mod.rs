@@ -5,6 +5,8 @@ pub mod blocks;
 pub mod calm;
 pub mod code;
 pub mod desk;
+pub mod fourth;
+pub mod fourth_tasks;
 pub mod lambda;
 pub mod later;
 pub mod later_calm;
@@ -87,7 +89,11 @@ impl Mystery {
         let mut desk = Desk::default();
         let asked = self.healthy + usize::from(self.ill > 1);
         let mut arn = String::new();
-        for n in 0..self.healthy + self.ill {
+        // Fewer healthy runs make it harder: only the last ones of them.
+        let most = std::env::var("STRANGER_HEALTHY").ok();
+        let most = most.and_then(|it| it.parse().ok());
+        let first = most.map_or(0, |most: usize| self.healthy.saturating_sub(most));
+        for n in first..self.healthy + self.ill {
             let told = (self.make)(&mut desk, n, n >= self.healthy);
             if n == asked {
                 arn = told;
