@@ -1,11 +1,11 @@
 //! The inquest: what is wrong with an execution, whom the clues speak against, how sure that is.
 
 use super::{
-    Case, World, alibis, but_for,
+    Case, Profile, World, alibis, but_for,
     clue::{self, Clue},
     clues, confidence,
     failures::{self, Failure},
-    lacks,
+    lacks, onset,
     ranking::{self, Charge},
     running::{self, Now},
     scene::Scene,
@@ -243,8 +243,12 @@ fn marked(scene: &Scene, failure: &Failure, mut clues: Vec<Clue>, fate: Fatality
 
 /// True when healthy or at least successful runs of the workflow have the same failure as a habit.
 fn usual(scene: &Scene, failure: &Failure) -> bool {
-    let peers: Vec<_> = scene.world.peers.iter().filter(|it| !it.failed).collect();
+    let peers = scene.world.peers.iter().filter(|it| !it.failed);
+    let peers: Vec<&Profile> = peers.map(|it| &**it).collect();
     let key = (failure.state().to_owned(), failure.error.clone());
+    // Others of the same incident make no habit.
+    let start = scene.case.execution.start_time;
+    let peers = onset::fit(&peers, start, |it| it.errors.contains(&key));
     let with = peers.iter().filter(|it| it.errors.contains(&key)).count();
     peers.len() >= HABIT && with * 4 >= peers.len()
 }

@@ -47,7 +47,8 @@ fn healthy<'a>(case: &Case, world: &'a World) -> Vec<&'a Profile> {
         .filter(|peer| peer.healthy)
         .map(|peer| &**peer)
         .collect();
-    onset::quick(&all, case.execution.start_time)
+    let execution = &case.execution;
+    onset::quick(&all, execution.start_time, execution.duration_ns)
 }
 
 /// Who answers at which address.

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 /// Healthy runs below which nothing is called slow.
 const FEWEST: usize = 3;
 
+/// Runs in a row with growing numbers that make it a counter.
+const COUNTED: usize = 4;
+
 /// A single retry that cost less did what retries are for, nanoseconds.
 const SLIGHT_NS: i64 = 3_000_000_000;
 
@@ -81,11 +84,18 @@ fn by_size(scene: &Scene, ratio: f64) -> Option<f64> {
 fn numeric_growth(scene: &Scene) -> f64 {
     let own = super::profile::numbers(scene.case.execution.input.as_deref());
     let growth = own.iter().filter_map(|(name, value)| {
-        let mut usual: Vec<f64> = scene
+        let mut in_time: Vec<(model::UnixNanos, f64)> = scene
             .healthy
             .iter()
-            .filter_map(|it| it.numbers.get(name).copied())
+            .filter_map(|it| Some((it.start, it.numbers.get(name).copied()?)))
             .collect();
+        in_time.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        // What goes up with every run counts them.
+        let counts = in_time.windows(2).all(|pair| pair[0].1 < pair[1].1);
+        if counts && in_time.len() >= COUNTED {
+            return None;
+        }
+        let mut usual: Vec<f64> = in_time.into_iter().map(|it| it.1).collect();
         usual.sort_by(f64::total_cmp);
         let (low, high) = (usual.first()?, usual.last()?);
         let median = usual[usual.len() / 2];
