@@ -6,8 +6,8 @@ mod court;
 mod stranger;
 
 use stranger::{
-    Mystery, blocks, calm, code, desk, fourth, fourth_tasks, later, later_calm, outside, quiet,
-    shapes, slow, third_calm, words, worker,
+    Mystery, blocks, calm, code, desk, fifth, fourth, fourth_tasks, later, later_calm, outside,
+    quiet, shapes, slow, third_calm, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -24,6 +24,7 @@ fn all() -> Vec<Mystery> {
         words::all(),
         shapes::all(),
         third_calm::all(),
+        fifth::all(),
         fourth::all(),
         fourth_tasks::all(),
     ]

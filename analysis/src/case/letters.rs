@@ -2,7 +2,7 @@
 //! what only this message holds, in the lines of workers that no join leads to.
 
 use super::Case;
-use model::{Attempt, ExecutionStatus, HistoryEvent, LogRecord, Status, UnixNanos};
+use model::{Attempt, HistoryEvent, LogRecord, Status, UnixNanos};
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -19,8 +19,6 @@ const TAIL: usize = 40;
 const DEPTH: usize = 6;
 /// Clocks of workers may be so far off, and a worker that comes too late is looked at for so long, nanoseconds.
 const SLACK_NS: i64 = 60_000_000_000;
-/// How long the answer to a message of an execution that still runs is looked for, nanoseconds.
-const LONGEST_NS: i64 = 24 * 3_600_000_000_000;
 
 /// A message whose answer never came.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,8 +61,11 @@ fn holds(text: &str, key: &str) -> bool {
     })
 }
 
-/// The messages of an execution whose answers never came. Needs its events.
+/// The messages of an execution that has ended whose answers never came. Needs its events.
 pub fn letters(case: &Case) -> Vec<Letter> {
+    if !case.execution.status.is_terminal() {
+        return Vec::new();
+    }
     let attempts = case.attempts.iter();
     let waiting = attempts.filter(|it| it.resource.contains("waitForTaskToken"));
     let unanswered = waiting.filter(|it| it.status != Status::Succeeded);
@@ -74,11 +75,7 @@ pub fn letters(case: &Case) -> Vec<Letter> {
 fn letter(case: &Case, attempt: &Attempt) -> Letter {
     let from = attempt.submitted_time.unwrap_or(attempt.start_time).0;
     let ended = attempt.end_time.or(case.execution.end_time);
-    let ended = match case.execution.status {
-        ExecutionStatus::Running => None,
-        _ => ended,
-    };
-    let to = ended.map_or(from.saturating_add(LONGEST_NS), |it| it.0);
+    let to = ended.map_or(from, |it| it.0);
     let mut letter = Letter {
         scheduled_event_id: attempt.scheduled_event_id,
         from: UnixNanos(from.saturating_sub(SLACK_NS)),

@@ -49,29 +49,16 @@ impl Court {
     }
 
     async fn heard(&self, case: &Case, letters: &[Letter]) -> Result<Vec<LogRecord>> {
+        let all: Vec<&Letter> = letters.iter().collect();
+        let mut hits = self
+            .lines_with(&all, |it| &it.keys, Letter::is_named)
+            .await?;
+        // What a message holds is only looked for where nothing names the message itself.
+        let unnamed = |it: &&Letter| !hits.iter().any(|line| it.is_named(line));
+        let unnamed: Vec<&Letter> = letters.iter().filter(unnamed).collect();
+        let hinted = self.lines_with(&unnamed, |it| &it.hints, Letter::is_hinted);
+        hits.extend(hinted.await?);
         let mut lines = Vec::new();
-        let mut hits = Vec::new();
-        for letter in letters {
-            let keys = [&letter.keys, &letter.hints];
-            // What a message holds is only looked for where nothing names the message itself.
-            for (sure, keys) in [true, false].into_iter().zip(keys) {
-                let words: BTreeSet<String> = keys.iter().cloned().collect();
-                if words.is_empty() {
-                    continue;
-                }
-                let window = letter.from..=letter.to;
-                let mut found = self.held.logs_holding(&words, &window, MOST_HITS).await?;
-                found.retain(|it| match sure {
-                    true => letter.is_named(it),
-                    false => letter.is_hinted(it),
-                });
-                let any = !found.is_empty();
-                hits.extend(found);
-                if any {
-                    break;
-                }
-            }
-        }
         let (asked, alone): (Vec<_>, Vec<_>) =
             hits.iter().partition(|it| !it.request_id.is_empty());
         let requests: BTreeSet<String> = asked.iter().map(|it| it.request_id.clone()).collect();
@@ -89,5 +76,28 @@ impl Court {
         }
         let hits: Vec<&LogRecord> = hits.iter().collect();
         Ok(letters::around(case, &hits, &lines))
+    }
+
+    /// Lines that hold words of these messages, in the time in which they can have been received.
+    async fn lines_with(
+        &self,
+        letters: &[&Letter],
+        words: fn(&Letter) -> &Vec<String>,
+        fits: fn(&Letter, &LogRecord) -> bool,
+    ) -> Result<Vec<LogRecord>> {
+        let all: BTreeSet<String> = letters.iter().flat_map(|it| words(it)).cloned().collect();
+        let from = letters.iter().map(|it| it.from).min();
+        let (Some(from), Some(to)) = (from, letters.iter().map(|it| it.to).max()) else {
+            return Ok(Vec::new());
+        };
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = self
+            .held
+            .logs_holding(&all, &(from..=to), MOST_HITS)
+            .await?;
+        found.retain(|line| letters.iter().any(|it| fits(it, line)));
+        Ok(found)
     }
 }

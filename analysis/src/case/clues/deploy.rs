@@ -18,7 +18,66 @@ const RECENT: i64 = 24 * 3_600 * 1_000_000_000;
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let mut clues: Vec<Clue> = of_function(scene, failure).into_iter().collect();
     clues.extend(of_workflow(scene, failure));
+    clues.extend(removed(scene, failure));
     clues
+}
+
+/// Something that is not there any more since a change that names it: a table, a parameter, a topic, a function.
+fn removed(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    const GONE: [&str; 8] = [
+        "notfound",
+        "not found",
+        "nosuch",
+        "no such",
+        "does not exist",
+        "doesnotexist",
+        "nonexistent",
+        "unknown table",
+    ];
+    let attempt = failure.attempt?;
+    let line = failure.telling_line(None);
+    let said = format!(
+        "{} {}",
+        failure.said(),
+        line.map_or("", |it| it.body.as_str())
+    );
+    let lower = said.to_lowercase();
+    if !GONE.iter().any(|mark| lower.contains(mark)) {
+        return None;
+    }
+    let sent = attempt.input.as_deref().unwrap_or_default().to_lowercase();
+    let named = |it: &&Change| {
+        let name = super::function::last_part(&it.resource).to_lowercase();
+        name.len() >= 4 && (lower.contains(&name) || sent.contains(&name))
+    };
+    let function = failure.function();
+    // A release of the caller is told by versions, not by what is gone.
+    let other = |it: &&Change| function.is_none_or(|function| !names(it, function));
+    let change = recent(scene, failure)
+        .filter(named)
+        .filter(other)
+        .max_by_key(|it| (it.time, it.trace_id))?;
+    if healthy_before(scene, change) < 3 {
+        return None;
+    }
+    let suspect = match (function, failure.visit) {
+        (Some(name), _) => clue::function(scene, attempt, name, failure.version()),
+        (None, Some(visit)) => clue::state(scene, visit),
+        (None, None) => return None,
+    };
+    let name = suspect.name.clone();
+    let mechanism = format!(
+        "{name} misses what is gone since {}: {}",
+        told(change),
+        text::brief(&message(&failure.cause), 140)
+    );
+    Some(
+        Clue::new(suspect, Category::BadDeploy, 0.9, mechanism)
+            .with([clue::change(change, told(change))])
+            .with(line.map(|it| clue::log(it, text::brief(&it.body, 160))))
+            .with(failure.exhibit())
+            .changed(Some(told(change))),
+    )
 }
 
 /// True when a mechanism of its own explains the failure, whatever the version.

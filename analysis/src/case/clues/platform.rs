@@ -13,7 +13,14 @@ use model::Category;
 
 /// The service's errors, without `Lambda.` and `Exception`, what they speak of, and what they mean. What throttling, sizes
 /// and permissions to invoke mean is told by other detectors.
-const ERRORS: [(&str, Category, &str); 29] = [
+const ERRORS: [(&str, Category, &str); 32] = [
+    ("Service", Category::Infrastructure, "the service failed"),
+    ("AWSLambda", Category::Infrastructure, "the service failed"),
+    (
+        "SdkClient",
+        Category::Infrastructure,
+        "the service did not answer",
+    ),
     (
         "CodeArtifactUserDeleted",
         Category::BadDeploy,
@@ -226,7 +233,7 @@ mod tests {
         // The application may call its own errors so.
         check("ResourceNotFoundException", None);
         check("Lambda.TooManyRequestsException", None);
-        check("Lambda.ServiceException", None);
+        check("Lambda.ServiceException", Some(Category::Infrastructure));
         check("Lambda.", None);
     }
 }
