@@ -480,3 +480,26 @@ fn missing(scene: &Scene, charge: Option<&Charge>, failure: Option<&Failure>) ->
     all.truncate(6);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::smooth;
+
+    #[test]
+    fn nobody_fails_in_itself() {
+        let check =
+            |mechanism: &str, name: &str, expect: &str| assert_eq!(smooth(mechanism, name), expect);
+        check("Save failed in Save: no", "Save", "Save failed: no");
+        check(
+            "save-fn failed in Save: no",
+            "save-fn",
+            "save-fn failed in Save: no",
+        );
+        check(
+            "Save failed in Save2: no",
+            "Save",
+            "Save failed in Save2: no",
+        );
+        check("Save took 3 s in Save", "Save", "Save took 3 s");
+    }
+}

@@ -37,6 +37,8 @@ pub struct Mystery {
     pub fate: Option<Fatality>,
     /// Words that stand in `missing`.
     pub missing: &'static str,
+    /// Words that stand in `changed`.
+    pub changed: &'static str,
 }
 
 /// A mystery with a culprit.
@@ -56,6 +58,7 @@ pub fn crime(
         categories,
         fate: None,
         missing: "",
+        changed: "",
     }
 }
 
@@ -78,6 +81,10 @@ impl Mystery {
     }
     pub fn missing(mut self, words: &'static str) -> Self {
         self.missing = words;
+        self
+    }
+    pub fn changed(mut self, words: &'static str) -> Self {
+        self.changed = words;
         self
     }
     pub fn outcome(mut self, outcome: Outcome) -> Self {
@@ -115,13 +122,15 @@ impl Mystery {
         let lacks =
             self.missing.is_empty() || verdict.missing.iter().any(|it| it.contains(self.missing));
         let cited = verdict.outcome != Outcome::Verdict || !verdict.exhibits.is_empty();
+        let told = verdict.changed.clone().unwrap_or_default();
         let right = verdict.outcome == self.outcome && who && of && fate && lacks && cited;
+        let right = right && told.contains(self.changed);
         (!right).then(|| {
             let suspects: Vec<_> = verdict.suspects.iter().map(|it| format!("{} {:?} {:.2}", it.name, it.category, it.score)).collect();
             format!(
-                "{}: {:?} {} {} {:?} {:?} {:.2}: {}\n     suspects {suspects:?} missing {:?}\n     expected {:?} {:?} {:?} {:?} {}",
+                "{}: {:?} {} {} {:?} {:?} {:.2}: {}\n     suspects {suspects:?} missing {:?} changed {told}\n     expected {:?} {:?} {:?} {:?} {} {}",
                 self.what, verdict.outcome, culprit.kind, culprit.name, verdict.category, verdict.fatality, verdict.confidence,
-                verdict.mechanism, verdict.missing, self.outcome, self.names, self.categories, self.fate, self.missing
+                verdict.mechanism, verdict.missing, self.outcome, self.names, self.categories, self.fate, self.missing, self.changed
             )
         })
     }

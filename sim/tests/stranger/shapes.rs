@@ -276,8 +276,7 @@ fn polled(
     n: usize,
     machine: &str,
     rounds: usize,
-    ask: (&str, &str),
-    start: (&str, &str),
+    (ask, start): ((&str, &str), (&str, &str)),
     answer: impl Fn(usize) -> Value,
     told: Option<(&str, &str)>,
 ) -> String {
@@ -344,8 +343,7 @@ fn exhausted(desk: &mut Desk, n: usize, ill: bool) -> String {
         n,
         "ad-hoc",
         3,
-        ATHENA,
-        QUERY,
+        (ATHENA, QUERY),
         answer,
         ill.then_some(("QueryFailed", "the query did not succeed")),
     )
@@ -364,8 +362,7 @@ fn export_denied(desk: &mut Desk, n: usize, ill: bool) -> String {
         n,
         "exports",
         3,
-        LAMBDA,
-        LAMBDA,
+        (LAMBDA, LAMBDA),
         answer,
         ill.then_some(("ExportFailed", "see the job")),
     )
@@ -379,8 +376,7 @@ fn never_done(desk: &mut Desk, n: usize, ill: bool) -> String {
         n,
         "renders",
         rounds,
-        LAMBDA,
-        LAMBDA,
+        (LAMBDA, LAMBDA),
         answer,
         ill.then_some(("TooSlow", "gave up after 30 rounds")),
     )
@@ -389,26 +385,33 @@ fn never_done(desk: &mut Desk, n: usize, ill: bool) -> String {
 pub fn all() -> Vec<Mystery> {
     use Category::{BadDeploy, BadInput, Capacity, Latency, Permission, TimeoutConfig};
     vec![
-        crime("one item at a time", &["Each file"], &[Capacity], narrow).fate(Fatality::None),
-        crime("a longer nap", &["Nap"], &[TimeoutConfig], nap).fate(Fatality::None),
+        crime("one item at a time", &["Each file"], &[Capacity], narrow)
+            .fate(Fatality::None)
+            .changed("MaxConcurrency 8 → 1"),
+        crime("a longer nap", &["Nap"], &[TimeoutConfig], nap)
+            .fate(Fatality::None)
+            .changed("Seconds 5 → 300"),
         crime(
             "nobody tries again any more",
             &["pay-out", "pay-out:9"],
             &[BadDeploy],
             impatient,
-        ),
+        )
+        .changed("Retry[0].MaxAttempts 4 → none"),
         crime(
             "a state's limit was cut",
             &["Crunch", "crunch"],
             &[TimeoutConfig],
             short_state,
-        ),
+        )
+        .changed("TimeoutSeconds 60 → 2"),
         crime(
             "the workflow's limit was cut",
             &["whole"],
             &[TimeoutConfig],
             short_whole,
-        ),
+        )
+        .changed("TimeoutSeconds 600 → 8"),
         crime(
             "refused below",
             &["Check address"],
@@ -448,8 +451,7 @@ pub mod well {
             n,
             "renders",
             rounds,
-            LAMBDA,
-            LAMBDA,
+            (LAMBDA, LAMBDA),
             |_| json!({"status": "PENDING"}),
             None,
         )
