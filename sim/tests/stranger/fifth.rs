@@ -447,7 +447,7 @@ pub fn all() -> Vec<Mystery> {
             too_many_files,
         ),
         crime(
-            "a certificate ran out",
+            "a certificate of customs ran out",
             &["customs.gov.example", "customs"],
             &[NetworkConfig],
             tls,

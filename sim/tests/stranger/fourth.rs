@@ -508,7 +508,13 @@ pub fn all() -> Vec<Mystery> {
             survived,
         )
         .fate(Fatality::Survived),
-        crime("a slow release", &["rank-hits"], &[BadDeploy], flagged).fate(Fatality::None),
+        crime(
+            "ranking is slow since a release",
+            &["rank-hits"],
+            &[BadDeploy],
+            flagged,
+        )
+        .fate(Fatality::None),
         crime("a licence runs out", &["fetch-feed"], &[Error], expired),
         crime(
             "a table is throttled",

@@ -120,6 +120,6 @@ pub fn all() -> Vec<Mystery> {
         crime("a container breaks", TASK, &[Error], segfault),
         calm("retries in a storm", stormy),
         calm("a branch nobody waits for", idle_branch),
-        calm("a harmless release", harmless),
+        calm("a release that harms nobody", harmless),
     ]
 }
