@@ -207,7 +207,7 @@ impl Profile {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.queued_ns = state.queued_ns.max(started.since(attempt.start_time));
             }
-            let stay = super::stays::of(super::stays::job_of(scene, attempt), attempt);
+            let stay = super::stays::of(scene.job(attempt), attempt);
             if let Some(queued) = stay.and_then(|it| it.queued_ns) {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.queued_ns = state.queued_ns.max(queued);

@@ -124,13 +124,7 @@ pub(super) fn keeper(attempt: &Attempt, stay: &Stay) -> (&'static str, String) {
         .unwrap_or(("state", attempt.state.clone()))
 }
 
-/// The row of the job that an attempt waited for.
-pub(crate) fn job_of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<&'a Job> {
-    let id = attempt.job_id.as_deref()?;
-    scene.case.jobs.iter().find(|it| it.job_id == id)
-}
-
 /// When a job was created, if its row is held.
 pub(super) fn created(scene: &Scene, attempt: &Attempt) -> Option<UnixNanos> {
-    job_of(scene, attempt).map(|it| it.start_time)
+    scene.job(attempt).map(|it| it.start_time)
 }

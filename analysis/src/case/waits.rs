@@ -136,7 +136,7 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
 
 /// A job that waited in its queue for most of the time that was added.
 fn kept(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
-    let job = stays::job_of(scene, attempt);
+    let job = scene.job(attempt);
     let stay = stays::of(job, attempt)?;
     let queued = stay.queued_ns?;
     let usual = median(scene, excess.state, |it| it.queued_ns);
@@ -178,7 +178,7 @@ pub(super) fn in_queue(
     );
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
     let submitted = super::letters::submitted(&scene.case.events, attempt);
-    let row = stays::job_of(scene, attempt).map(|it| model::Exhibit {
+    let row = scene.job(attempt).map(|it| model::Exhibit {
         source: "span".into(),
         reference: format!("span:{}/{}", it.trace_id, it.span_id),
         at: model::time::rfc3339(it.start_time),

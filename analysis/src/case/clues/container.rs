@@ -88,7 +88,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 
 /// A job that nobody ran until its time was over, or that was ended for want of somebody to run it.
 fn never_ran(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
-    let stay = stays::of(stays::job_of(scene, attempt), attempt)?;
+    let stay = stays::of(scene.job(attempt), attempt)?;
     let ended_in_queue = stay.never_ran
         && text::is(
             &format!("{} {}", stay.reason, failure.said()),
