@@ -5,7 +5,10 @@
 mod court;
 mod stranger;
 
-use stranger::{Mystery, blocks, calm, code, later, later_calm, outside, quiet, slow};
+use stranger::{
+    Mystery, blocks, calm, code, desk, fifth, fourth, fourth_tasks, later, later_calm, outside,
+    quiet, shapes, slow, third_calm, words, worker,
+};
 
 fn all() -> Vec<Mystery> {
     [
@@ -17,6 +20,13 @@ fn all() -> Vec<Mystery> {
         calm::all(),
         later::all(),
         later_calm::all(),
+        worker::all(),
+        words::all(),
+        shapes::all(),
+        third_calm::all(),
+        fifth::all(),
+        fourth::all(),
+        fourth_tasks::all(),
     ]
     .into_iter()
     .flatten()
@@ -113,4 +123,80 @@ fn verdicts_stand_on_what_they_cite() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// Every file below a folder, by its path in it.
+fn files_below(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(at) = open.pop() {
+        for entry in std::fs::read_dir(&at).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder).expect("it lies below");
+            let bytes = std::fs::read(&path).expect("it can be read");
+            found.push((name.to_string_lossy().into_owned(), bytes));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// `STRANGER_IN=DIR` judges mysteries that lie in files: in each folder `files/`, `asked` and `right.json`, as
+/// `STRANGER_OUT` writes them. Without it there is nothing to judge.
+#[test]
+fn kept_mysteries_are_judged() {
+    let Some(folder) = std::env::var_os("STRANGER_IN") else {
+        return;
+    };
+    let only = std::env::var("STRANGER").unwrap_or_default();
+    let (mut right, mut all) = (0, 0);
+    let mut folders: Vec<_> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .collect();
+    folders.sort_by_key(|it| it.file_name());
+    for folder in folders {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        if !name.contains(&only) {
+            continue;
+        }
+        let asked = std::fs::read_to_string(folder.path().join("asked")).expect("who is asked");
+        let expect = std::fs::read(folder.path().join("right.json")).expect("what is right");
+        let expect: serde_json::Value = serde_json::from_slice(&expect).expect("JSON");
+        let files = inquest_sim::Mystery {
+            files: files_below(&folder.path().join("files")),
+            ..desk::Desk::default().mystery()
+        };
+        let verdicts = court::Held::read(&files).judge(&[asked.trim()]);
+        let Some(verdict) = verdicts.get(asked.trim()) else {
+            println!("MISS {name}: not judged");
+            continue;
+        };
+        let has = |key: &str, value: &str| {
+            let list = expect[key].as_array().cloned().unwrap_or_default();
+            list.is_empty() || list.iter().any(|it| it.as_str() == Some(value))
+        };
+        let culprit = verdict.culprit.clone().unwrap_or_default().name;
+        let plain = culprit.split(':').next().unwrap_or_default();
+        let category = verdict.category.map_or("", |it| it.as_str());
+        let well = expect["outcome"].as_str() == Some(verdict.outcome.as_str())
+            && (has("names", &culprit) || has("names", plain))
+            && has("categories", category);
+        all += 1;
+        right += usize::from(well);
+        println!(
+            "{} {name}: {} {culprit} {category} {:.2} {} | changed {:?} | {} | expected {expect}",
+            if well { "ok  " } else { "MISS" },
+            verdict.outcome.as_str(),
+            verdict.confidence,
+            verdict.fatality.as_str(),
+            verdict.changed,
+            verdict.mechanism
+        );
+    }
+    println!("{right} of {all}");
 }

@@ -187,6 +187,9 @@ pub(crate) fn message(cause: &str) -> String {
         "Cause",
         "StatusReason",
         "StoppedReason",
+        "FailureReason",
+        "ErrorMessage",
+        "StateChangeReason",
         "message",
     ]
     .iter()

@@ -1,11 +1,11 @@
 //! The inquest: what is wrong with an execution, whom the clues speak against, how sure that is.
 
 use super::{
-    Case, World, alibis, but_for,
+    Case, Profile, World, alibis, but_for,
     clue::{self, Clue},
     clues, confidence,
     failures::{self, Failure},
-    lacks,
+    lacks, onset,
     ranking::{self, Charge},
     running::{self, Now},
     scene::Scene,
@@ -243,8 +243,12 @@ fn marked(scene: &Scene, failure: &Failure, mut clues: Vec<Clue>, fate: Fatality
 
 /// True when healthy or at least successful runs of the workflow have the same failure as a habit.
 fn usual(scene: &Scene, failure: &Failure) -> bool {
-    let peers: Vec<_> = scene.world.peers.iter().filter(|it| !it.failed).collect();
+    let peers = scene.world.peers.iter().filter(|it| !it.failed);
+    let peers: Vec<&Profile> = peers.map(|it| &**it).collect();
     let key = (failure.state().to_owned(), failure.error.clone());
+    // Others of the same incident make no habit.
+    let start = scene.case.execution.start_time;
+    let peers = onset::fit(&peers, start, |it| it.errors.contains(&key));
     let with = peers.iter().filter(|it| it.errors.contains(&key)).count();
     peers.len() >= HABIT && with * 4 >= peers.len()
 }
@@ -386,7 +390,7 @@ fn conclude(
     verdict.outcome = Outcome::Verdict;
     verdict.culprit = Some(lead.suspect.clone());
     verdict.category = Some(lead.category);
-    verdict.mechanism.clone_from(&lead.mechanism);
+    verdict.mechanism = smooth(&lead.mechanism, &lead.suspect.name);
     verdict.fatality = lead.fate;
     verdict.confidence = confidence::of(first.score, ranking::margin(&charges));
     verdict.changed = first.clues.iter().find_map(|it| it.changed.clone());
@@ -397,6 +401,17 @@ fn conclude(
         verdict.missing = missing(scene, Some(first), failure);
     }
     verdict
+}
+
+/// A state is not told to have failed in itself.
+fn smooth(mechanism: &str, name: &str) -> String {
+    let place = format!(" in {name}");
+    let twice = mechanism.strip_prefix(name).and_then(|rest| {
+        let (before, after) = rest.split_once(&place)?;
+        let whole = after.is_empty() || after.starts_with([':', ';', ',', ' ']);
+        whole.then(|| format!("{name}{before}{after}"))
+    });
+    twice.unwrap_or_else(|| mechanism.to_owned())
 }
 
 fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Exhibit> {
@@ -464,4 +479,27 @@ fn missing(scene: &Scene, charge: Option<&Charge>, failure: Option<&Failure>) ->
     all.retain(|it| seen.insert(it.clone()));
     all.truncate(6);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::smooth;
+
+    #[test]
+    fn nobody_fails_in_itself() {
+        let check =
+            |mechanism: &str, name: &str, expect: &str| assert_eq!(smooth(mechanism, name), expect);
+        check("Save failed in Save: no", "Save", "Save failed: no");
+        check(
+            "save-fn failed in Save: no",
+            "save-fn",
+            "save-fn failed in Save: no",
+        );
+        check(
+            "Save failed in Save2: no",
+            "Save",
+            "Save failed in Save2: no",
+        );
+        check("Save took 3 s in Save", "Save", "Save took 3 s");
+    }
 }

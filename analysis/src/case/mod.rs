@@ -9,9 +9,11 @@
 //! | [`world`] | what is known besides the execution: its siblings, changes, load |
 //! | [`profile`](mod@profile) | what is remembered of a sibling |
 //! | `scene`, `critical` | the case with its records found quickly; what the execution waited for |
-//! | `hosts`, `pulls`, `slots`, `starts` | one host among several; images that take long; a Map's concurrency; cold starts |
+//! | `hosts`, `pulls`, `slots`, `starts`, `stays` | one host among several; images that take long; a Map's concurrency; cold starts; where a job stayed |
+//! | [`letters`] | messages whose answer never came, and how their receivers are found |
 //! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `slow`, `waits`, `silent` | what is wrong |
+//! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
 //! | `running`, `lacks` | what has not ended; what is not held |
@@ -31,6 +33,7 @@ mod failures;
 mod hosts;
 mod judge;
 mod lacks;
+pub mod letters;
 mod marks;
 mod onset;
 mod origin;
@@ -40,10 +43,12 @@ mod ranking;
 pub mod report;
 mod running;
 mod scene;
+mod settings;
 mod silent;
 mod slots;
 mod slow;
 mod starts;
+mod stays;
 pub(crate) mod text;
 mod waits;
 mod world;
@@ -53,7 +58,9 @@ pub use judge::judge;
 pub use profile::{FunctionProfile, Profile, StateProfile, profile};
 pub use world::{Load, World};
 
-use model::{Attempt, Document, Execution, HistoryEvent, Invocation, Join, LogRecord, Span, State};
+use model::{
+    Attempt, Document, Execution, HistoryEvent, Invocation, Job, Join, LogRecord, Span, State,
+};
 
 /// Everything that is held about one execution, as facts and first derivations.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,6 +83,11 @@ pub struct Case {
     pub spans: Vec<Span>,
     /// Lines of its invocations, and log records of its spans.
     pub logs: Vec<LogRecord>,
+    /// Tasks and jobs in containers that its attempts waited for.
+    pub jobs: Vec<Job>,
+    /// Lines of workers that name a message of this execution whose answer never came, with what they wrote around them,
+    /// in order of time ([`letters`]).
+    pub heard: Vec<LogRecord>,
     /// The executions that it started, as far as their histories are held.
     pub children: Vec<Case>,
 }

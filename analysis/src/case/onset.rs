@@ -97,8 +97,12 @@ pub(crate) fn fit<'a>(
 ///
 /// What is usual is first taken of all siblings. Where those of the incident are about as many as the healthy ones,
 /// that calls the incident usual; so it is taken of those before a time, too, and believed where most of those after
-/// it are off.
-pub(crate) fn quick<'a>(peers: &[&'a Profile], start: UnixNanos) -> Vec<&'a Profile> {
+/// it are off; the execution itself is one of those, if it has ended.
+pub(crate) fn quick<'a>(
+    peers: &[&'a Profile],
+    start: UnixNanos,
+    took_ns: Option<i64>,
+) -> Vec<&'a Profile> {
     let kept = match usual(peers.iter().map(|it| it.duration_ns)) {
         Some(usual) => fit(peers, start, |it| usual.is_exceeded(it.duration_ns)),
         None => peers.to_vec(),
@@ -111,8 +115,10 @@ pub(crate) fn quick<'a>(peers: &[&'a Profile], start: UnixNanos) -> Vec<&'a Prof
     for (at, usual) in candidates.filter_map(|at| Some((at, prefix(&ordered[..at])?))) {
         let (before, after) = ordered.split_at(at);
         let well = |it: &&&Profile| !usual.is_exceeded(it.duration_ns);
-        let off = after.len() - after.iter().filter(well).count();
-        if after.len() >= FEWEST && off as f64 >= MOSTLY * after.len() as f64 {
+        let own = usize::from(took_ns.is_some_and(|it| usual.is_exceeded(it)));
+        let all = after.len() + own;
+        let off = all - after.iter().filter(well).count();
+        if all >= FEWEST && off as f64 >= MOSTLY * all as f64 {
             let kept = before.iter().chain(after.iter().filter(well));
             return kept.copied().collect();
         }
@@ -200,7 +206,7 @@ mod tests {
         };
         let peers: Vec<Profile> = before.iter().chain(&after).enumerate().map(one).collect();
         let borrowed: Vec<&Profile> = peers.iter().collect();
-        assert_eq!(quick(&borrowed, start).len(), expect, "{line}");
+        assert_eq!(quick(&borrowed, start, None).len(), expect, "{line}");
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Profile {
     pub placed: BTreeMap<(String, String), Charge>,
     /// Hash of the definition of each state.
     pub written: BTreeMap<String, TraceId>,
+    /// Numbers that its definition sets, by state and field.
+    pub settings: BTreeMap<(String, String), String>,
     /// Error names of attempts, with the state.
     pub errors: BTreeSet<(String, String)>,
     /// Log templates, with the function or service.
@@ -141,6 +143,7 @@ pub fn profile(case: &Case) -> Profile {
         output_keys: keys(execution.output.as_deref()),
         edges: edges(&case.states),
         written: written(execution.definition.as_deref()),
+        settings: super::settings::of(execution.definition.as_deref()),
         numbers: numbers(execution.input.as_deref()),
         ..Profile::default()
     };
@@ -203,6 +206,11 @@ impl Profile {
             {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.queued_ns = state.queued_ns.max(started.since(attempt.start_time));
+            }
+            let stay = super::stays::of(scene.job(attempt), attempt);
+            if let Some(queued) = stay.and_then(|it| it.queued_ns) {
+                let state = self.states.entry(attempt.state.clone()).or_default();
+                state.queued_ns = state.queued_ns.max(queued);
             }
             let Some(name) = &attempt.function_name else {
                 continue;

@@ -12,7 +12,7 @@ pub(super) fn pulling(scene: &Scene, attempt: &Attempt, excess_ns: i64) -> Optio
     let event = scene.event(attempt.end_event_id?)?;
     let details: serde_json::Value = serde_json::from_str(&event.details).ok()?;
     let answer: serde_json::Value = serde_json::from_str(details.get("output")?.as_str()?).ok()?;
-    let at = |name: &str| time_of(answer.get(name)?);
+    let at = |name: &str| super::stays::time_of(answer.get(name)?);
     let pull = at("PullStoppedAt")? - at("PullStartedAt")?;
     if pull * 2 < excess_ns {
         return None;
@@ -26,15 +26,4 @@ pub(super) fn pulling(scene: &Scene, attempt: &Attempt, excess_ns: i64) -> Optio
     let shown = clue::event(event, format!("the image was pulled for {took}"));
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
     Some(Clue::new(suspect, Category::Infrastructure, 0.92, mechanism).with([shown]))
-}
-
-/// Nanoseconds of a time as ECS tells it: text, or a number of milliseconds or seconds.
-fn time_of(value: &serde_json::Value) -> Option<i64> {
-    if let Some(text) = value.as_str() {
-        let time: jiff::Timestamp = text.parse().ok()?;
-        return i64::try_from(time.as_nanosecond()).ok();
-    }
-    let number = value.as_f64()?;
-    let seconds = if number > 1e11 { number / 1e3 } else { number };
-    Some((seconds * 1e9) as i64)
 }

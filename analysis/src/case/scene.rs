@@ -6,8 +6,8 @@ use super::{
     onset,
 };
 use model::{
-    Attempt, Attributes, HistoryEvent, Invocation, Join, LogRecord, Span, SpanId, State, TraceId,
-    Value,
+    Attempt, Attributes, HistoryEvent, Invocation, Job, Join, LogRecord, Span, SpanId, State,
+    TraceId, Value,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -33,6 +33,7 @@ pub(crate) struct Scene<'a> {
     lines: HashMap<&'a str, Vec<usize>>,
     said: HashMap<(TraceId, SpanId), Vec<usize>>,
     events: HashMap<u64, usize>,
+    jobs: HashMap<&'a str, usize>,
     /// Who answers at which address, by this execution and its siblings.
     answered: Arc<charges::Answered>,
     /// Spans whose parents are not held, by trace.
@@ -47,7 +48,8 @@ fn healthy<'a>(case: &Case, world: &'a World) -> Vec<&'a Profile> {
         .filter(|peer| peer.healthy)
         .map(|peer| &**peer)
         .collect();
-    onset::quick(&all, case.execution.start_time)
+    let execution = &case.execution;
+    onset::quick(&all, execution.start_time, execution.duration_ns)
 }
 
 /// Who answers at which address.
@@ -84,6 +86,7 @@ impl<'a> Scene<'a> {
             lines: HashMap::new(),
             said: HashMap::new(),
             events: HashMap::new(),
+            jobs: HashMap::new(),
             answered: answered(case, world).into(),
             orphans: HashMap::new(),
         };
@@ -105,6 +108,9 @@ impl<'a> Scene<'a> {
         }
         for (n, event) in case.events.iter().enumerate() {
             self.events.insert(event.event_id, n);
+        }
+        for (n, job) in case.jobs.iter().enumerate() {
+            self.jobs.insert(&job.job_id, n);
         }
     }
 
@@ -327,6 +333,12 @@ impl<'a> Scene<'a> {
     /// An event by its id.
     pub fn event(&self, id: u64) -> Option<&'a HistoryEvent> {
         self.events.get(&id).map(|n| &self.case.events[*n])
+    }
+
+    /// The job that an attempt waited for.
+    pub fn job(&self, attempt: &Attempt) -> Option<&'a Job> {
+        let n = self.jobs.get(attempt.job_id.as_deref()?)?;
+        Some(&self.case.jobs[*n])
     }
 
     /// The history of an execution that an attempt started.

@@ -52,7 +52,8 @@ pub(super) fn capped(
     Some(
         Clue::new(clue::state(scene, map), Category::Capacity, 0.92, mechanism)
             .with(late.map(|it| clue::event(it, "the last item had to wait for a slot".into())))
-            .with(exited.map(|it| clue::event(it, text))),
+            .with(exited.map(|it| clue::event(it, text)))
+            .changed(super::settings::changed(scene, &map.state)),
     )
 }
 

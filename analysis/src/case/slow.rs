@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 /// Healthy runs below which nothing is called slow.
 const FEWEST: usize = 3;
 
+/// Runs in a row with growing numbers that make it a counter.
+const COUNTED: usize = 4;
+
 /// A single retry that cost less did what retries are for, nanoseconds.
 const SLIGHT_NS: i64 = 3_000_000_000;
 
@@ -81,11 +84,18 @@ fn by_size(scene: &Scene, ratio: f64) -> Option<f64> {
 fn numeric_growth(scene: &Scene) -> f64 {
     let own = super::profile::numbers(scene.case.execution.input.as_deref());
     let growth = own.iter().filter_map(|(name, value)| {
-        let mut usual: Vec<f64> = scene
+        let mut in_time: Vec<(model::UnixNanos, f64)> = scene
             .healthy
             .iter()
-            .filter_map(|it| it.numbers.get(name).copied())
+            .filter_map(|it| Some((it.start, it.numbers.get(name).copied()?)))
             .collect();
+        in_time.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        // What goes up with every run counts them.
+        let counts = in_time.windows(2).all(|pair| pair[0].1 < pair[1].1);
+        if counts && in_time.len() >= COUNTED {
+            return None;
+        }
+        let mut usual: Vec<f64> = in_time.into_iter().map(|it| it.1).collect();
         usual.sort_by(f64::total_cmp);
         let (low, high) = (usual.first()?, usual.last()?);
         let median = usual[usual.len() / 2];
@@ -256,8 +266,19 @@ fn of_waiting(scene: &Scene, visit: &State, excess: &Excess) -> Clue {
         visit.state,
         human_duration(excess.usual_ns)
     );
-    Clue::new(clue::state(scene, visit), Category::Latency, 0.7, mechanism)
+    // A wait takes what it is told to take.
+    let told = (visit.state_type == "Wait").then(|| super::settings::changed(scene, &visit.state));
+    let (category, weight) = match told.iter().flatten().next() {
+        Some(_) => (Category::TimeoutConfig, 0.93),
+        None => (Category::Latency, 0.7),
+    };
+    let started = told.iter().flatten().next();
+    let started =
+        started.and_then(|it| clues::started(scene, format!("the execution ran with {it}")));
+    Clue::new(clue::state(scene, visit), category, weight, mechanism)
+        .with(started)
         .with(exited.map(|it| clue::event(it, format!("{} ended after {took}", visit.state))))
+        .changed(told.flatten())
 }
 
 /// Work that took longer: a callee's, a host's, or the function's own.
@@ -319,8 +340,44 @@ fn worked<'a>(
             return found;
         }
     }
+    found.extend(silent_about(scene, attempt, &caller, excess));
     found.push(own_work(scene, attempt, excess));
     found
+}
+
+/// Somebody whom the function's line before a long silence names, where no span tells of its calls.
+fn silent_about(scene: &Scene, attempt: &Attempt, caller: &str, excess: &Excess) -> Option<Clue> {
+    let (invocation, _) = scene.invocation(attempt)?;
+    let silence = clues::longest_silence(scene, invocation)?;
+    let calls = scene.spans_below(attempt);
+    let seen = calls.iter().any(|it| super::charges::calls_out(it));
+    if seen || silence.ns * 10 < excess.ns * 6 {
+        return None;
+    }
+    let waited = human_duration(silence.ns);
+    let usual = human_duration(excess.usual_ns);
+    let mechanism = format!(
+        "{caller} was silent for {waited} in {} after it wrote of {}; healthy runs take {usual}",
+        attempt.state, silence.name
+    );
+    let line = clue::log(silence.line, super::text::brief(&silence.line.body, 160));
+    let suspect = clue::entity(scene, "service", &silence.name, &[&attempt.path, caller]);
+    let explained = super::clue::Explained {
+        kind: String::new(),
+        name: caller.to_owned(),
+        reason: format!(
+            "{caller} wrote nothing while it waited for {}",
+            silence.name
+        ),
+        reference: line.reference.clone(),
+    };
+    Some(
+        Clue::new(suspect, Category::Latency, 0.84, mechanism)
+            .with([line])
+            .with(ended(scene, attempt, excess.usual_ns))
+            .explaining([explained])
+            .missing(&format!("spans of the calls of {caller}")),
+    )
 }
 
 fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {

@@ -11,7 +11,25 @@ pub(crate) fn topic(words: &str) -> Option<Topic> {
     by_marks(&lower).or_else(|| by_status(status_in(&lower)?))
 }
 
+/// True for a connection that did not come about in time, told by its network operation: Go's `dial tcp …: i/o timeout`.
+/// Who waits for an answer has a connection.
+fn dialled(lower: &str) -> bool {
+    let dial = lower.find("dial tcp").or_else(|| lower.find("dial udp"));
+    dial.is_some_and(|at| {
+        let rest = &lower[at..];
+        rest.contains("timeout") || rest.contains("timed out")
+    })
+}
+
 fn by_marks(lower: &str) -> Option<Topic> {
+    let first = first_mark(lower);
+    match first {
+        None | Some(Topic::Timeout) if dialled(lower) => Some(Topic::Connection),
+        first => first,
+    }
+}
+
+fn first_mark(lower: &str) -> Option<Topic> {
     MARKS
         .iter()
         .find(|(_, marks)| marks.iter().any(|mark| bears(lower, mark)))
@@ -87,9 +105,93 @@ pub(crate) fn is(words: &str, wanted: Topic) -> bool {
         || by_marks(&lower).is_none() && status_in(&lower).and_then(by_status) == Some(wanted)
 }
 
+/// True for words with which a validator of schemas refuses a value: Ajv, zod, joi, yup, pydantic, jsonschema, Bean
+/// Validation, FluentValidation, Go's validator, serde. They speak of what was given, not of code.
+pub(crate) fn refuses_value(words: &str) -> bool {
+    const MARKS: [&str; 54] = [
+        "must match format",
+        "must match pattern",
+        "must match exactly one schema",
+        "must have required property",
+        "must not have additional properties",
+        "must be equal to one of the allowed values",
+        "must be equal to constant",
+        "must be >=",
+        "must be <=",
+        "must be > ",
+        "must be < ",
+        "must not have fewer than",
+        "must not have more than",
+        "should have required property",
+        "should match pattern",
+        "should match format",
+        "is a required property",
+        "is a required field",
+        "is not one of [",
+        "is not one of the enum values",
+        "does not match the regex",
+        "does not match format",
+        "is not a 'date",
+        "is not valid under any of the given schemas",
+        "additional properties are not allowed",
+        "field required",
+        "value_error.",
+        "type=missing",
+        "type=value_error",
+        "input should be ",
+        "validation error for ",
+        "validation errors for ",
+        "zoderror",
+        "invalid_type",
+        "\"expected\":",
+        "invalid_enum_value",
+        "invalid_string",
+        "\" is required",
+        "\" must be ",
+        "\" is not allowed to be empty",
+        "must not be null",
+        "must not be blank",
+        "must not be empty",
+        "must be greater than",
+        "must be less than",
+        "size must be between",
+        "must be a well-formed",
+        "constraintviolation",
+        "methodargumentnotvalid",
+        "failed on the '",
+        "missing field `",
+        "unknown variant `",
+        "is a required field",
+        "schema validation failed",
+    ];
+    let lower = shortened(words).to_lowercase();
+    let of_type = || lower.contains("is not of type '") || lower.contains("must be a `");
+    MARKS.iter().any(|mark| lower.contains(mark)) || of_type() || is_must_be(&lower)
+}
+
+/// Ajv's `data/amount must be number`, with the place of the value before it.
+fn is_must_be(lower: &str) -> bool {
+    const KINDS: [&str; 7] = [
+        "number", "integer", "string", "boolean", "object", "array", "null",
+    ];
+    lower.split("must be ").skip(1).any(|rest| {
+        let word: String = rest
+            .chars()
+            .take_while(|c| c.is_ascii_alphabetic())
+            .collect();
+        KINDS.contains(&word.as_str())
+    })
+}
+
 /// True for words of something whose time is over: a licence, a key, an entry of a calendar.
 pub(crate) fn ran_out(words: &str) -> bool {
-    const MARKS: [&str; 8] = [
+    const MARKS: [&str; 14] = [
+        "for the current ",
+        "for this week",
+        "for this month",
+        "for this quarter",
+        "for this year",
+        "not yet valid",
         "expired",
         "expiry",
         "expiration",
@@ -209,6 +311,30 @@ mod tests {
         check(
             "CannotPullContainerError: pull image manifest has been retried",
             Some(Topic::Pull),
+        );
+        for words in [
+            "Error: connect ETIMEDOUT 10.0.3.12:5432",
+            "dial tcp 10.0.3.12:6379: i/o timeout",
+            "java.net.SocketTimeoutException: Connect timed out",
+            "curl: (28) Connection timed out after 5001 milliseconds",
+            "Can't connect to MySQL server on 'orders-db' (110)",
+            "A connection attempt failed because the connected party did not properly respond after a period of time",
+        ] {
+            check(words, Some(Topic::Connection));
+        }
+        for words in [
+            "java.net.SocketTimeoutException: Read timed out",
+            "read tcp 10.0.1.7:4411->10.0.3.12:6379: i/o timeout",
+            "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            "Error: read ETIMEDOUT",
+            "curl: (28) Operation timed out after 5001 milliseconds with 0 bytes received",
+        ] {
+            check(words, Some(Topic::Timeout));
+        }
+        check("connect: no route to host", Some(Topic::Name));
+        check(
+            "StepFunctions.ExecutionLimitExceeded",
+            Some(Topic::Throttled),
         );
         check("OrderRejected", None);
         check(

@@ -4,7 +4,8 @@ use super::{
     clue::{self, Clue},
     clues, origin,
     scene::Scene,
-    slow::{Excess, ended, median},
+    slow::{self, Excess, ended, median},
+    stays,
 };
 use model::{Attempt, Category, time::human_duration};
 
@@ -86,6 +87,9 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
     if let Some(clue) = super::pulls::pulling(scene, attempt, excess.ns).filter(|_| container) {
         return Some(clue);
     }
+    if let Some(clue) = kept(scene, attempt, excess) {
+        return Some(clue);
+    }
     let queue_wait = consumer.map(|it| it.start_time.since(from));
     let callee = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
     let (kind, name, category, weight) = match (pulled, consumer, queue_wait) {
@@ -130,6 +134,71 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
     )
 }
 
+/// A job that waited in its queue for most of the time that was added.
+fn kept(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
+    let job = scene.job(attempt);
+    let stay = stays::of(job, attempt)?;
+    let queued = stay.queued_ns?;
+    let usual = median(scene, excess.state, |it| it.queued_ns);
+    if (queued - usual) * 2 < excess.ns {
+        return None;
+    }
+    Some(
+        in_queue(scene, attempt, &stay, queued, Some(usual)).with(ended(
+            scene,
+            attempt,
+            excess.usual_ns,
+        )),
+    )
+}
+
+/// The clue against whoever kept a job waiting.
+pub(super) fn in_queue(
+    scene: &Scene,
+    attempt: &Attempt,
+    stay: &stays::Stay,
+    queued: i64,
+    usual: Option<i64>,
+) -> Clue {
+    let (kind, name) = stays::keeper(attempt, stay);
+    let how = match stay.never_ran {
+        true => "and it never ran",
+        false => "before it ran",
+    };
+    let usual = usual.map(|it| format!(", {} in healthy runs", human_duration(it)));
+    let why = match stay.reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {}", super::text::brief(reason, 160)),
+    };
+    let mechanism = format!(
+        "{name} kept the job of {} waiting for {} {how}{}{why}",
+        attempt.state,
+        human_duration(queued),
+        usual.unwrap_or_default()
+    );
+    let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
+    let submitted = super::letters::submitted(&scene.case.events, attempt);
+    let row = scene.job(attempt).map(|it| model::Exhibit {
+        source: "span".into(),
+        reference: format!("span:{}/{}", it.trace_id, it.span_id),
+        at: model::time::rfc3339(it.start_time),
+        text: format!("{} waited, last seen as {}", it.name, it.status),
+    });
+    let job = clues::callee(attempt).filter(|it| it.1 != name);
+    let explained = job.map(|(kind, job)| clue::Explained {
+        kind: kind.to_owned(),
+        reason: format!("{job} had no part in the wait: nobody ran it"),
+        name: job,
+        reference: submitted
+            .map(|it| clue::event_ref(&it.execution_arn, it.event_id))
+            .unwrap_or_default(),
+    });
+    Clue::new(suspect, Category::Capacity, 0.93, mechanism)
+        .with(submitted.map(|it| clue::event(it, format!("{} was submitted", attempt.state))))
+        .with(row)
+        .explaining(explained)
+}
+
 /// A started execution that took its time: its longest state speaks.
 fn of_child(
     scene: &Scene,
@@ -137,8 +206,11 @@ fn of_child(
     child: &super::Case,
     excess: &Excess,
 ) -> Option<Clue> {
-    let world = super::World::default();
+    let world = scene.world.of_child(child);
     let below = Scene::new(child, &world);
+    if let Some(clue) = slow_child(scene, attempt, &below) {
+        return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
+    }
     let longest = child.attempts.iter().max_by_key(|it| it.duration_ns)?;
     let spans = below.forest(below.spans_below(longest));
     let (kind, name) = match (
@@ -176,4 +248,20 @@ fn of_child(
         .with([shown])
         .with(ended(scene, attempt, excess.usual_ns)),
     )
+}
+
+/// What speaks in a started execution that was slower than others of its own workflow.
+fn slow_child(scene: &Scene, attempt: &Attempt, below: &Scene) -> Option<Clue> {
+    let found = slow::clues(below, &slow::of(below).filter(|it| it.by_size.is_none())?);
+    let mut clue = found
+        .into_iter()
+        .max_by(|a, b| a.weight.total_cmp(&b.weight))?;
+    let mut path = vec![
+        scene.case.execution.state_machine.clone(),
+        attempt.path.clone(),
+    ];
+    path.append(&mut clue.suspect.path);
+    clue.suspect.path = path;
+    clue.mechanism = format!("in {}: {}", below.case.execution.name, clue.mechanism);
+    Some(clue)
 }

@@ -1,8 +1,8 @@
 //! What is known besides the execution itself: how its siblings ran, what changed, who else was busy.
 
-use super::Profile;
+use super::{Case, Profile};
 use model::{Change, SpanId, TraceId, UnixNanos};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What is known besides the execution itself.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,6 +13,8 @@ pub struct World {
     pub changes: Vec<Change>,
     /// How busy functions were while the execution ran.
     pub loads: Vec<Load>,
+    /// Other executions of the workflows that this one started, by state machine.
+    pub below: BTreeMap<String, Vec<Arc<Profile>>>,
 }
 
 /// How busy a function was in a window of time.
@@ -30,4 +32,17 @@ pub struct Load {
     pub span_id: SpanId,
     /// Its start.
     pub at: UnixNanos,
+}
+
+impl World {
+    /// The same for an execution that this one started: it is compared with others of its own workflow.
+    pub(crate) fn of_child(&self, child: &Case) -> World {
+        let machine = &child.execution.state_machine;
+        let known = self.below.get(machine).into_iter().flatten();
+        let others = known.filter(|it| it.trace_id != child.execution.trace_id);
+        World {
+            peers: others.cloned().collect(),
+            ..self.clone()
+        }
+    }
 }

@@ -14,6 +14,8 @@ use query::{Engine, Options};
 use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
 use store::{Snapshot, Store, Table, rows, tables};
 
+/// Words that one question looks for in messages.
+const WORDS_PER_QUESTION: usize = 40;
 /// Values of one `IN (…)`: beyond it a question is asked in parts.
 const VALUES_PER_QUESTION: usize = 1_000;
 
@@ -95,7 +97,7 @@ impl Held {
     }
 
     /// Tasks and jobs of which a text column has one of the values.
-    pub(super) async fn jobs_where(
+    pub(crate) async fn jobs_where(
         &self,
         column: &str,
         values: &BTreeSet<String>,
@@ -180,6 +182,33 @@ impl Held {
     ) -> Result<Vec<LogRecord>> {
         self.rows_where(Table::Logs, column, values, window, rows::read_logs)
             .await
+    }
+
+    /// Log lines of a window whose message holds one of these words, at most so many.
+    pub(crate) async fn logs_holding(
+        &self,
+        words: &BTreeSet<String>,
+        window: &RangeInclusive<UnixNanos>,
+        most: usize,
+    ) -> Result<Vec<LogRecord>> {
+        let snapshot = self.store.snapshot();
+        let words: Vec<String> = words
+            .iter()
+            .map(|it| format!("strpos(body, '{}') > 0", it.replace('\'', "''")))
+            .collect();
+        let mut found = Vec::new();
+        for part in words.chunks(WORDS_PER_QUESTION) {
+            let (from, to) = (window.start().0, window.end().0);
+            let question = format!(
+                "SELECT * FROM logs WHERE time >= to_timestamp_nanos({from}) AND time <= to_timestamp_nanos({to}) \
+                 AND ({}) ORDER BY time, log_id LIMIT {most}",
+                part.join(" OR ")
+            );
+            for batch in self.ask(&snapshot, &question).await? {
+                found.extend(rows::read_logs(&physical(Table::Logs, &batch)?)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Spans that meet a condition.

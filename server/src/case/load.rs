@@ -97,13 +97,13 @@ impl Court {
                 case.attempts.push(attempt);
             }
         }
-        let raw: &[TraceId] = if raw { ids } else { &[] };
-        for event in self.held.events(raw).await? {
+        let told: &[TraceId] = if raw { ids } else { &[] };
+        for event in self.held.events(told).await? {
             if let Some(case) = cases.get_mut(&TraceId::of_execution(&event.execution_arn)) {
                 case.events.push(event);
             }
         }
-        for document in self.held.documents(raw).await? {
+        for document in self.held.documents(told).await? {
             if let Some(case) = cases.get_mut(&TraceId::of_execution(&document.execution_arn)) {
                 case.documents.push(document);
             }
@@ -123,6 +123,10 @@ impl Court {
                 .sort_by_key(|it| (it.event_id, it.redrive_count));
         }
         self.add_telemetry(&mut cases).await?;
+        self.add_jobs(&mut cases).await?;
+        if raw {
+            self.hear(&mut cases).await?;
+        }
         Ok(cases)
     }
 

@@ -3,6 +3,7 @@
 //!
 //! | Module | What it does |
 //! |---|---|
+//! | [`letters`] | who received messages that were never answered, and jobs |
 //! | [`load`] | one case, or many, in few look-ups |
 //! | [`world`] | siblings, changes, load around an execution |
 //! | [`job`] | judges what changed, at the end of an import and while serving |
@@ -10,6 +11,7 @@
 //! | [`services`] | suspects in plain traces and logs, without a workflow |
 
 mod job;
+mod letters;
 mod load;
 pub mod mysteries;
 pub mod services;

@@ -24,6 +24,8 @@ const CANDIDATES: usize = 50_000;
 /// Events of all siblings together, beyond which only [`ENOUGH`] of each kind are looked at.
 const EVENTS: i64 = 150_000;
 const ENOUGH: usize = 6;
+/// Workflows below an execution whose other executions are looked at.
+const WORKFLOWS_BELOW: usize = 6;
 /// Profiles that are kept in memory.
 const MOST_PROFILES: usize = 20_000;
 /// Profiles that are made at once.
@@ -49,7 +51,24 @@ impl Court {
             peers,
             changes: self.changes(case).await?,
             loads: self.loads(case).await?,
+            below: self.below(case).await?,
         })
+    }
+
+    /// Others of the workflows that an execution started.
+    async fn below(&self, case: &Case) -> Result<BTreeMap<String, Vec<Arc<Profile>>>> {
+        let mut found = BTreeMap::new();
+        let mut open: Vec<&Case> = case.children.iter().collect();
+        while let Some(child) = open.pop() {
+            open.extend(&child.children);
+            let machine = &child.execution.state_machine;
+            if found.contains_key(machine) || found.len() >= WORKFLOWS_BELOW {
+                continue;
+            }
+            let siblings = self.siblings(child).await?;
+            found.insert(machine.clone(), self.profiles(&siblings).await?);
+        }
+        Ok(found)
     }
 
     /// Forgets what was remembered of executions that changed.

@@ -137,6 +137,7 @@ impl Held {
                 peers,
                 changes,
                 loads: self.loads(own),
+                below: below(own, &cases, &profiles),
             };
             verdicts.insert((*arn).to_owned(), case::judge(own, &world));
         }
@@ -262,11 +263,51 @@ impl Held {
             case.logs = self.logs.iter().filter(mine).cloned().collect();
             case.logs.sort_by_key(|log| (log.time, log.log_id));
         }
+        for case in cases.values_mut() {
+            case.jobs = self.jobs(case);
+            case.heard = self.heard(case);
+        }
         let flat = cases.clone();
         for case in cases.values_mut() {
             add_children(case, &flat, 3);
         }
         cases
+    }
+
+    /// The jobs that a case waited for.
+    fn jobs(&self, case: &Case) -> Vec<model::Job> {
+        let ids: BTreeSet<&str> = case
+            .attempts
+            .iter()
+            .filter_map(|it| it.job_id.as_deref())
+            .collect();
+        let mut found: BTreeMap<&str, Vec<Document>> = BTreeMap::new();
+        for document in self
+            .documents
+            .iter()
+            .filter(|it| ids.contains(it.execution_arn.as_str()))
+        {
+            found
+                .entry(&document.execution_arn)
+                .or_default()
+                .push(document.clone());
+        }
+        let built = found
+            .values()
+            .filter_map(|it| analysis::containers::build(it));
+        built.map(|it| it.job).collect()
+    }
+
+    /// Lines of workers that name messages of a case, and those around them.
+    fn heard(&self, case: &Case) -> Vec<LogRecord> {
+        let letters = case::letters::letters(case);
+        let named = |it: &&LogRecord| {
+            letters
+                .iter()
+                .any(|letter| letter.is_named(it) || letter.is_hinted(it))
+        };
+        let hits: Vec<&LogRecord> = self.logs.iter().filter(named).collect();
+        case::letters::around(case, &hits, &self.logs)
     }
 
     fn invocations(&self) -> Vec<Invocation> {
@@ -339,6 +380,25 @@ impl Held {
             })
             .collect()
     }
+}
+
+/// What is known of the workflows that a case started.
+fn below(
+    case: &Case,
+    cases: &BTreeMap<String, Case>,
+    profiles: &BTreeMap<&str, Arc<case::Profile>>,
+) -> BTreeMap<String, Vec<Arc<case::Profile>>> {
+    let mut found = BTreeMap::new();
+    for child in &case.children {
+        let machine = &child.execution.state_machine;
+        let same = cases
+            .iter()
+            .filter(|(_, it)| it.execution.state_machine == *machine);
+        let of = same.filter_map(|(arn, _)| profiles.get(arn.as_str()).cloned());
+        found.insert(machine.clone(), of.collect());
+        found.extend(below(child, cases, profiles));
+    }
+    found
 }
 
 fn fits(attempt: &Attempt, invocation: &Invocation) -> bool {

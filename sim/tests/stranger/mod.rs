@@ -5,12 +5,19 @@ pub mod blocks;
 pub mod calm;
 pub mod code;
 pub mod desk;
+pub mod fifth;
+pub mod fourth;
+pub mod fourth_tasks;
 pub mod lambda;
 pub mod later;
 pub mod later_calm;
 pub mod outside;
 pub mod quiet;
+pub mod shapes;
 pub mod slow;
+pub mod third_calm;
+pub mod words;
+pub mod worker;
 
 use desk::{BEGIN, Desk};
 use model::{Category, Fatality, Outcome, Verdict};
@@ -30,6 +37,8 @@ pub struct Mystery {
     pub fate: Option<Fatality>,
     /// Words that stand in `missing`.
     pub missing: &'static str,
+    /// Words that stand in `changed`.
+    pub changed: &'static str,
 }
 
 /// A mystery with a culprit.
@@ -49,6 +58,7 @@ pub fn crime(
         categories,
         fate: None,
         missing: "",
+        changed: "",
     }
 }
 
@@ -73,6 +83,10 @@ impl Mystery {
         self.missing = words;
         self
     }
+    pub fn changed(mut self, words: &'static str) -> Self {
+        self.changed = words;
+        self
+    }
     pub fn outcome(mut self, outcome: Outcome) -> Self {
         self.outcome = outcome;
         self
@@ -83,7 +97,11 @@ impl Mystery {
         let mut desk = Desk::default();
         let asked = self.healthy + usize::from(self.ill > 1);
         let mut arn = String::new();
-        for n in 0..self.healthy + self.ill {
+        // Fewer healthy runs make it harder: only the last ones of them.
+        let most = std::env::var("STRANGER_HEALTHY").ok();
+        let most = most.and_then(|it| it.parse().ok());
+        let first = most.map_or(0, |most: usize| self.healthy.saturating_sub(most));
+        for n in first..self.healthy + self.ill {
             let told = (self.make)(&mut desk, n, n >= self.healthy);
             if n == asked {
                 arn = told;
@@ -104,13 +122,15 @@ impl Mystery {
         let lacks =
             self.missing.is_empty() || verdict.missing.iter().any(|it| it.contains(self.missing));
         let cited = verdict.outcome != Outcome::Verdict || !verdict.exhibits.is_empty();
+        let told = verdict.changed.clone().unwrap_or_default();
         let right = verdict.outcome == self.outcome && who && of && fate && lacks && cited;
+        let right = right && told.contains(self.changed);
         (!right).then(|| {
             let suspects: Vec<_> = verdict.suspects.iter().map(|it| format!("{} {:?} {:.2}", it.name, it.category, it.score)).collect();
             format!(
-                "{}: {:?} {} {} {:?} {:?} {:.2}: {}\n     suspects {suspects:?} missing {:?}\n     expected {:?} {:?} {:?} {:?} {}",
+                "{}: {:?} {} {} {:?} {:?} {:.2}: {}\n     suspects {suspects:?} missing {:?} changed {told}\n     expected {:?} {:?} {:?} {:?} {} {}",
                 self.what, verdict.outcome, culprit.kind, culprit.name, verdict.category, verdict.fatality, verdict.confidence,
-                verdict.mechanism, verdict.missing, self.outcome, self.names, self.categories, self.fate, self.missing
+                verdict.mechanism, verdict.missing, self.outcome, self.names, self.categories, self.fate, self.missing, self.changed
             )
         })
     }

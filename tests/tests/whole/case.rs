@@ -218,3 +218,168 @@ fn shop(n: u64, ill: bool) -> String {
     ];
     json!({ "resourceSpans": resources }).to_string()
 }
+
+/// A history of one task that waits until its time is over: what was asked for, and what was answered at once.
+fn waited(machine: &str, of: (&str, &str), parameters: &Value, answer: &Value) -> (String, Value) {
+    let arn = format!("arn:aws:states:eu-west-1:123456789012:execution:{machine}:run-1");
+    let time = |seconds: u32| {
+        format!(
+            "2026-05-04T06:{:02}:{:02}.000+00:00",
+            seconds / 60,
+            seconds % 60
+        )
+    };
+    let event = |id: u32, at: u32, kind: &str, key: &str, details: Value| json!({"timestamp": time(at), "type": kind, "id": id, "previousEventId": id - 1, key: details});
+    let called =
+        |more: (&str, Value)| json!({"resourceType": of.0, "resource": of.1, more.0: more.1});
+    let mut scheduled = called(("parameters", json!(parameters.to_string())));
+    scheduled["timeoutInSeconds"] = json!(600);
+    let events = json!([
+        event(
+            1,
+            0,
+            "ExecutionStarted",
+            "executionStartedEventDetails",
+            json!({"input": "{}"})
+        ),
+        event(
+            2,
+            0,
+            "TaskStateEntered",
+            "stateEnteredEventDetails",
+            json!({"name": "Await", "input": "{}"})
+        ),
+        event(
+            3,
+            1,
+            "TaskScheduled",
+            "taskScheduledEventDetails",
+            scheduled
+        ),
+        event(
+            4,
+            1,
+            "TaskStarted",
+            "taskStartedEventDetails",
+            called(("region", json!("eu-west-1")))
+        ),
+        event(
+            5,
+            2,
+            "TaskSubmitted",
+            "taskSubmittedEventDetails",
+            called(("output", json!(answer.to_string())))
+        ),
+        event(
+            6,
+            602,
+            "TaskTimedOut",
+            "taskTimedOutEventDetails",
+            called(("error", json!("States.Timeout")))
+        ),
+        event(
+            7,
+            602,
+            "ExecutionFailed",
+            "executionFailedEventDetails",
+            json!({"error": "States.Timeout"})
+        ),
+    ]);
+    let description = json!({"executionArn": arn, "stateMachineArn": format!("arn:aws:states:eu-west-1:123456789012:stateMachine:{machine}"),
+        "name": "run-1", "status": "FAILED", "startDate": time(0), "stopDate": time(602), "input": "{}", "error": "States.Timeout"});
+    (arn, json!([{"events": events}, description]))
+}
+
+fn put(folder: &Path, name: &str, value: &Value) {
+    std::fs::write(folder.join(name), value.to_string()).expect("a file");
+}
+
+/// Who is named, and that everything cited is held.
+fn accused(data: &Path, arn: &str) -> (Value, Value) {
+    let verdict = explained(data, arn);
+    for exhibit in verdict["exhibits"].as_array().expect("a list") {
+        let reference = exhibit["ref"].as_str().expect("text");
+        assert_eq!(found(data, reference), 1, "{reference}");
+    }
+    (
+        verdict["culprit"]["name"].clone(),
+        verdict["category"].clone(),
+    )
+}
+
+#[test]
+fn a_message_is_followed_to_the_worker_that_dropped_it() {
+    let (files, data) = (
+        tempfile::tempdir().expect("a folder"),
+        tempfile::tempdir().expect("a folder"),
+    );
+    let message = "5f3c9a10-1111-4222-8333-944455556666";
+    let queue = json!({"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/labels", "MessageBody": {"n": 1}});
+    let of = ("sqs", "sendMessage.waitForTaskToken");
+    let (arn, parts) = waited("labels", of, &queue, &json!({"MessageId": message}));
+    put(files.path(), "run.history.json", &parts[0]);
+    put(files.path(), "run.json", &parts[1]);
+    let request = "0a1b2c3d-0000-4000-8000-00000000000a";
+    let line = |at: i64, text: &str| {
+        json!({"logGroupName": "/aws/lambda/label-worker", "logStreamName": "2026/05/04/[$LATEST]ab", "timestamp": 1_777_874_400_000_i64 + at,
+            "message": text, "ingestionTime": 1_777_874_400_900_i64 + at, "eventId": format!("37{at:054}")})
+    };
+    let lines = json!({"events": [
+        line(3_000, &format!("START RequestId: {request} Version: $LATEST\n")),
+        line(3_010, &format!("2026-05-04T06:00:03.010Z\t{request}\tINFO\tgot {message}\n")),
+        line(3_200, &format!("2026-05-04T06:00:03.200Z\t{request}\tERROR\tno template for this label\n")),
+        line(3_210, &format!("END RequestId: {request}\n")),
+        line(3_211, &format!("REPORT RequestId: {request}\tDuration: 210.00 ms\tBilled Duration: 211 ms\tMemory Size: 128 MB\tMax Memory Used: 60 MB\t\n")),
+    ]});
+    good(
+        data.path(),
+        &[
+            "import",
+            &files.path().join("run.history.json").to_string_lossy(),
+            &files.path().join("run.json").to_string_lossy(),
+        ],
+    );
+    assert_eq!(accused(data.path(), &arn).0, "labels");
+    // The worker's log comes later, and says more.
+    put(files.path(), "label-worker.json", &lines);
+    good(
+        data.path(),
+        &[
+            "import",
+            &files.path().join("label-worker.json").to_string_lossy(),
+        ],
+    );
+    let (name, category) = accused(data.path(), &arn);
+    assert_eq!(
+        (name, category),
+        (json!("label-worker"), json!("lost_message"))
+    );
+}
+
+#[test]
+fn a_job_that_never_left_its_queue_is_the_queues() {
+    let (files, data) = (
+        tempfile::tempdir().expect("a folder"),
+        tempfile::tempdir().expect("a folder"),
+    );
+    let id = "9b1de0aa-3333-4444-8555-666677778888";
+    let queue = "arn:aws:batch:eu-west-1:123456789012:job-queue/gpu-low";
+    let definition = "arn:aws:batch:eu-west-1:123456789012:job-definition/train:3";
+    let asked = json!({"JobName": "train", "JobQueue": queue, "JobDefinition": definition});
+    let (arn, parts) = waited(
+        "training",
+        ("batch", "submitJob.sync"),
+        &asked,
+        &json!({"JobId": id, "JobName": "train"}),
+    );
+    put(files.path(), "run.history.json", &parts[0]);
+    put(files.path(), "run.json", &parts[1]);
+    let event = json!({"version": "0", "id": "e1", "detail-type": "Batch Job State Change", "source": "aws.batch", "account": "123456789012",
+        "time": "2026-05-04T06:00:05Z", "region": "eu-west-1", "resources": [format!("arn:aws:batch:eu-west-1:123456789012:job/{id}")],
+        "detail": {"jobArn": format!("arn:aws:batch:eu-west-1:123456789012:job/{id}"), "jobName": "train", "jobId": id, "jobQueue": queue,
+            "status": "RUNNABLE", "attempts": [], "createdAt": 1_777_874_402_000_i64, "jobDefinition": definition}});
+    put(files.path(), "event.json", &event);
+    good(data.path(), &["import", &files.path().to_string_lossy()]);
+    let (name, category) = accused(data.path(), &arn);
+    assert_eq!((name, category), (json!("gpu-low"), json!("capacity")));
+}

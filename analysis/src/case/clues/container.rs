@@ -5,6 +5,7 @@ use crate::case::{
     clue::{self, Clue},
     failures::{Failure, message},
     scene::Scene,
+    stays,
     text::{self, Topic},
 };
 use model::{Attempt, Category};
@@ -26,6 +27,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let pull = text::is(&words, Topic::Pull);
     if !container && !lost && !pull {
         return Vec::new();
+    }
+    if let Some(clue) = never_ran(scene, failure, attempt) {
+        return vec![clue];
     }
     let definition = named(cause.as_ref(), attempt);
     let exit = cause.as_ref().and_then(|it| number(it, "ExitCode", 0));
@@ -80,6 +84,24 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             }))
             .with(failure.exhibit()),
     ]
+}
+
+/// A job that nobody ran until its time was over, or that was ended for want of somebody to run it.
+fn never_ran(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
+    let stay = stays::of(scene.job(attempt), attempt)?;
+    let ended_in_queue = stay.never_ran
+        && text::is(
+            &format!("{} {}", stay.reason, failure.said()),
+            Topic::Throttled,
+        );
+    let silent = failure.error == "States.Timeout" || attempt.end_event_id.is_none();
+    if !stay.never_ran || !(silent || ended_in_queue) {
+        return None;
+    }
+    let from = stays::created(scene, attempt).or(attempt.submitted_time)?;
+    let queued = failure.at.since(from).max(0);
+    let clue = crate::case::waits::in_queue(scene, attempt, &stay, queued, None);
+    Some(clue.with(failure.exhibit()))
 }
 
 /// What the spans of the job say.

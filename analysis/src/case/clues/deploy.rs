@@ -4,9 +4,10 @@
 
 use crate::case::{
     Profile,
-    clue::{self, Clue},
+    clue::{self, Clue, Explained},
     failures::{Failure, message},
     scene::Scene,
+    settings,
     text::{self, Topic},
 };
 use model::{Category, Change, Exhibit};
@@ -17,25 +18,85 @@ const RECENT: i64 = 24 * 3_600 * 1_000_000_000;
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let mut clues: Vec<Clue> = of_function(scene, failure).into_iter().collect();
     clues.extend(of_workflow(scene, failure));
+    clues.extend(removed(scene, failure));
     clues
+}
+
+/// Something that is not there any more since a change that names it: a table, a parameter, a topic, a function.
+fn removed(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    const GONE: [&str; 8] = [
+        "notfound",
+        "not found",
+        "nosuch",
+        "no such",
+        "does not exist",
+        "doesnotexist",
+        "nonexistent",
+        "unknown table",
+    ];
+    let attempt = failure.attempt?;
+    let line = failure.telling_line(None);
+    let said = format!(
+        "{} {}",
+        failure.said(),
+        line.map_or("", |it| it.body.as_str())
+    );
+    let lower = said.to_lowercase();
+    if !GONE.iter().any(|mark| lower.contains(mark)) {
+        return None;
+    }
+    let sent = attempt.input.as_deref().unwrap_or_default().to_lowercase();
+    let named = |it: &&Change| {
+        let name = super::function::last_part(&it.resource).to_lowercase();
+        name.len() >= 4 && (lower.contains(&name) || sent.contains(&name))
+    };
+    let function = failure.function();
+    // A release of the caller is told by versions, not by what is gone.
+    let other = |it: &&Change| function.is_none_or(|function| !names(it, function));
+    let change = recent(scene, failure)
+        .filter(named)
+        .filter(other)
+        .max_by_key(|it| (it.time, it.trace_id))?;
+    if healthy_before(scene, change) < 3 {
+        return None;
+    }
+    let suspect = match (function, failure.visit) {
+        (Some(name), _) => clue::function(scene, attempt, name, failure.version()),
+        (None, Some(visit)) => clue::state(scene, visit),
+        (None, None) => return None,
+    };
+    let name = suspect.name.clone();
+    let mechanism = format!(
+        "{name} misses what is gone since {}: {}",
+        told(change),
+        text::brief(&message(&failure.cause), 140)
+    );
+    Some(
+        Clue::new(suspect, Category::BadDeploy, 0.9, mechanism)
+            .with([clue::change(change, told(change))])
+            .with(line.map(|it| clue::log(it, text::brief(&it.body, 160))))
+            .with(failure.exhibit())
+            .changed(Some(told(change))),
+    )
 }
 
 /// True when a mechanism of its own explains the failure, whatever the version.
 fn explained(failure: &Failure) -> bool {
-    matches!(
-        failure.topic(),
-        Some(
-            Topic::Throttled
-                | Topic::Permission
-                | Topic::Name
-                | Topic::Connection
-                | Topic::Pool
-                | Topic::HostLost
-                | Topic::Pull
-                | Topic::OutOfMemory
-                | Topic::TooLarge
+    super::platform::told(&failure.error)
+        || matches!(
+            failure.topic(),
+            Some(
+                Topic::Throttled
+                    | Topic::Permission
+                    | Topic::Name
+                    | Topic::Connection
+                    | Topic::Pool
+                    | Topic::HostLost
+                    | Topic::Pull
+                    | Topic::OutOfMemory
+                    | Topic::TooLarge
+            )
         )
-    )
 }
 
 fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
@@ -190,7 +251,7 @@ struct Release {
 }
 
 impl Release {
-    fn since(scene: &Scene, old: &Profile) -> Self {
+    fn since(scene: &Scene, old: &Profile, state: &str) -> Self {
         let execution = &scene.case.execution;
         let version = execution.state_machine_version.as_deref();
         let label = match version {
@@ -206,6 +267,11 @@ impl Release {
             None => "a new definition".to_owned(),
         };
         let changed = format!("{from} → {to}");
+        // Which field of the state it was, where that is told by a number.
+        let changed = match settings::changed(scene, state) {
+            Some(fields) => format!("{changed}: {fields}"),
+            None => changed,
+        };
         Release { label, to, changed }
     }
 }
@@ -213,7 +279,7 @@ impl Release {
 /// The workflow's new version and what it replaced, if that wrote a state anew.
 pub(super) fn rewritten_since(scene: &Scene, state: &str) -> Option<(String, String)> {
     let old = older_definition(scene)?;
-    let release = Release::since(scene, old);
+    let release = Release::since(scene, old, state);
     rewritten(scene, old, state).then_some((release.label, release.changed))
 }
 
@@ -228,10 +294,12 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let bad_input = failure.function().is_some() && changed_input(scene, failure);
     // The state sends, or keeps, something else than it did.
     let rewritten = rewritten(scene, old, name);
-    if explained(failure) || !(new_state || own || bad_input || rewritten) {
+    let patience = impatient(scene, failure, name);
+    let of_itself = !explained(failure) && (new_state || own || bad_input || rewritten);
+    if !of_itself && patience.is_none() {
         return None;
     }
-    let Release { label, to, changed } = Release::since(scene, old);
+    let Release { label, to, changed } = Release::since(scene, old, name);
     let suspect = clue::entity(scene, "state_machine", &label, &[name]);
     let mechanism = format!(
         "workflow {label} fails in {name} since {changed}: {}",
@@ -241,13 +309,29 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
         )
     );
     let change = change_of_kind(scene, failure, &execution.state_machine);
+    let weight = if patience.is_some() { 0.97 } else { 0.9 };
+    let survived = patience.map(|runs| Explained {
+        kind: String::new(),
+        name: failure.function().unwrap_or(name).to_owned(),
+        reason: format!("{runs} healthy runs got over the same failure by trying again"),
+        reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
+    });
     Some(
-        Clue::new(suspect, Category::BadDeploy, 0.9, mechanism)
+        Clue::new(suspect, Category::BadDeploy, weight, mechanism)
+            .explaining(survived)
             .with(started(scene, format!("the execution ran {to}")))
             .with(change.map(|it| clue::change(it, told(it))))
             .with(failure.exhibit())
             .changed(Some(changed)),
     )
+}
+
+/// Healthy runs that had the same failure and got over it by retries which the new definition no longer makes.
+fn impatient(scene: &Scene, failure: &Failure, state: &str) -> Option<usize> {
+    settings::retries_less(scene, state).filter(|less| *less)?;
+    let key = (state.to_owned(), failure.error.clone());
+    let with = scene.healthy.iter().filter(|it| it.errors.contains(&key));
+    Some(with.count()).filter(|runs| *runs > 0)
 }
 
 /// True when the definition of a state is not what it was in an older run.

@@ -2,9 +2,11 @@
 //! *Why it matters*: nothing failed, somebody stayed silent. *How to confirm*: the worker's log: did it receive
 //! the message, and what did it do then?
 
+use super::worker::{self, Worker};
 use crate::case::{
-    clue::{self, Clue},
+    clue::{self, Clue, Explained},
     failures::Failure,
+    letters,
     scene::Scene,
     text::{self, Topic},
 };
@@ -47,6 +49,9 @@ pub(in crate::case) fn unanswered(
 }
 
 fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
+    if let Some(worker) = worker::of(scene, attempt).filter(|_| !worker::known(failure)) {
+        return dropped(scene, failure, attempt, &worker);
+    }
     let activity = attempt.resource_type == "activity";
     let (kind, name) = silent_one(failure, attempt);
     let from = attempt
@@ -61,11 +66,7 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
         failure.state()
     );
     let received = receipt(failure);
-    let submitted = scene.case.events.iter().find(|it| {
-        it.event_type.ends_with("Submitted")
-            && it.event_id > attempt.scheduled_event_id
-            && attempt.end_event_id.is_none_or(|end| it.event_id < end)
-    });
+    let submitted = letters::submitted(&scene.case.events, attempt);
     let line = failure
         .lines
         .iter()
@@ -92,6 +93,53 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
         clue = clue.missing(&format!("the log of the worker behind {name}"));
     }
     clue
+}
+
+/// The worker that received the message and did not answer it.
+fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker) -> Clue {
+    let name = &worker.name;
+    let state = failure.state();
+    let suspect = clue::entity(scene, worker.kind, name, &[&attempt.path]);
+    let from = attempt.submitted_time.unwrap_or(attempt.start_time);
+    let waited = human_duration(failure.at.since(from).max(0));
+    let why = match worker.wrong {
+        Some(line) => format!("{name} wrote: {}", text::brief(&line.body, 160)),
+        None => "it wrote of no failure".to_owned(),
+    };
+    let (category, how) = match worker.denied() {
+        true => (Category::Permission, "was not allowed to answer"),
+        false => (Category::LostMessage, "received and never answered"),
+    };
+    let mechanism = format!("{name} {how} the message of {state}, which waited {waited}: {why}");
+    let weight = match (worker.hinted, worker.wrong.is_some()) {
+        (false, _) => 0.95,
+        (true, true) => 0.9,
+        (true, false) => 0.7,
+    };
+    let submitted = letters::submitted(&scene.case.events, attempt);
+    let reference = worker.named.first().map(|it| format!("log:{}", it.log_id));
+    let sender = super::function::callee(attempt).map(|(_, queue)| Explained {
+        kind: String::new(),
+        reason: format!("{queue} delivered the message: {name} received it"),
+        name: queue,
+        reference: reference.unwrap_or_default(),
+    });
+    let named = worker.named.iter().take(3);
+    Clue::new(suspect, category, weight, mechanism)
+        .with(submitted.map(|it| clue::event(it, format!("{state} handed its token over"))))
+        .with(named.map(|it| {
+            clue::log(
+                it,
+                format!("{name} received it: {}", text::brief(&it.body, 120)),
+            )
+        }))
+        .with(
+            worker
+                .wrong
+                .map(|it| clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))),
+        )
+        .with(failure.exhibit())
+        .explaining(sender)
 }
 
 /// The span in which a worker took the message.

@@ -6,6 +6,7 @@ mod data;
 mod dependency;
 mod deploy;
 mod function;
+mod hang;
 mod init;
 mod limit;
 mod lost;
@@ -13,16 +14,22 @@ mod memory;
 mod nested;
 mod network;
 mod permission;
+mod platform;
 mod poison;
+mod polled;
 mod pool;
+mod refusal;
 mod schema;
 mod throttle;
 mod timeout;
 mod told;
+mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
+pub(super) use deploy::started;
 pub(super) use function::{callee, last_part};
+pub(super) use hang::longest as longest_silence;
 pub(super) use lost::unanswered;
 pub(super) use schema::{maker, new_version, producer};
 pub(super) use timeout::input_growth;
@@ -31,7 +38,7 @@ pub(super) use timeout::input_growth;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 18] = [
+pub(crate) const ALL: [Detector; 21] = [
     container::find,
     data::find,
     dependency::find,
@@ -44,8 +51,11 @@ pub(crate) const ALL: [Detector; 18] = [
     nested::find,
     network::find,
     permission::find,
+    platform::find,
     poison::find,
+    polled::find,
     pool::find,
+    refusal::find,
     schema::find,
     throttle::find,
     timeout::find,

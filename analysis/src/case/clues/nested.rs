@@ -91,10 +91,7 @@ fn inside(
     state: &str,
     child: &Case,
 ) -> Option<Vec<Clue>> {
-    let world = crate::case::World {
-        peers: Vec::new(),
-        ..scene.world.clone()
-    };
+    let world = scene.world.of_child(child);
     let below = Scene::new(child, &world);
     let own = failures::fatal(&below)?;
     let parent: Vec<Exhibit> = failure.exhibit().into_iter().collect();

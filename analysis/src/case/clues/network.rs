@@ -62,27 +62,34 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                 .explaining([super::function::carried(caller, &name, span)]),
         ];
     }
-    if !matches!(failure.topic(), Some(Topic::Name | Topic::Connection)) {
+    if !matches!(failure.topic(), Some(Topic::Name | Topic::Connection))
+        || super::platform::told(&failure.error)
+    {
         return Vec::new();
     }
-    let line = failure
-        .telling_line(Some(Topic::Name))
-        .filter(|it| network_words(&it.body));
-    let words = format!(
-        "{} {}",
-        failure.said(),
-        line.map_or("", |it| it.body.as_str())
-    );
-    let (kind, name) = match service_in(scene, &words) {
-        Some(service) => ("service", service),
+    let mut lines = failure.lines.iter().filter(|it| network_words(&it.body));
+    let named = service_in(scene, &failure.said());
+    // Whom the error does not name, one of the lines about it may.
+    let telling = lines
+        .clone()
+        .find_map(|it| Some((*it, service_in(scene, &it.body)?)))
+        .filter(|_| named.is_none());
+    let line = telling
+        .as_ref()
+        .map(|it| it.0)
+        .or_else(|| lines.next().copied());
+    let known = named.or(telling.map(|it| it.1)).filter(|it| it != caller);
+    let (kind, name) = match &known {
+        Some(service) => ("service", service.clone()),
         None => match failure.function() {
             Some(function) => ("function", function.to_owned()),
             None => ("state", failure.state().to_owned()),
         },
     };
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);
+    let whom = known.map_or("whom it calls".to_owned(), |it| it);
     let mechanism = format!(
-        "{caller} could not reach {name} in {}: {}",
+        "{caller} could not reach {whom} in {}: {}",
         failure.state(),
         text::brief(&crate::case::failures::message(&failure.cause), 160)
     );
@@ -130,6 +137,25 @@ pub(super) fn service_in(scene: &Scene, words: &str) -> Option<String> {
     scene
         .address_in(words)
         .or_else(|| host_in(words).map(|host| scene.service_at(&host)))
+        .or_else(|| address_in(words).map(|address| scene.service_at(&address)))
+}
+
+/// A peer that is known by its address and port alone: the one that was called, as Go writes both (`10.0.1.7:4411->…`).
+/// This machine itself is nobody else.
+pub(super) fn address_in(words: &str) -> Option<String> {
+    let called = |part: &str| {
+        let tokens = part.split(|c: char| !(c.is_ascii_digit() || ".:".contains(c)));
+        let mut found = tokens.filter_map(|it| {
+            let token = it.trim_end_matches([':', '.']);
+            let address: std::net::SocketAddrV4 = token.parse().ok()?;
+            let ip = address.ip();
+            let other = !ip.is_loopback() && !ip.is_unspecified() && !ip.is_link_local();
+            other.then(|| address.to_string())
+        });
+        found.next()
+    };
+    let after = words.split("->").skip(1).find_map(called);
+    after.or_else(|| called(words))
 }
 
 /// A host name in the text of an error: what stands where clients write it, or is written like one.
@@ -206,7 +232,26 @@ fn is_file(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::host_in;
+    use super::{address_in, host_in};
+
+    #[test]
+    fn peers_without_a_name_have_an_address() {
+        let check = |words: &str, expect: Option<&str>| {
+            assert_eq!(address_in(words).as_deref(), expect, "{words}")
+        };
+        check("connect ETIMEDOUT 10.0.3.12:5432", Some("10.0.3.12:5432"));
+        check(
+            "dial tcp 10.0.3.12:6379: i/o timeout",
+            Some("10.0.3.12:6379"),
+        );
+        check(
+            "read tcp 10.0.1.7:4411->10.0.3.12:6379: i/o timeout",
+            Some("10.0.3.12:6379"),
+        );
+        check("connect ECONNREFUSED 127.0.0.1:2773", None);
+        check("at 2026-05-04 10:21:33 version 1.2.3.4", None);
+        check("line 4:12", None);
+    }
 
     #[test]
     fn hosts_are_found_where_clients_write_them() {

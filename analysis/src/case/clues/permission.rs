@@ -11,6 +11,9 @@ use crate::case::{
 use model::{Category, LogRecord};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    if super::platform::told(&failure.error) {
+        return Vec::new();
+    }
     let told = text::is(&failure.words(), Topic::Permission);
     let said = failure
         .lines

@@ -25,7 +25,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         let tries = scene.tries(it.visit);
         tries.last().is_some_and(|it| it.status.is_failure())
     };
-    let producer = producer(scene, visit);
+    let producer =
+        producer(scene, visit).or_else(|| writer_of_named(scene, visit, &failure.said()));
     if producer.as_ref().is_some_and(swallowed) {
         return clues;
     }
@@ -84,6 +85,53 @@ fn lacking_for_function(scene: &Scene, failure: &Failure, visit: &State) -> Opti
 pub(in crate::case) struct Producer<'a> {
     pub visit: &'a State,
     pub keys: Vec<String>,
+}
+
+/// The last state before this one that left out what the error itself names (`$.profile.email`), and gives it in every
+/// healthy run.
+fn writer_of_named<'a>(scene: &Scene<'a>, visit: &State, said: &str) -> Option<Producer<'a>> {
+    let named = named_leaves(said);
+    if scene.healthy.len() < 3 || named.is_empty() {
+        return None;
+    }
+    let before = scene.case.states.iter();
+    let before =
+        before.filter(|it| it.entered_event_id < visit.entered_event_id && it.output.is_some());
+    let lost = |state: &'a State| {
+        let gave = keys(state.output.as_deref());
+        let usual = scene
+            .healthy
+            .iter()
+            .filter_map(|it| it.states.get(&state.state));
+        let usual: Vec<_> = usual.collect();
+        let first = usual.first().filter(|_| usual.len() >= 3)?;
+        let lost = first.keys.iter().filter(|key| {
+            let leaf = key.rsplit('.').next().unwrap_or(key);
+            !gave.contains(*key)
+                && named.iter().any(|it| it == leaf)
+                && usual.iter().all(|it| it.keys.contains(*key))
+                && !usual.iter().all(|it| it.input_keys.contains(*key))
+        });
+        let keys: Vec<String> = lost.cloned().collect();
+        (!keys.is_empty()).then_some(Producer { visit: state, keys })
+    };
+    before
+        .filter(|it| it.span_id != visit.parent_span_id)
+        .find_map(lost)
+}
+
+/// The last members of the paths in an error: `email` of `$.profile.email`, of `$states.input.profile.email`.
+fn named_leaves(said: &str) -> Vec<String> {
+    let of_path = |c: char| c.is_ascii_alphanumeric() || "._-[]".contains(c);
+    let starts = ["$.", "$states.input."].iter();
+    let paths = starts.flat_map(|start| said.split(start).skip(1));
+    let leaf = |rest: &str| {
+        let end = rest.find(|c| !of_path(c)).unwrap_or(rest.len());
+        let leaf = rest[..end].trim_end_matches('.').rsplit('.').next()?;
+        let leaf = leaf.split('[').next()?;
+        (!leaf.is_empty()).then(|| leaf.to_owned())
+    };
+    paths.filter_map(leaf).take(8).collect()
 }
 
 /// The last state before this one that left out keys which it gives in every healthy run, and which this one is

@@ -16,6 +16,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
         return Vec::new();
     };
+    if super::platform::told(&failure.error) {
+        return Vec::new();
+    }
     if !text::is(&failure.words(), Topic::Throttled) && failure.topic() != Some(Topic::Throttled) {
         return Vec::new();
     }

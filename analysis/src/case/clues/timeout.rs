@@ -7,11 +7,17 @@ use crate::case::{
     failures::Failure,
     origin,
     scene::Scene,
+    settings,
     text::{self, Topic},
 };
-use model::{Attempt, Category, Entity, InvocationStatus, State, time::human_duration};
+use model::{
+    Attempt, Category, Entity, ExecutionStatus, InvocationStatus, State, time::human_duration,
+};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    if let Some(clue) = of_execution(scene, failure) {
+        return vec![clue];
+    }
     let Some(attempt) = failure.attempt else {
         return Vec::new();
     };
@@ -32,6 +38,33 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         Some(name) => of_function(scene, failure, attempt, name, limit, by_function),
         None => of_other(scene, failure, attempt, limit),
     }
+}
+
+/// The limit of the whole execution, where its definition was given a shorter one than healthy runs needed.
+fn of_execution(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    let execution = &scene.case.execution;
+    let overdue = execution.status == ExecutionStatus::TimedOut
+        && matches!(failure.error.as_str(), "" | "States.Timeout");
+    let changed = settings::changed_field(scene, "", "TimeoutSeconds").filter(|_| overdue)?;
+    let took = execution.duration_ns?;
+    let longest = scene.healthy.iter().map(|it| it.duration_ns).max()?;
+    if longest <= took {
+        return None;
+    }
+    let name = &execution.state_machine;
+    let mechanism = format!(
+        "{name} was ended after {}, healthy runs took up to {}: {changed}",
+        human_duration(took),
+        human_duration(longest)
+    );
+    let started = super::deploy::started(scene, format!("the execution ran with {changed}"));
+    let suspect = clue::entity(scene, "state_machine", name, &[]);
+    Some(
+        Clue::new(suspect, Category::TimeoutConfig, 0.96, mechanism)
+            .with(started)
+            .with(failure.exhibit())
+            .changed(Some(changed)),
+    )
 }
 
 /// The limit that was hit, nanoseconds.
@@ -123,9 +156,18 @@ fn of_function(
                 .explaining([super::function::carried(name, &grown.name, span)]),
         );
     }
-    let config = lowered || changed.is_some() || near && clues.is_empty();
+    if clues.is_empty() && !lowered && changed.is_none() {
+        clues.extend(
+            hanging(scene, failure, attempt, name, median).map(|it| it.with(proof.clone())),
+        );
+    }
+    let limit_set = failure
+        .visit
+        .filter(|_| !by_function)
+        .and_then(|it| settings::changed_field(scene, &it.state, "TimeoutSeconds"));
+    let config = lowered || changed.is_some() || limit_set.is_some() || near && clues.is_empty();
     if config {
-        let weight = match (lowered, changed.is_some()) {
+        let weight = match (lowered, changed.is_some() || limit_set.is_some()) {
             (true, true) => 0.96,
             (true, false) => 0.93,
             (false, true) if clues.is_empty() => 0.88,
@@ -144,7 +186,7 @@ fn of_function(
             Clue::new(guard.clone(), Category::TimeoutConfig, weight, mechanism)
                 .with(proof.clone())
                 .with(changed.map(|it| clue::change(it, super::deploy::told(it))))
-                .changed(changed.map(super::deploy::told)),
+                .changed(limit_set.or_else(|| changed.map(super::deploy::told))),
         );
     }
     if clues.is_empty() {
@@ -179,6 +221,47 @@ fn of_function(
         );
     }
     clues
+}
+
+/// Somebody whom only the function's last line before its end names.
+fn hanging(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    name: &str,
+    median: Option<i64>,
+) -> Option<Clue> {
+    let (invocation, _) = failure.invocation?;
+    let silence = super::hang::longest(scene, invocation)?;
+    // Healthy runs come past that line soon; without them nobody knows.
+    let quick = median.is_some_and(|it| it < silence.ns / 2);
+    let who = &silence.name;
+    let (category, how) = match silence.connecting {
+        true => (Category::NetworkConfig, "no connection came about"),
+        false => (Category::Latency, "no answer came"),
+    };
+    let waited = human_duration(silence.ns);
+    let mechanism = format!(
+        "{name} was silent for {waited} in {} after it wrote of {who}: {how}",
+        failure.state()
+    );
+    let weight = if quick { 0.84 } else { 0.66 };
+    let line = clue::log(
+        silence.line,
+        format!("{name} wrote: {}", text::brief(&silence.line.body, 160)),
+    );
+    let suspect = clue::entity(scene, "service", who, &[&attempt.path, name]);
+    Some(
+        Clue::new(suspect, category, weight, mechanism)
+            .explaining([clue::Explained {
+                kind: String::new(),
+                name: name.to_owned(),
+                reason: format!("{name} wrote nothing more after it had turned to {who}"),
+                reference: line.reference.clone(),
+            }])
+            .with([line])
+            .missing(&format!("spans of the calls of {name}")),
+    )
 }
 
 /// Somebody below the function who filled its time, and more than in healthy runs.
@@ -220,7 +303,9 @@ fn of_other(scene: &Scene, failure: &Failure, attempt: &Attempt, limit: i64) -> 
     let (kind, name) = super::function::callee(attempt).unwrap_or(("state", attempt.state.clone()));
     let lowered = longest.is_some_and(|longest| longest > limit);
     let changed = super::deploy::timeout_change(scene, failure, failure.state());
-    if let Some(visit) = failure.visit.filter(|_| lowered || changed.is_some()) {
+    let limit_set = settings::changed_field(scene, failure.state(), "TimeoutSeconds");
+    let config = lowered || changed.is_some() || limit_set.is_some();
+    if let Some(visit) = failure.visit.filter(|_| config) {
         let mechanism = format!("the timeout of state {} is {text}, too short", visit.state);
         return vec![
             Clue::new(
@@ -231,7 +316,7 @@ fn of_other(scene: &Scene, failure: &Failure, attempt: &Attempt, limit: i64) -> 
             )
             .with(failure.exhibit())
             .with(changed.map(|it| clue::change(it, super::deploy::told(it))))
-            .changed(changed.map(super::deploy::told)),
+            .changed(limit_set.or_else(|| changed.map(super::deploy::told))),
         ];
     }
     let usual = longest

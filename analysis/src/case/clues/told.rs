@@ -22,7 +22,16 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if seen.count() > 1 || !matches!(topic, Some(Topic::Unavailable | Topic::Timeout)) {
         return Vec::new();
     }
-    let Some(name) = super::network::service_in(scene, &words).filter(|it| it != caller) else {
+    // Whom the error does not name, the line that tells it may.
+    let line = failure.telling_line(topic).filter(|it| unusual(scene, it));
+    let in_line = || {
+        super::network::service_in(
+            scene,
+            &line.filter(|it| text::topic(&it.body) == topic)?.body,
+        )
+    };
+    let named = super::network::service_in(scene, &words).or_else(in_line);
+    let Some(name) = named.filter(|it| it != caller) else {
         return Vec::new();
     };
     let category = match topic {
@@ -36,7 +45,6 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         failure.state()
     );
     let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
-    let line = failure.telling_line(topic);
     let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
     vec![
         Clue::new(suspect, category, 0.88, mechanism)
@@ -55,4 +63,14 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             }])
             .missing(&format!("spans of {name}")),
     ]
+}
+
+/// A line that few healthy runs write.
+fn unusual(scene: &Scene, line: &model::LogRecord) -> bool {
+    let key = (line.service_name.clone(), text::template(&line.body));
+    let with = scene
+        .healthy
+        .iter()
+        .filter(|it| it.templates.contains(&key));
+    with.count() * 4 <= scene.healthy.len()
 }

@@ -1,0 +1,127 @@
+//! Who received a message, by the lines that name it: the id that the queue gave it, its token, what it holds.
+
+use crate::case::{
+    failures::Failure,
+    letters::Letter,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Attempt, LogOrigin, LogRecord};
+use std::collections::BTreeMap;
+
+/// Lines of a worker without request ids that are looked at after the one that names the message.
+const AFTER: usize = 40;
+
+/// A worker that received a message, and what it wrote meanwhile.
+pub(super) struct Worker<'a> {
+    /// Its name.
+    pub name: String,
+    /// A function, or a service.
+    pub kind: &'static str,
+    /// Lines that name the message.
+    pub named: Vec<&'a LogRecord>,
+    /// The line that tells what went wrong, if one does.
+    pub wrong: Option<&'a LogRecord>,
+    /// It is named by what the message holds only.
+    pub hinted: bool,
+}
+
+impl Worker<'_> {
+    /// It was not allowed to answer.
+    pub fn denied(&self) -> bool {
+        self.wrong.is_some_and(|it| {
+            let answer = it.body.to_lowercase().contains("sendtask");
+            answer && text::is(&it.body, Topic::Permission)
+        })
+    }
+}
+
+/// The worker that had the message of an attempt last: of several, one that something went wrong with.
+pub(super) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Worker<'a>> {
+    let letters = crate::case::letters::letters(scene.case);
+    let letter = letters
+        .into_iter()
+        .find(|it| it.scheduled_event_id == attempt.scheduled_event_id)?;
+    let heard = &scene.case.heard;
+    let named = |by: fn(&Letter, &LogRecord) -> bool| -> Vec<usize> {
+        let all = heard.iter().enumerate();
+        all.filter(|(_, it)| by(&letter, it))
+            .map(|(n, _)| n)
+            .collect()
+    };
+    let sure = named(Letter::is_named);
+    let hinted = sure.is_empty();
+    let hits = match hinted {
+        true => named(Letter::is_hinted),
+        false => sure,
+    };
+    let mut by_worker: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for n in hits {
+        by_worker.entry(&heard[n].service_name).or_default().push(n);
+    }
+    let workers = by_worker.into_iter().filter(|(name, _)| !name.is_empty());
+    let workers = workers.map(|(name, hits)| worker(heard, name, &hits, hinted));
+    workers.max_by_key(|it| {
+        (
+            it.wrong.is_some(),
+            it.named.last().map(|it| (it.time, it.log_id)),
+        )
+    })
+}
+
+fn worker<'a>(heard: &'a [LogRecord], name: &str, hits: &[usize], hinted: bool) -> Worker<'a> {
+    let named: Vec<&LogRecord> = hits.iter().map(|n| &heard[*n]).collect();
+    let mut own: Vec<&LogRecord> = Vec::new();
+    for (n, hit) in hits.iter().zip(&named) {
+        let with = |it: &&LogRecord| {
+            it.service_name == name
+                && match hit.request_id.is_empty() {
+                    false => it.request_id == hit.request_id,
+                    true => it.log_stream == hit.log_stream && it.trace_id == hit.trace_id,
+                }
+        };
+        match hit.request_id.is_empty() {
+            false => own.extend(heard.iter().filter(with)),
+            // Who writes no request id goes on to other messages: what follows is its own for a while.
+            true => own.extend(heard[*n..].iter().filter(with).take(AFTER)),
+        }
+    }
+    own.sort_by_key(|it| (it.time, it.log_id));
+    let first = own
+        .iter()
+        .find(|it| it.severity_number >= 17 && answers_late(it).is_none());
+    let ended = own.iter().find(|it| is_end(&it.body));
+    let late = own.iter().find(|it| it.severity_number >= 13);
+    let function = named
+        .iter()
+        .any(|it| !it.request_id.is_empty() || matches!(it.origin, LogOrigin::LambdaPlatform));
+    Worker {
+        name: name.to_owned(),
+        kind: if function { "function" } else { "service" },
+        wrong: first.or(ended).or(late).copied(),
+        named,
+        hinted,
+    }
+}
+
+/// That the answer came when nobody waited any more: what follows from being late is no reason for it.
+fn answers_late(line: &LogRecord) -> Option<()> {
+    let lower = line.body.to_lowercase();
+    let late = lower.contains("tasktimedout") || lower.contains("invalidtoken");
+    late.then_some(())
+}
+
+/// Lines of the platform about an invocation that did not come to its end.
+fn is_end(body: &str) -> bool {
+    matches!(
+        text::topic(body),
+        Some(Topic::FunctionTimeout | Topic::OutOfMemory)
+    ) || body.contains("Runtime exited")
+        || body.contains("Status: timeout")
+        || body.contains("Status: error")
+}
+
+/// True when the failure's own invocation or spans tell who had it: nothing has to be looked for.
+pub(super) fn known(failure: &Failure) -> bool {
+    failure.function().is_some()
+}

@@ -1,0 +1,103 @@
+//! Lines of workers that received messages whose answers never came, and the jobs that attempts waited for.
+
+use super::Court;
+use analysis::case::{
+    Case,
+    letters::{self, Letter, MOST_HITS},
+};
+use anyhow::Result;
+use model::{LogRecord, UnixNanos};
+use std::collections::{BTreeSet, HashMap};
+
+/// Lines without a request id around which others of the same worker are looked for, and for how long after them.
+const MOST_ALONE: usize = 5;
+const AFTER_NS: i64 = 60_000_000_000;
+
+impl Court {
+    /// Gives cases the jobs that they waited for.
+    pub(super) async fn add_jobs(&self, cases: &mut [Case]) -> Result<()> {
+        let attempts = cases.iter().flat_map(|it| &it.attempts);
+        let ids: BTreeSet<String> = attempts.filter_map(|it| it.job_id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let jobs = self.held.jobs_where("job_id", &ids).await?;
+        let by_id: HashMap<&str, _> = jobs.iter().map(|it| (it.job_id.as_str(), it)).collect();
+        for case in cases {
+            let own: BTreeSet<&str> = case
+                .attempts
+                .iter()
+                .filter_map(|it| it.job_id.as_deref())
+                .collect();
+            case.jobs = own
+                .into_iter()
+                .filter_map(|id| by_id.get(id).map(|it| (*it).clone()))
+                .collect();
+        }
+        Ok(())
+    }
+
+    /// Gives cases what workers wrote that received their unanswered messages.
+    pub(super) async fn hear(&self, cases: &mut [Case]) -> Result<()> {
+        for case in cases {
+            let letters = letters::letters(case);
+            if !letters.is_empty() {
+                case.heard = self.heard(case, &letters).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn heard(&self, case: &Case, letters: &[Letter]) -> Result<Vec<LogRecord>> {
+        let all: Vec<&Letter> = letters.iter().collect();
+        let mut hits = self
+            .lines_with(&all, |it| &it.keys, Letter::is_named)
+            .await?;
+        // What a message holds is only looked for where nothing names the message itself.
+        let unnamed = |it: &&Letter| !hits.iter().any(|line| it.is_named(line));
+        let unnamed: Vec<&Letter> = letters.iter().filter(unnamed).collect();
+        let hinted = self.lines_with(&unnamed, |it| &it.hints, Letter::is_hinted);
+        hits.extend(hinted.await?);
+        let mut lines = Vec::new();
+        let (asked, alone): (Vec<_>, Vec<_>) =
+            hits.iter().partition(|it| !it.request_id.is_empty());
+        let requests: BTreeSet<String> = asked.iter().map(|it| it.request_id.clone()).collect();
+        if !requests.is_empty() {
+            lines.extend(self.held.logs_where("request_id", &requests, None).await?);
+        }
+        for hit in alone.iter().take(MOST_ALONE) {
+            let worker = BTreeSet::from([hit.service_name.clone()]);
+            let window = hit.time..=UnixNanos(hit.time.0.saturating_add(AFTER_NS));
+            lines.extend(
+                self.held
+                    .logs_where("service_name", &worker, Some(window))
+                    .await?,
+            );
+        }
+        let hits: Vec<&LogRecord> = hits.iter().collect();
+        Ok(letters::around(case, &hits, &lines))
+    }
+
+    /// Lines that hold words of these messages, in the time in which they can have been received.
+    async fn lines_with(
+        &self,
+        letters: &[&Letter],
+        words: fn(&Letter) -> &Vec<String>,
+        fits: fn(&Letter, &LogRecord) -> bool,
+    ) -> Result<Vec<LogRecord>> {
+        let all: BTreeSet<String> = letters.iter().flat_map(|it| words(it)).cloned().collect();
+        let from = letters.iter().map(|it| it.from).min();
+        let (Some(from), Some(to)) = (from, letters.iter().map(|it| it.to).max()) else {
+            return Ok(Vec::new());
+        };
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = self
+            .held
+            .logs_holding(&all, &(from..=to), MOST_HITS)
+            .await?;
+        found.retain(|line| letters.iter().any(|it| fits(it, line)));
+        Ok(found)
+    }
+}
