@@ -13,7 +13,7 @@ use axum::{
 };
 use model::api::slo::{AlertPage, Replay, SloDetail, SloPage, SloSaved};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A stretch of time.
 #[derive(Debug, Default, Deserialize)]
@@ -86,20 +86,47 @@ pub async fn save(
     Path(name): Path<String>,
     text: String,
 ) -> Answer<Json<SloSaved>> {
-    let read = slo::read::read(&[(name.clone(), text.clone())]);
-    refuse(&app.slos.mistakes(&text, &read.slos).await)?;
     let board = app.slos.board();
     let held = board.definitions.clone();
+    let (read, _) = beside(&app, &text).await?;
+    refuse(&app.slos.mistakes(&text, &read.slos).await)?;
     let slos = app.slos.clone();
     let saving = tokio::task::spawn_blocking(move || slos.places().save(&name, &text, &held));
     let saved = saving.await.map_err(Failure::internal)?;
     let (file, loaded) = saved.map_err(|error| Failure::bad_request(format!("{error:#}")))?;
     app.slos.round(true).await.map_err(Failure::internal)?;
+    let unknown = loaded
+        .slos
+        .iter()
+        .flat_map(|slo| app.slos.unknown_receivers(slo));
+    let findings = loaded.findings.iter().cloned().chain(unknown);
     Ok(Json(SloSaved {
         names: loaded.slos.iter().map(|slo| slo.name.clone()).collect(),
         file: file.display().to_string(),
-        findings: loaded.findings.iter().map(slo::Finding::to_api).collect(),
+        findings: findings.map(|it| it.to_api()).collect(),
     }))
+}
+
+/// What a text that is no file yet defines, and everything that the files beside it define: the text stands for the
+/// file of its first objective.
+async fn beside(app: &App, text: &str) -> Answer<(slo::read::Loaded, slo::read::Loaded)> {
+    let board = app.slos.board();
+    let (slos, text) = (app.slos.clone(), text.to_owned());
+    let reading = tokio::task::spawn_blocking(move || {
+        let alone = slo::read::read(&[("new".to_owned(), text.clone())]);
+        let first = alone.slos.first();
+        let held = first.and_then(|slo| {
+            let mut all = board.definitions.slos.iter();
+            all.find(|it| it.name == slo.name)
+        });
+        let file = held.map_or("new", |it| it.source.file.as_str());
+        let all = slos.places().read_beside(std::path::Path::new(file), &text);
+        let mut own = all.clone();
+        own.slos.retain(|it| it.source.file == file);
+        own.findings.retain(|it| it.file == file);
+        (own, all)
+    });
+    reading.await.map_err(Failure::internal)
 }
 
 /// `DELETE /api/v1/slos/{name}`
@@ -121,14 +148,16 @@ pub async fn preview(
     Query(range): Query<Range>,
     text: String,
 ) -> Answer<Json<Replay>> {
-    let loaded = slo::read::read(&[("preview".to_owned(), text.clone())]);
-    refuse(&loaded.findings)?;
-    refuse(&app.slos.mistakes(&text, &loaded.slos).await)?;
-    let definitions = crate::slo::definitions::Definitions {
-        slos: loaded.slos.into_iter().map(Arc::new).collect(),
-        findings: loaded.findings,
+    let (own, all) = beside(&app, &text).await?;
+    refuse(&own.findings)?;
+    refuse(&app.slos.mistakes(&text, &own.slos).await)?;
+    let names: BTreeSet<String> = own.slos.iter().map(|it| it.name.clone()).collect();
+    let mut definitions = crate::slo::definitions::Definitions {
+        slos: all.slos.into_iter().map(Arc::new).collect(),
+        findings: own.findings,
         ..Default::default()
     };
+    definitions.retain(&names);
     let now = clock::now().0.div_euclid(60_000_000_000) * 60;
     let (from, to) = range.seconds()?;
     let to = to.unwrap_or(now);
@@ -149,12 +178,13 @@ pub async fn preview(
     }
     let snapshot = app.store.snapshot();
     let found = replay::over_data(&app.engine, &snapshot, &definitions, Some(from), to, step).await;
-    let mut found = found.map_err(|error| Failure::bad_request(format!("{error:#}")))?;
-    match found.is_empty() {
-        true => Err(Failure::bad_request(
+    let found = found.map_err(|error| Failure::bad_request(format!("{error:#}")))?;
+    let mut found = found.into_iter().filter(|it| replay::is_of(it, &names));
+    match found.next() {
+        None => Err(Failure::bad_request(
             "there is nothing to count yet: no group has an event",
         )),
-        false => Ok(Json(found.swap_remove(0))),
+        Some(replay) => Ok(Json(replay)),
     }
 }
 

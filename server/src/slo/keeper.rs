@@ -255,7 +255,8 @@ impl Slos {
             let of = |it: &&slo::Finding| {
                 it.slo.as_deref() == Some(&slo.name) && it.level != slo::Level::Note
             };
-            keeper.definitions.findings.iter().filter(of).count() as u32
+            let found = keeper.definitions.findings.iter().filter(of).count();
+            (found + self.unknown_receivers(slo).len()) as u32
         };
         for unit in &mut units {
             unit.row = board::row(unit, moment, findings(&unit.slo));

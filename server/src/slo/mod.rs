@@ -8,6 +8,7 @@
 //! | [`series`] | counts by indicator, kept up to date minute by minute |
 //! | [`board`] | how every objective stands at a moment |
 //! | [`keeper`] | evaluates when a minute is over or data came late; writes what was decided |
+//! | [`receivers`] | names of receivers that nobody has |
 //! | [`rest`] | events without those of experiments, for alerts |
 //! | [`incidents`] | alerts, as they are kept |
 //! | [`generations`] | definitions that change while they alert |
@@ -29,6 +30,7 @@ mod keeper;
 mod metrics;
 mod notices;
 mod pages;
+pub mod receivers;
 pub mod replay;
 mod rest;
 mod series;
@@ -113,6 +115,11 @@ impl Slos {
     pub async fn mistakes(&self, text: &str, slos: &[slo::Slo]) -> Vec<slo::Finding> {
         let snapshot = self.0.store.snapshot();
         check::check(&self.0.engine, &snapshot, slos, |_| Some(text.to_owned())).await
+    }
+
+    /// Receivers that an objective asks for and nobody has.
+    pub fn unknown_receivers(&self, slo: &slo::Slo) -> Vec<slo::Finding> {
+        receivers::unknown(slo, &self.0.alerts.receivers(), "receivers.toml")
     }
 
     /// Where definitions are.

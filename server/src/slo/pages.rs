@@ -122,13 +122,28 @@ impl Slos {
             contributors: culprits.contributors,
             alerts,
             annotations: self.annotations(&unit, begin, end).await,
-            findings: findings(&board, &unit),
+            findings: self.findings(&board, &unit),
             explain: explain(&unit, moment),
             editable: std::path::Path::new(&unit.slo.source.file)
                 .starts_with(&self.places().folder),
             with_excluded: with_excluded(&unit, moment),
             row: unit.row.clone(),
         }))
+    }
+
+    fn findings(&self, board: &Board, unit: &Unit) -> Vec<model::api::slo::SloFinding> {
+        let name = unit.slo.name.split(':').next().unwrap_or_default();
+        let of = board.definitions.findings.iter().filter(|it| {
+            it.slo.as_deref().is_some_and(|slo| slo == name)
+                || it.slo.is_none() && it.file == unit.slo.source.file
+        });
+        let traffic =
+            slo::lint::traffic(&unit.slo, unit.row.total).filter(|_| unit.not_measured.is_none());
+        of.cloned()
+            .chain(traffic)
+            .chain(self.unknown_receivers(&unit.slo))
+            .map(|it| it.to_api())
+            .collect()
     }
 
     /// Incidents, the newest first.
@@ -345,19 +360,6 @@ fn bars(unit: &Unit, from: i64, to: i64, step: i64) -> Vec<EventBar> {
                 bad: counts.bad,
             }
         })
-        .collect()
-}
-
-fn findings(board: &Board, unit: &Unit) -> Vec<model::api::slo::SloFinding> {
-    let name = unit.slo.name.split(':').next().unwrap_or_default();
-    let of = board.definitions.findings.iter().filter(|it| {
-        it.slo.as_deref().is_some_and(|slo| slo == name)
-            || it.slo.is_none() && it.file == unit.slo.source.file
-    });
-    let traffic =
-        slo::lint::traffic(&unit.slo, unit.row.total).filter(|_| unit.not_measured.is_none());
-    of.map(slo::Finding::to_api)
-        .chain(traffic.map(|it| it.to_api()))
         .collect()
 }
 
