@@ -18,7 +18,7 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
         .map(|(_, name)| name)
 }
 
-/// Levenshtein's distance; long words differ completely.
+/// Levenshtein's distance, in which two neighbours that changed places count once; long words differ completely.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (
         a.chars().take(LONGEST + 1).collect(),
@@ -27,17 +27,20 @@ fn distance(a: &str, b: &str) -> usize {
     if a.len().max(b.len()) > LONGEST {
         return LONGEST;
     }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = replaced.min(row[j - 1] + 1).min(rows[i - 1][j] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }
 
 /// Text for a terminal or a log: what would move the cursor, change colours, set the window's title or turn the
@@ -95,7 +98,8 @@ mod tests {
         };
         check("statemachine", Some("state_machine"));
         check("Limit", Some("limit"));
-        check("lmiit", None);
+        check("lmiit", Some("limit"));
+        check("lmtii", None);
         check("limits", Some("limit"));
         check("", None);
         check(&"x".repeat(1_000_000), None);

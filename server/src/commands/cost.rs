@@ -1,6 +1,6 @@
 //! `inquest cost`: the bill of one execution.
 
-use crate::{accounts, ask::Source, cli::ReportFormat, config::Config, terminal};
+use crate::{accounts, api::exact, ask::Source, cli::ReportFormat, config::Config, terminal};
 use anyhow::{Context, Result};
 use clap::Args;
 use model::{CostReport, TraceId, cost::usd};
@@ -54,7 +54,7 @@ pub async fn cost(config: &Config, command: Cost) -> Result<ExitCode> {
     };
     match command.format {
         ReportFormat::Json => {
-            terminal::exactly(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+            terminal::exactly(&(serde_json::to_string_pretty(&exact::json(&report)?)? + "\n"))?;
         }
         ReportFormat::Text => terminal::say(&text(&report, command.items)?)?,
     }

@@ -165,7 +165,11 @@ fn print_text(report: &Report, new: Counts) -> Result<()> {
         report.files.len(),
         report.taken()
     )?;
-    writeln!(out, "{}", words(new))?;
+    match new.is_zero() && skipped > 0 {
+        // What was skipped was not held.
+        true => writeln!(out, "0 new")?,
+        false => writeln!(out, "{}", words(new))?,
+    }
     Ok(terminal::say(&out)?)
 }
 

@@ -72,7 +72,12 @@ struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     counts: Option<PathBuf>,
     /// Time between two evaluations
-    #[arg(long, value_name = "TIME", default_value = "60s")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "60s",
+        allow_hyphen_values = true
+    )]
     step: String,
     /// How to report: text, or json
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
@@ -163,6 +168,15 @@ async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
         time(args.from.as_deref(), "--from", relative)?,
         time(args.to.as_deref(), "--to", relative)?,
     );
+    if let (Some(begin), Some(end)) = (from, to)
+        && end < begin
+    {
+        bail!(
+            "--from {} lies after --to {}",
+            args.from.as_deref().unwrap_or_default(),
+            args.to.as_deref().unwrap_or_default()
+        );
+    }
     let found = match &args.counts {
         Some(path) => replay::over_counts(&definitions, &read(path)?, from, to, every)?,
         None => {

@@ -243,6 +243,25 @@ fn unit(
     }
 }
 
+/// A row of what is promised, before anything was counted.
+pub fn promise(slo: &Slo, firing: Vec<String>, reason: &str) -> SloRow {
+    SloRow {
+        firing,
+        name: slo.name.clone(),
+        display_name: slo.display_name.clone(),
+        service: slo.service.clone(),
+        status: SloStatus::Evaluating,
+        reason: Some(reason.to_owned()),
+        target: slo.target.to_string(),
+        window: slo.window.words(),
+        method: slo.method.word().to_owned(),
+        indicator: words(&slo.indicator),
+        brief: slo::brief::brief(&slo.indicator),
+        source: slo.source.file.clone(),
+        ..SloRow::default()
+    }
+}
+
 /// The overview's row.
 pub fn row(unit: &Unit, moment: Moment, findings: u32) -> SloRow {
     let slo = &unit.slo;

@@ -169,7 +169,7 @@ fn the_editor_sees_the_other_files_and_the_receivers() {
             "one → above → both → one",
         ),
         (
-            "slo: one\ntarget: 99%\ncomposite: [twoo, two]\n",
+            "slo: one\ntarget: 99%\ncomposite: [tow, two]\n",
             "did you mean two",
         ),
         (
