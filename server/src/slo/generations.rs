@@ -163,6 +163,7 @@ pub(super) fn keep_alerting(units: &mut [Unit], old: Unit, moment: Moment) {
 mod tests {
     use super::*;
     use crate::slo::definitions::Places;
+    use slo::Indicator;
     use std::path::Path;
 
     const SLO: &str = "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: orders}\nspec:\n  indicatorRef: runs\n  \
