@@ -108,6 +108,9 @@ pub struct ExecutionPage {
     pub next_cursor: Option<String>,
     /// How many match in all.
     pub total: u64,
+    /// When nothing matches and a name in the filter is nobody's: which one, and what is like it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Counts over time by status.
@@ -118,6 +121,7 @@ pub struct Histogram {
     /// End of the last bucket.
     pub to: String,
     /// Width of a bucket, nanoseconds.
+    #[serde(with = "crate::time::as_text")]
     pub bucket_ns: i64,
     /// The statuses, in the order of `counts`.
     pub statuses: Vec<String>,
@@ -220,6 +224,9 @@ pub struct TracePage {
     pub rows: Vec<TraceRow>,
     /// For the next page.
     pub next_cursor: Option<String>,
+    /// When nothing matches and a name in the filter is nobody's: which one, and what is like it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Everything about one span.

@@ -36,6 +36,7 @@ pub mod lambda;
 pub mod ledger;
 pub mod log;
 pub mod span;
+pub mod text;
 pub mod time;
 pub mod trace_file;
 pub mod verdict;

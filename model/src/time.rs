@@ -1,13 +1,102 @@
 //! Nanoseconds since the Unix epoch, and durations written for people.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use std::fmt;
 
-/// A point in time: nanoseconds since 1970-01-01T00:00:00Z (years 1677–2262).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
+/// A point in time: nanoseconds since 1970-01-01T00:00:00Z (years 1677–2262). Read from a number or from decimal text,
+/// which is how the API writes it: a JavaScript number cannot hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize)]
 #[serde(transparent)]
 pub struct UnixNanos(pub i64);
+
+impl<'de> Deserialize<'de> for UnixNanos {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Nanos).map(UnixNanos)
+    }
+}
+
+/// Reads whole nanoseconds from a number or from text.
+struct Nanos;
+
+impl de::Visitor<'_> for Nanos {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nanoseconds, as a whole number or as text")
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<i64, E> {
+        Ok(value)
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<i64, E> {
+        i64::try_from(value).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<i64, E> {
+        value
+            .parse()
+            .map_err(|_| E::invalid_value(de::Unexpected::Str(value), &self))
+    }
+}
+
+/// For fields: nanoseconds in JSON as decimal text; read from numbers, too.
+pub mod as_text {
+    use super::Nanos;
+    use serde::{Deserializer, Serializer};
+
+    /// Writes text.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(nanos: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(nanos)
+    }
+
+    /// Reads text or a number.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+        deserializer.deserialize_any(Nanos)
+    }
+}
+
+/// For fields that hold a time as it was written: text, or a whole number, which becomes its digits.
+pub mod written {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Number(i64),
+    }
+
+    /// Writes the text.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(text)
+    }
+
+    /// Reads text or a whole number.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+        Ok(match Written::deserialize(deserializer) {
+            Ok(Written::Text(text)) => text,
+            Ok(Written::Number(number)) => number.to_string(),
+            Err(_) => {
+                return Err(serde::de::Error::custom(
+                    "a time is text, such as \"2026-11-22T03:16:00Z\" or \"+2h\", or a whole number since 1970",
+                ));
+            }
+        })
+    }
+}
 
 impl UnixNanos {
     /// From whole milliseconds; saturates.
@@ -93,6 +182,22 @@ fn significant(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{UnixNanos, human_duration, rfc3339};
+
+    #[test]
+    fn a_time_is_read_from_a_number_and_from_text() {
+        let check = |json: &str, expect: Option<i64>| {
+            let read = serde_json::from_str::<UnixNanos>(json);
+            assert_eq!(read.ok().map(|it| it.0), expect, "{json}");
+        };
+        check("1795353122649000001", Some(1_795_353_122_649_000_001));
+        check("\"1795353122649000001\"", Some(1_795_353_122_649_000_001));
+        check("\"-5\"", Some(-5));
+        check("-5", Some(-5));
+        check("1.5", None);
+        check("\"soon\"", None);
+        check("18446744073709551615", None);
+        check("null", None);
+    }
 
     #[test]
     fn times_are_written_by_rfc_3339() {

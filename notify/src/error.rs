@@ -20,7 +20,10 @@ pub enum Error {
     /// An address that is never connected to.
     #[error("{0}")]
     Address(String),
-    /// Something that was asked for does not exist, or cannot be done.
+    /// Something that was asked for does not exist.
+    #[error("{0}")]
+    Unknown(String),
+    /// Something that was asked for cannot be done.
     #[error("{0}")]
     Refused(String),
     /// The outbox cannot be read or written.

@@ -399,6 +399,8 @@ fn config(limits: &Limits) -> SessionConfig {
         config = config.with_target_partitions(partitions.max(1));
     }
     let options = config.options_mut();
+    // now() says its zone, as the times of the tables do.
+    options.execution.time_zone = Some("+00:00".to_owned());
     options.sql_parser.collect_spans = true;
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;

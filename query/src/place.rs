@@ -3,6 +3,7 @@
 use crate::Error;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
+use model::text::nearest;
 
 /// A place in a text: line and column from 1.
 type Place = (u64, u64);
@@ -151,37 +152,6 @@ fn place_of_word(text: &str, word: &str) -> Option<Place> {
     let line = head.matches('\n').count() as u64 + 1;
     let column = head.rsplit('\n').next().unwrap_or_default().chars().count() as u64 + 1;
     Some((line, column))
-}
-
-/// The name that differs least, if it differs little.
-fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let limit = (wanted.chars().count() / 3).max(1);
-    names
-        .map(|name| (distance(&wanted, &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Levenshtein's distance; long words differ completely.
-fn distance(a: &str, b: &str) -> usize {
-    const LONGEST: usize = 64;
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().max(b.len()) > LONGEST {
-        return LONGEST;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

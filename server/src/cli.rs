@@ -213,7 +213,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query_memory_mb: Option<u64>,
     /// Time after which a query is ended, seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query_timeout_s: Option<u64>,
     /// Largest OTLP request, unpacked, MB
@@ -310,13 +310,13 @@ pub struct Collect {
     #[arg(long = "queue", value_name = "URL")]
     pub queues: Vec<String>,
     /// How far to look back at the first start, hours [default: 24]
-    #[arg(long, value_name = "HOURS")]
+    #[arg(long, value_name = "HOURS", allow_negative_numbers = true)]
     pub lookback_hours: Option<u64>,
     /// Seconds between two rounds [default: 15]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub interval_s: Option<u64>,
     /// Seconds after which an unanswered call is given up [default: 30]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub timeout_s: Option<u64>,
     /// Share of the account's API quotas that may be used, above 0 and up to 1 [default: 0.25]
     #[arg(long, value_name = "SHARE")]
@@ -351,7 +351,7 @@ pub struct Sql {
     #[arg(long, value_name = "MB")]
     pub query_memory_mb: Option<u64>,
     /// Time after which it is ended, seconds [default: 60]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub query_timeout_s: Option<u64>,
 }
 

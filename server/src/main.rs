@@ -22,18 +22,23 @@ mod live;
 mod retention;
 mod slo;
 mod telemetry;
+mod terminal;
 mod times;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
 use config::Config;
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 /// Millions of small buffers a minute, freed on other threads than those that made them: the C library's
 /// allocator took a sixth of ingest's time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The log of a command that ends at once and says what it did itself. What the AWS SDK wonders about on its way to
+/// credentials and a Region is said in our own words when it matters.
+const QUIETLY: &str = "warn,aws_config=error,aws_runtime=error,aws_smithy_runtime=error";
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(std::env::args_os().map(argument));
@@ -42,7 +47,7 @@ fn main() -> ExitCode {
         // The reader has seen enough: `inquest show … | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("inquest: {}", told(&error));
+            terminal::tell(&format!("inquest: {}", told(&error)));
             ExitCode::FAILURE
         }
     }
@@ -93,7 +98,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     };
     let loaded = Config::load(&cli.global, &settings)?;
     if matches!(cli.command, Command::Config(_)) {
-        std::io::stdout().write_all(loaded.describe()?.as_bytes())?;
+        terminal::say(&loaded.describe()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -105,7 +110,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let config = loaded.config;
     // A command that ends at once says what it did itself.
     let quiet = !serves && cli.global.log.is_none();
-    let filter = if quiet { "warn" } else { config.log.as_str() };
+    let filter = if quiet { QUIETLY } else { config.log.as_str() };
     let endpoint = config.self_telemetry.as_deref().filter(|_| serves);
     let telemetry = runtime.block_on(async { telemetry::start(filter, endpoint) })?;
     let outcome = runtime.block_on(dispatch(cli.command, config, data_was_named));

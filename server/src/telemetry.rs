@@ -1,5 +1,6 @@
 //! Our own logs, on stderr, and our own traces, to an OTLP endpoint if one is given.
 
+use crate::terminal::Logs;
 use anyhow::{Context, Result};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
@@ -18,9 +19,10 @@ pub fn start(filter: &str, endpoint: Option<&str>) -> Result<Telemetry> {
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!("--log '{filter}' is not a filter such as info or warn,inquest=debug")
     })?;
+    let colours = std::io::stderr().is_terminal();
     let logs = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(Logs { colours })
+        .with_ansi(colours)
         .with_filter(filter);
     let provider = endpoint.map(exporter).transpose()?;
     let traces = provider.as_ref().map(|provider| {

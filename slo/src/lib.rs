@@ -28,6 +28,7 @@ pub mod export;
 pub mod lint;
 pub mod measure;
 pub mod node;
+pub mod parts;
 mod ratio;
 pub mod read;
 pub mod replay;

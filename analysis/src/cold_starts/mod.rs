@@ -74,6 +74,7 @@ pub fn summarise(
     });
     rows.truncate(limit);
     ColdStarts {
+        hint: None,
         functions,
         rows,
         invocations: invocations.len() as u64,

@@ -30,6 +30,8 @@ use tokio::time::Instant;
 
 /// Times that a call is made before it is given up for this round.
 const TRIES: u32 = 10;
+/// The same when somebody waits for the end and there is no way to it.
+const HURRIED_TRIES: u32 = 2;
 /// First wait after a failure; it doubles, and the true wait is a random part of it.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// Longest wait.
@@ -138,6 +140,7 @@ impl Calls {
     {
         let mut wait = FIRST_WAIT;
         let (mut last, mut unreachable) = (String::new(), false);
+        let mut unreached = 0;
         for left in (0..self.tries).rev() {
             self.turn(api).await;
             let (age, clients) = self.session.clients().await;
@@ -167,8 +170,10 @@ impl Calls {
                 }
                 Trouble::Passing(why) | Trouble::Unreachable(why) => why,
             };
+            unreached += u32::from(unreachable);
             // Whoever is in a hurry does not wait for a way to open.
-            if left == 0 || (unreachable && self.tries < TRIES) {
+            let hurried = self.session.source.hurried && unreached >= HURRIED_TRIES;
+            if left == 0 || (unreachable && (self.tries < TRIES || hurried)) {
                 break;
             }
             tracing::debug!(api = api.action, why = last, "a call is made again");
@@ -254,7 +259,12 @@ impl Calls {
                 format!("{action}: no credentials were found"),
                 self.session.looked_in(),
             ),
-            CallError::Away(why) | CallError::Unreachable(why) => Failure::new(
+            CallError::Unreachable(why) => Failure::new(
+                Advice::Unreachable,
+                format!("could not be reached: {action}: {why}"),
+                "it is tried again; if it stays so, look at the network and at the endpoint",
+            ),
+            CallError::Away(why) => Failure::new(
                 Advice::Wait,
                 match self.tries {
                     1 => format!("{action} failed: {why}"),

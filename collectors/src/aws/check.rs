@@ -8,26 +8,61 @@ use super::{
     call::{CallError, Calls},
     logs::Whose,
 };
-use crate::collect::{Check, CheckOutcome};
+use crate::collect::{Advice, Check, CheckOutcome, Failure};
 use serde_json::Value;
 
 /// Times that a permission is tried: once more than once, because any service may stumble.
 const TRIES: u32 = 2;
 
 /// Tries of one collector, one after the other, until it turns out that nobody answers.
-struct Tries {
+pub(super) struct Tries {
     calls: Calls,
     checks: Vec<Check>,
+    /// Only whether anybody answers: the first call says it.
+    only_first: bool,
     /// Why nothing more is tried.
     stopped: Option<CallError>,
 }
 
 impl Tries {
-    fn new(calls: &Calls) -> Self {
+    /// Every permission.
+    pub fn all(calls: &Calls) -> Self {
         Tries {
             calls: calls.clone().with_tries(TRIES),
             checks: Vec::new(),
+            only_first: false,
             stopped: None,
+        }
+    }
+
+    /// Only one call of the service that matters.
+    pub fn first(calls: &Calls) -> Self {
+        Tries {
+            only_first: true,
+            ..Tries::all(calls)
+        }
+    }
+
+    /// Whether the service was reached with something to sign with; whether it allows anything is another question.
+    ///
+    /// # Errors
+    /// When it was not.
+    pub fn reached(self) -> Result<(), Failure> {
+        match self.stopped {
+            None => Ok(()),
+            Some(CallError::NoCredentials) => Err(Failure::new(
+                Advice::Change,
+                "no credentials",
+                self.calls.session.looked_in(),
+            )),
+            Some(_) => {
+                let why = self.checks.first().map_or("", |it| it.message.as_str());
+                Err(Failure::new(
+                    Advice::Change,
+                    format!("could not be reached: {why}"),
+                    "look at the network, at the Region and at the endpoint",
+                ))
+            }
         }
     }
 
@@ -61,7 +96,8 @@ impl Tries {
         });
     }
 
-    fn done(self) -> Vec<Check> {
+    /// What was found.
+    pub fn done(self) -> Vec<Check> {
         match self.stopped {
             Some(CallError::NoCredentials) => vec![Check {
                 action: "credentials".to_owned(),
@@ -90,7 +126,9 @@ fn is_about_the_name(why: &str) -> bool {
 
 macro_rules! try_call {
     ($tries:ident, $api:ident, |$clients:ident| $call:expr) => {{
-        if $tries.stopped.is_some() {
+        if $tries.only_first && !$tries.checks.is_empty() {
+            // That is known already.
+        } else if $tries.stopped.is_some() {
             let message = "not tried: nobody answers".to_owned();
             $tries.push(&api::$api, CheckOutcome::Unknown, message);
         } else {
@@ -107,9 +145,8 @@ macro_rules! try_call {
 }
 
 /// What the collectors of log groups need.
-pub(super) async fn logs(calls: &Calls, whose: Whose) -> Vec<Check> {
-    let mut tries = Tries::new(calls);
-    let region = &calls.session.region;
+pub(super) async fn logs(mut tries: Tries, whose: Whose) -> Tries {
+    let region = tries.calls.session.region.clone();
     let machine = &format!("arn:aws:states:{region}:000000000000:stateMachine:inquest-check");
     match whose {
         Whose::StateMachines => {
@@ -138,12 +175,11 @@ pub(super) async fn logs(calls: &Calls, whose: Whose) -> Vec<Check> {
         .filter_log_events()
         .log_group_name("/aws/lambda/inquest-check")
         .limit(1));
-    tries.done()
+    tries
 }
 
 /// What the collector of tasks and jobs needs.
-pub(super) async fn containers(calls: &Calls) -> Vec<Check> {
-    let mut tries = Tries::new(calls);
+pub(super) async fn containers(mut tries: Tries) -> Tries {
     try_call!(tries, DESCRIBE_TASKS, |clients| clients
         .ecs
         .describe_tasks()
@@ -153,16 +189,15 @@ pub(super) async fn containers(calls: &Calls) -> Vec<Check> {
         .batch
         .describe_jobs()
         .jobs("inquest-check"));
-    tries.done()
+    tries
 }
 
 /// What the collector of durable functions needs.
-pub(super) async fn durable(calls: &Calls) -> Vec<Check> {
-    let region = &calls.session.region;
+pub(super) async fn durable(mut tries: Tries) -> Tries {
+    let region = tries.calls.session.region.clone();
     let execution = &format!(
         "arn:aws:lambda:{region}:000000000000:function:inquest-check:1/durable-execution/inquest-check/inquest-check"
     );
-    let mut tries = Tries::new(calls);
     try_call!(tries, LIST_FUNCTIONS, |clients| clients
         .lambda
         .list_functions()
@@ -179,23 +214,24 @@ pub(super) async fn durable(calls: &Calls) -> Vec<Check> {
         .lambda
         .get_durable_execution_history()
         .durable_execution_arn(execution));
-    tries.done()
+    tries
 }
 
 /// What the collector of X-Ray traces needs.
-pub(super) async fn traces(calls: &Calls) -> Vec<Check> {
-    let mut tries = Tries::new(calls);
+pub(super) async fn traces(mut tries: Tries) -> Tries {
     try_call!(tries, GET_TRACES, |clients| clients
         .xray
         .batch_get_traces()
         .trace_ids("1-581cf771-a006649127e371903a2de979"));
-    tries.done()
+    tries
 }
 
 /// What the collector of queues needs: the queues are asked, and left as they are.
-pub(super) async fn queues(calls: &Calls) -> Vec<Check> {
-    let mut tries = Tries::new(calls);
-    for url in &calls.session.source.queues {
+pub(super) async fn queues(mut tries: Tries) -> Tries {
+    let queues = tries.calls.session.source.queues.clone();
+    // Even a look at a message counts as a try to handle it.
+    let looks = if tries.only_first { 0 } else { queues.len() };
+    for url in queues.iter().take(looks) {
         try_call!(tries, RECEIVE, |clients| clients
             .sqs
             .receive_message()
@@ -203,12 +239,12 @@ pub(super) async fn queues(calls: &Calls) -> Vec<Check> {
             .visibility_timeout(0)
             .max_number_of_messages(1));
     }
-    tries.done()
+    tries
 }
 
 /// What the collector of Standard workflows needs.
-pub(super) async fn step_functions(calls: &Calls) -> Vec<Check> {
-    let region = &calls.session.region;
+pub(super) async fn step_functions(mut tries: Tries) -> Tries {
+    let region = tries.calls.session.region.clone();
     let account = "000000000000";
     let execution =
         &format!("arn:aws:states:{region}:{account}:execution:inquest-check:inquest-check");
@@ -216,13 +252,14 @@ pub(super) async fn step_functions(calls: &Calls) -> Vec<Check> {
     let map_run = &format!(
         "arn:aws:states:{region}:{account}:mapRun:inquest-check/check:00000000-0000-0000-0000-000000000000"
     );
-    let mut tries = Tries::new(calls);
-    try_call!(tries, WHO_AM_I, |clients| clients.sts.get_caller_identity());
+    if !tries.only_first {
+        try_call!(tries, WHO_AM_I, |clients| clients.sts.get_caller_identity());
+    }
     try_call!(tries, LIST_STATE_MACHINES, |clients| clients
         .sfn
         .list_state_machines()
         .max_results(1));
-    if !calls.session.source.tags.is_empty() {
+    if !tries.calls.session.source.tags.is_empty() {
         try_call!(tries, LIST_TAGS, |clients| clients
             .sfn
             .list_tags_for_resource()
@@ -254,5 +291,5 @@ pub(super) async fn step_functions(calls: &Calls) -> Vec<Check> {
         .sfn
         .describe_map_run()
         .map_run_arn(map_run));
-    tries.done()
+    tries
 }

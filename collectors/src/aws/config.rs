@@ -42,6 +42,9 @@ pub struct AwsSource {
     pub log_groups: Vec<String>,
     /// SQS queues that an EventBridge rule fills, by URL.
     pub queues: Vec<String>,
+    /// Somebody waits for a single pass to end: what cannot be reached is given up soon. No key of the file.
+    #[serde(skip)]
+    pub hurried: bool,
 }
 
 impl Default for AwsSource {
@@ -64,6 +67,7 @@ impl Default for AwsSource {
             timeout_s: 30,
             log_groups: Vec::new(),
             queues: Vec::new(),
+            hurried: false,
         }
     }
 }

@@ -4,13 +4,14 @@
 use super::{
     api,
     call::{CallError, Calls},
+    check::{self, Tries},
     session::Session,
 };
 use crate::{
     collect::{About, Check, Collector, Failure, Meter, Outlet, Round, WantedJob},
     containers,
 };
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use model::Batch;
 use serde_json::Value;
 use std::{
@@ -173,7 +174,13 @@ impl Collector for Containers {
     }
 
     fn check(&mut self) -> BoxFuture<'_, Vec<Check>> {
-        Box::pin(super::check::containers(&self.calls))
+        let tries = Tries::all(&self.calls);
+        Box::pin(check::containers(tries).map(Tries::done))
+    }
+
+    fn reach(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        let tries = Tries::first(&self.calls);
+        Box::pin(check::containers(tries).map(Tries::reached))
     }
 
     fn meter(&self) -> &Meter {

@@ -4,6 +4,7 @@
 use super::{
     api,
     call::{CallError, Calls},
+    check::{self, Tries},
     session::Session,
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 };
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use bytes::Bytes;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use serde_json::Value;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -164,7 +165,13 @@ impl Collector for Queues {
     }
 
     fn check(&mut self) -> BoxFuture<'_, Vec<Check>> {
-        Box::pin(super::check::queues(&self.calls))
+        let tries = Tries::all(&self.calls);
+        Box::pin(check::queues(tries).map(Tries::done))
+    }
+
+    fn reach(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        let tries = Tries::first(&self.calls);
+        Box::pin(check::queues(tries).map(Tries::reached))
     }
 
     fn meter(&self) -> &Meter {

@@ -1,12 +1,17 @@
 //! X-Ray traces that executions and their functions carry: BatchGetTraces, twice, because segments of long
 //! calls come late.
 
-use super::{api, call::Calls, session::Session};
+use super::{
+    api,
+    call::Calls,
+    check::{self, Tries},
+    session::Session,
+};
 use crate::{
     collect::{About, Check, Collector, Failure, Meter, Outlet, Round, recall},
     xray,
 };
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use model::Batch;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -116,7 +121,13 @@ impl Collector for Traces {
     }
 
     fn check(&mut self) -> BoxFuture<'_, Vec<Check>> {
-        Box::pin(super::check::traces(&self.calls))
+        let tries = Tries::all(&self.calls);
+        Box::pin(check::traces(tries).map(Tries::done))
+    }
+
+    fn reach(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        let tries = Tries::first(&self.calls);
+        Box::pin(check::traces(tries).map(Tries::reached))
     }
 
     fn meter(&self) -> &Meter {

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Advice {
     /// The other side is busy or away: it goes by itself.
     Wait,
+    /// There is no way to it: it may come back by itself.
+    Unreachable,
     /// A permission, a name, an address is wrong: somebody has to change something.
     Change,
     /// Our own store takes nothing at the moment.

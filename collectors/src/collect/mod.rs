@@ -38,6 +38,14 @@ pub trait Collector: Send {
     /// Tries every permission that it needs, without taking anything.
     fn check(&mut self) -> BoxFuture<'_, Vec<Check>>;
 
+    /// Looks whether anybody answers, in a few seconds and without taking anything.
+    ///
+    /// # Errors
+    /// When there are no credentials, or no way to it.
+    fn reach(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// How much it has asked.
     fn meter(&self) -> &Meter;
 }

@@ -1,6 +1,6 @@
 //! Finds histories and descriptions in a JSON value, however deep a wrapper hides them.
 
-use super::{document, event, find};
+use super::{document, engine_of, event, find};
 use crate::step_functions::{History, Piece, history_of};
 use model::Engine;
 use serde_json::{Map, Value};
@@ -78,6 +78,7 @@ fn object(members: &Map<String, Value>, path: &str, depth: usize, found: &mut Ve
 /// Pairs the only history of an object with its only description, or with the ARN that is written beside.
 fn link(members: &Map<String, Value>, found: &mut [Piece]) {
     let written = find(members, "durableExecutionArn").and_then(Value::as_str);
+    let written = written.filter(|arn| engine_of(arn) == Engine::lambda_durable());
     let mut described = found.iter().filter_map(|piece| match piece {
         Piece::Execution(document) => document.get("executionArn")?.as_str(),
         _ => None,

@@ -41,6 +41,15 @@ pub fn assemble(pieces: Vec<(PathBuf, Piece)>) -> (Batch, Vec<Skip>) {
         sorted.add(path, piece);
     }
     let mut out = Assembly::default();
+    sorted
+        .described
+        .retain(|described| match refused(described) {
+            None => true,
+            Some((position, reason)) => {
+                out.skip(&described.path, position, reason);
+                false
+            }
+        });
     out.histories(join_pages(sorted.pages), &sorted.described);
     for (path, events) in sorted.logs {
         out.log_events(path, events);
@@ -116,6 +125,34 @@ impl Known {
         };
         begins && !self.states.is_empty() && self.states.is_subset(&definition.states)
     }
+}
+
+/// Why a description of a durable execution cannot be used. Its name is the execution's identity, and a made-up one would be an
+/// execution of its own for ever.
+fn refused(described: &Described) -> Option<(&'static str, String)> {
+    let arn = &described.execution_arn;
+    let shown: String = arn.chars().take(200).collect();
+    let is_arn = arn.starts_with("arn:");
+    let durable = engine_of(arn) == Engine::lambda_durable();
+    if !is_arn || (arn.contains(":lambda:") && !durable) {
+        return Some((
+            "DurableExecutionArn",
+            format!(
+                "a description was left out: '{shown}' is no ARN of an execution \
+                 (arn:aws:lambda:…:function:NAME:VERSION/durable-execution/NAME/ID)"
+            ),
+        ));
+    }
+    const STATUSES: [&str; 5] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
+    let status = described.document.get("status").and_then(Value::as_str);
+    let status = status.filter(|it| durable && !STATUSES.contains(it))?;
+    let shown: String = status.chars().take(100).collect();
+    Some((
+        "Status",
+        format!(
+            "a description was left out: '{shown}' is no status of a durable execution (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, STOPPED)"
+        ),
+    ))
 }
 
 #[derive(Default)]

@@ -13,6 +13,9 @@ pub struct ColdStarts {
     pub invocations: u64,
     /// True when there were more invocations than are looked at; the newest were.
     pub truncated: bool,
+    /// When nothing matches and a name in the filter is nobody's: which one, and what is like it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Cold starts of one version of a function.

@@ -64,6 +64,9 @@ pub struct DeliveryPage {
     pub rows: Vec<Delivery>,
     /// How many there are of each status.
     pub counts: std::collections::BTreeMap<String, u64>,
+    /// When nothing matches and a name in the filter is nobody's: which one, and what is like it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// A message to one receiver.
@@ -146,8 +149,10 @@ pub struct Silence {
     /// `page`, `ticket`, `info`; empty means any.
     pub severity: String,
     /// Begins then; now if empty.
+    #[serde(with = "crate::time::written")]
     pub from: String,
     /// Ends then.
+    #[serde(with = "crate::time::written")]
     pub until: String,
     /// Why.
     pub comment: String,

@@ -22,6 +22,9 @@ pub struct MysteryPage {
     pub mysteries: Vec<Mystery>,
     /// Groups that were left out because there are too many.
     pub more: u64,
+    /// When nothing matches and a name in the filter is nobody's: which one, and what is like it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Executions that ended up with the same culprit for the same kind of fault.

@@ -31,6 +31,8 @@ pub enum SloStatus {
     Unknown,
     /// The indicator is bound to no data here.
     NotMeasured,
+    /// The server has just started: the first evaluation is under way.
+    Evaluating,
 }
 
 impl SloStatus {
@@ -42,6 +44,7 @@ impl SloStatus {
             SloStatus::Breached => "breached",
             SloStatus::Unknown => "unknown",
             SloStatus::NotMeasured => "not_measured",
+            SloStatus::Evaluating => "evaluating",
         }
     }
 }
@@ -304,6 +307,9 @@ pub struct AlertRow {
 pub struct AlertPage {
     /// The rows.
     pub rows: Vec<AlertRow>,
+    /// When nothing matches and a name in the filter is nobody's: which one, and what is like it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Everything about one objective.

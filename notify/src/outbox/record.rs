@@ -216,13 +216,14 @@ pub fn replay(state: &State, name: &str, anyway: bool, now: UnixNanos) -> Result
         .map(|(_, it)| it)
         .find(|it| it.id == name || it.number.to_string() == name);
     let Some(number) = number.map(|it| it.number) else {
-        return Err(Error::Refused(format!(
-            "there is no message '{name}': see `inquest alert deliveries`"
+        let shown: String = name.chars().take(100).collect();
+        return Err(Error::Unknown(format!(
+            "there is no message '{shown}': see `inquest alert deliveries`"
         )));
     };
     state.write(|changes| {
         let Some(mut message) = changes.get::<Message>(MESSAGES, &state::ordered(number))? else {
-            return Err(Error::Refused(format!("there is no message '{name}'")));
+            return Err(Error::Unknown(format!("there is no message '{name}'")));
         };
         if message.status != Status::Dead {
             return Err(Error::Refused(format!(

@@ -2,14 +2,15 @@
 
 use super::Format;
 use crate::Error;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::csv;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
 use arrow::json::writer::{JsonArray, LineDelimited};
 use arrow::json::{self, Writer as JsonWriter};
 use arrow::util::pretty::pretty_format_batches_with_schema;
 use bytes::Bytes;
+use model::text::{visible, visible_line};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -51,7 +52,7 @@ impl Writer {
                 ArrowWriter::try_new(out.clone(), schema.clone(), Some(parquet_properties()))
                     .map_err(|e| failed(&e))?,
             )),
-            Format::Table => Inner::Table(TextTable::new(schema.clone())),
+            Format::Table => Inner::Table(TextTable::new(shown_schema(schema))),
         };
         Ok(Writer { format, out, inner })
     }
@@ -137,7 +138,12 @@ impl TextTable {
         let room = TABLE_ROWS.saturating_sub(self.rows).min(batch.num_rows());
         self.rows += batch.num_rows();
         if room > 0 {
-            self.batches.push(batch.slice(0, room));
+            let schema = self.schema.clone();
+            let columns = batch.slice(0, room).columns().iter().map(shown).collect();
+            let options = RecordBatchOptions::new().with_row_count(Some(room));
+            // Columns keep their types and lengths: it cannot fail.
+            let batch = RecordBatch::try_new_with_options(schema, columns, &options);
+            self.batches.extend(batch);
         }
     }
 
@@ -150,6 +156,30 @@ impl TextTable {
         };
         Ok(Bytes::from(format!("{table}\n{more}")))
     }
+}
+
+/// Texts as a terminal may be shown them.
+fn shown(column: &ArrayRef) -> ArrayRef {
+    match column.as_string_opt::<i32>() {
+        Some(texts) => Arc::new(
+            texts
+                .iter()
+                .map(|it| it.map(visible))
+                .collect::<StringArray>(),
+        ),
+        None => column.clone(),
+    }
+}
+
+/// Names of columns, too, can be made up in a question.
+fn shown_schema(schema: &Schema) -> SchemaRef {
+    let named = |field: &Arc<Field>| {
+        let name = visible_line(field.name()).into_owned();
+        Field::clone(field).with_name(name)
+    };
+    Arc::new(Schema::new(
+        schema.fields().iter().map(named).collect::<Vec<_>>(),
+    ))
 }
 
 /// Bytes shared by a writer and whoever sends them on.

@@ -118,6 +118,7 @@ impl Engine {
             .filter(|_| more)
             .map(|(time, row)| Cursor::write(*time, &row.trace_id));
         Ok(ExecutionPage {
+            hint: None,
             rows: rows.into_iter().map(|(_, row)| row).collect(),
             next_cursor,
             total,
@@ -323,23 +324,25 @@ fn counted(
     };
     let high = to.or_else(|| times().max().map(|last| last.saturating_add(1)));
     let high = high.unwrap_or(low).max(low.saturating_add(1));
-    let width = nice_width(high.saturating_sub(low), buckets);
-    let first = low.div_euclid(width).saturating_mul(width);
-    let number = (high.saturating_sub(first) as u64).div_ceil(width as u64) as usize;
+    // From the first year that there is to the last is more than an i64 holds.
+    let (low, high) = (i128::from(low), i128::from(high));
+    let width = nice_width(high - low, buckets);
+    let first = low.div_euclid(width) * width;
+    let number = usize::try_from((high - first + width - 1) / width).unwrap_or(buckets);
     let mut by_status: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for (start, status) in starts {
-        let bucket = start.saturating_sub(first).div_euclid(width);
+        let bucket = (i128::from(*start) - first).div_euclid(width);
         let counts = by_status.entry(status).or_insert_with(|| vec![0; number]);
         if let Some(count) = usize::try_from(bucket).ok().and_then(|b| counts.get_mut(b)) {
             *count += 1;
         }
     }
     let per_bucket = |bucket: usize| by_status.values().map(|counts| counts[bucket]).collect();
-    let last = first.saturating_add(width.saturating_mul(number as i64));
+    let last = first + width * number as i128;
     Histogram {
         from: first.to_string(),
         to: last.to_string(),
-        bucket_ns: width,
+        bucket_ns: i64::try_from(width).unwrap_or(i64::MAX),
         statuses: by_status
             .keys()
             .map(|status| (*status).to_owned())
@@ -349,13 +352,13 @@ fn counted(
 }
 
 /// The least width a person would choose that needs no more than so many buckets.
-fn nice_width(range: i64, buckets: usize) -> i64 {
-    const MILLISECOND: i64 = 1_000_000;
-    const SECOND: i64 = 1_000 * MILLISECOND;
-    const MINUTE: i64 = 60 * SECOND;
-    const HOUR: i64 = 60 * MINUTE;
-    const DAY: i64 = 24 * HOUR;
-    const WIDTHS: &[i64] = &[
+fn nice_width(range: i128, buckets: usize) -> i128 {
+    const MILLISECOND: i128 = 1_000_000;
+    const SECOND: i128 = 1_000 * MILLISECOND;
+    const MINUTE: i128 = 60 * SECOND;
+    const HOUR: i128 = 60 * MINUTE;
+    const DAY: i128 = 24 * HOUR;
+    const WIDTHS: &[i128] = &[
         MILLISECOND,
         10 * MILLISECOND,
         100 * MILLISECOND,
@@ -376,8 +379,9 @@ fn nice_width(range: i64, buckets: usize) -> i64 {
         30 * DAY,
         365 * DAY,
     ];
-    let least = (range as u64).div_ceil(buckets as u64).max(1) as i64;
-    let fits = |width: &&i64| **width >= least;
+    let buckets = buckets.max(1) as i128;
+    let least = ((range + buckets - 1) / buckets).max(1);
+    let fits = |width: &&i128| **width >= least;
     WIDTHS.iter().find(fits).copied().unwrap_or(least)
 }
 
@@ -393,6 +397,9 @@ mod tests {
             .into();
         let histogram = counted(&starts, None, None, 2);
         assert_eq!(histogram.bucket_ns, 60 * SECOND);
+        let all = counted(&starts, Some(i64::MIN), Some(i64::MAX), 60);
+        assert_eq!(all.counts.iter().flatten().sum::<u64>(), 4);
+        assert!(all.counts.len() <= 61, "{}", all.counts.len());
         assert_eq!(histogram.counts, [[2], [2]]);
         assert_eq!(counted(&[], None, None, 2), Histogram::default());
         let empty = counted(&[], Some(0), Some(10 * SECOND), 10);

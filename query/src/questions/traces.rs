@@ -91,6 +91,7 @@ impl Engine {
             .filter(|_| more)
             .map(|(id, start)| Cursor::write(*start, &id.to_string()));
         Ok(TracePage {
+            hint: None,
             rows: trace_rows(snapshot, page).await?,
             next_cursor,
         })

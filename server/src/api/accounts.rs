@@ -2,13 +2,12 @@
 
 use super::{
     App,
+    exact::Exact,
+    params::NoParams,
     problem::{Answer, Failure},
 };
 use crate::accounts::{self, Facts};
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::extract::{Path, State};
 use model::{CostReport, Ledger, TraceId};
 
 /// What is held of one execution; the answer 404 if nothing is.
@@ -29,19 +28,27 @@ pub(super) async fn apart<T: Send + 'static>(
 }
 
 /// `GET /api/v1/executions/{…}/ledger`
-pub async fn ledger(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Ledger>> {
+pub async fn ledger(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Exact<Ledger>> {
     let facts = facts(&app, &id).await?;
     let judge = move || analysis::ledger::account(&facts.view());
-    Ok(Json(apart(judge).await?))
+    Ok(Exact(apart(judge).await?))
 }
 
 /// `GET /api/v1/executions/{…}/cost`
-pub async fn cost(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<CostReport>> {
+pub async fn cost(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Exact<CostReport>> {
     let facts = facts(&app, &id).await?;
     let prices = app.prices.clone();
     let judge = move || {
         let items = analysis::cost::bill(&facts.view(), &prices);
         analysis::cost::report(&facts.execution, items, &prices)
     };
-    Ok(Json(apart(judge).await?))
+    Ok(Exact(apart(judge).await?))
 }

@@ -1,14 +1,15 @@
 //! The case file of an execution, and mysteries.
 
 use super::{
-    App,
+    App, hints,
+    params::{NoParams, Params},
     problem::{Answer, Failure},
 };
 use crate::{case::mysteries::Filter, times};
 use analysis::case::report;
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::header,
     response::IntoResponse,
 };
@@ -26,12 +27,20 @@ async fn found(app: &App, id: &str) -> Answer<(Execution, Verdict)> {
 }
 
 /// `GET /api/v1/executions/{ARN or trace id}/verdict`
-pub async fn verdict(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Verdict>> {
+pub async fn verdict(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Json<Verdict>> {
     Ok(Json(found(&app, &id).await?.1))
 }
 
 /// `GET /api/v1/executions/{…}/case.html`
-pub async fn html(State(app): State<App>, Path(id): Path<String>) -> Answer<impl IntoResponse> {
+pub async fn html(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<impl IntoResponse> {
     let (execution, verdict) = found(&app, &id).await?;
     // It shows what came from outside: nothing in it may run.
     let headers = [
@@ -45,7 +54,11 @@ pub async fn html(State(app): State<App>, Path(id): Path<String>) -> Answer<impl
 }
 
 /// `GET /api/v1/executions/{…}/case.md`
-pub async fn markdown(State(app): State<App>, Path(id): Path<String>) -> Answer<impl IntoResponse> {
+pub async fn markdown(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<impl IntoResponse> {
     let (execution, verdict) = found(&app, &id).await?;
     let headers = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
     Ok((headers, report::markdown(&execution, &verdict)))
@@ -65,7 +78,7 @@ pub struct Which {
 /// `GET /api/v1/mysteries?from=&to=&state_machine=&buckets=&limit=`
 pub async fn mysteries(
     State(app): State<App>,
-    Query(which): Query<Which>,
+    Params(which): Params<Which>,
 ) -> Answer<Json<MysteryPage>> {
     let (from, to) =
         times::range(which.from.as_deref(), which.to.as_deref()).map_err(Failure::bad_request)?;
@@ -77,5 +90,10 @@ pub async fn mysteries(
         limit: which.limit,
     };
     let page = app.court.mysteries(&filter).await;
-    Ok(Json(page.map_err(Failure::internal)?))
+    let mut page = page.map_err(Failure::internal)?;
+    if page.mysteries.is_empty() && page.judged == 0 {
+        let wanted = filter.state_machine.as_deref();
+        page.hint = hints::of_data(&app, &hints::STATE_MACHINES, wanted).await;
+    }
+    Ok(Json(page))
 }

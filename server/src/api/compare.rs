@@ -3,6 +3,8 @@
 use super::{
     App,
     accounts::facts,
+    hints,
+    params::{NoParams, Params},
     problem::{Answer, Failure, Said},
 };
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{Response, header},
 };
 use futures::TryStreamExt;
@@ -39,7 +41,7 @@ pub struct HowMany {
 pub async fn twins(
     State(app): State<App>,
     Path(id): Path<String>,
-    Query(how): Query<HowMany>,
+    Params(how): Params<HowMany>,
 ) -> Answer<Json<Twins>> {
     let subject = facts(&app, &id).await?;
     let snapshot = app.store.snapshot();
@@ -58,7 +60,7 @@ pub struct Sides {
 /// `GET /api/v1/compare?a=&b=`
 pub async fn compare(
     State(app): State<App>,
-    Query(sides): Query<Sides>,
+    Params(sides): Params<Sides>,
 ) -> Answer<Json<Comparison>> {
     let snapshot = app.store.snapshot();
     let found = compare::compare(&app.engine, &snapshot, &sides.a, &sides.b).await;
@@ -78,7 +80,7 @@ pub struct WhichStarts {
 /// `GET /api/v1/cold-starts?function=&from=&to=&limit=`
 pub async fn cold_starts(
     State(app): State<App>,
-    Query(which): Query<WhichStarts>,
+    Params(which): Params<WhichStarts>,
 ) -> Answer<Json<ColdStarts>> {
     let (from, to) =
         times::range(which.from.as_deref(), which.to.as_deref()).map_err(Failure::bad_request)?;
@@ -89,8 +91,13 @@ pub async fn cold_starts(
         limit: which.limit,
     };
     let snapshot = app.store.snapshot();
+    let function = which.function.clone();
     let found = compare::cold_starts(&app.engine, &snapshot, which).await;
-    found.map(Json).map_err(failure)
+    let mut found = found.map_err(failure)?;
+    if found.functions.is_empty() {
+        found.hint = hints::of_data(&app, &hints::FUNCTIONS, function.as_deref()).await;
+    }
+    Ok(Json(found))
 }
 
 /// Which changes.
@@ -105,7 +112,7 @@ pub struct WhichChanges {
 /// `GET /api/v1/changes?from=&to=&resource=`
 pub async fn changes(
     State(app): State<App>,
-    Query(which): Query<WhichChanges>,
+    Params(which): Params<WhichChanges>,
 ) -> Answer<Response<Body>> {
     let mut conditions = vec!["true".to_owned()];
     let (from, to) =
@@ -117,7 +124,7 @@ pub async fn changes(
         conditions.push(format!("resource = '{}'", resource.replace('\'', "''")));
     }
     let query = format!(
-        "SELECT trace_id, CAST(time AS BIGINT) AS time, kind, resource, change, source, evidence, \
+        "SELECT trace_id, CAST(CAST(time AS BIGINT) AS VARCHAR) AS time, kind, resource, change, source, evidence, \
          attributes FROM changes WHERE {} ORDER BY time, trace_id LIMIT 10000",
         conditions.join(" AND ")
     );
@@ -136,7 +143,11 @@ pub async fn changes(
 }
 
 /// `POST /api/v1/changes`, also `/api/changes`: one or an array of `{time, kind, resource, change}`.
-pub async fn tell(State(app): State<App>, Said(told): Said<Value>) -> Answer<Json<Value>> {
+pub async fn tell(
+    _: NoParams,
+    State(app): State<App>,
+    Said(told): Said<Value>,
+) -> Answer<Json<Value>> {
     let list = match told {
         Value::Array(list) => list,
         one => vec![one],

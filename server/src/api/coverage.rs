@@ -1,6 +1,6 @@
 //! What must exist of an execution, against what has arrived.
 
-use super::{App, problem::Answer};
+use super::{App, params::NoParams, problem::Answer};
 use axum::{
     Json,
     extract::{Path, State},
@@ -8,7 +8,11 @@ use axum::{
 use model::{Coverage, Tally};
 
 /// `GET /api/v1/executions/{ARN or trace id}/coverage`
-pub async fn coverage(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Coverage>> {
+pub async fn coverage(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Json<Coverage>> {
     let snapshot = app.store.snapshot();
     let row = app.engine.execution(&snapshot, &id).await?.execution;
     let tally = |expected: u32, received: u32| Tally {

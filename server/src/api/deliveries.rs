@@ -1,7 +1,8 @@
 //! Receivers, deliveries and silences.
 
 use super::{
-    App,
+    App, hints,
+    params::{NoParams, Params},
     problem::{Answer, Failure, Said},
 };
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
 };
 use model::api::deliveries::{Delivery, DeliveryPage, ReceiverPage, Silence, TestOutcome};
@@ -36,14 +37,18 @@ pub struct Anyway {
 }
 
 /// `GET /api/v1/receivers`
-pub async fn receivers(State(app): State<App>) -> Answer<Json<ReceiverPage>> {
+pub async fn receivers(_: NoParams, State(app): State<App>) -> Answer<Json<ReceiverPage>> {
     alerts::receiver_page(&app.alerts)
         .map(Json)
         .map_err(|error| Failure::internal(format!("{error:#}")))
 }
 
 /// `POST /api/v1/receivers/{name}/test`
-pub async fn test(State(app): State<App>, Path(name): Path<String>) -> Answer<Json<TestOutcome>> {
+pub async fn test(
+    _: NoParams,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Answer<Json<TestOutcome>> {
     let receivers = app.alerts.receivers();
     let Some(receiver) = receivers.named(&name) else {
         return Err(Failure::new(
@@ -57,7 +62,7 @@ pub async fn test(State(app): State<App>, Path(name): Path<String>) -> Answer<Js
 /// `GET /api/v1/deliveries`
 pub async fn page(
     State(app): State<App>,
-    Query(filter): Query<Filter>,
+    Params(filter): Params<Filter>,
 ) -> Answer<Json<DeliveryPage>> {
     let limit = filter.limit.unwrap_or(100).min(1_000);
     let filter = Filter {
@@ -75,15 +80,21 @@ pub async fn page(
             && same(&filter.incident, &it.incident)
             && same(&filter.slo, &it.slo)
     });
-    page.map(Json)
-        .map_err(|error| Failure::internal(format!("{error:#}")))
+    let mut page = page.map_err(|error| Failure::internal(format!("{error:#}")))?;
+    if page.rows.is_empty() {
+        let receivers = app.alerts.receivers();
+        let receivers: Vec<&str> = receivers.list.iter().map(|it| it.name.as_str()).collect();
+        page.hint = hints::of_names("receiver", filter.receiver.as_deref(), &receivers)
+            .or_else(|| app.slos.unknown(filter.slo.as_deref()));
+    }
+    Ok(Json(page))
 }
 
 /// `POST /api/v1/deliveries/{id}/replay`
 pub async fn replay(
     State(app): State<App>,
     Path(id): Path<String>,
-    Query(how): Query<Anyway>,
+    Params(how): Params<Anyway>,
 ) -> Answer<Json<Delivery>> {
     let now = clock::now();
     let message = outbox::replay(&app.state, &id, how.anyway, now).map_err(failure)?;
@@ -92,7 +103,7 @@ pub async fn replay(
 }
 
 /// `GET /api/v1/silences`
-pub async fn silences(State(app): State<App>) -> Answer<Json<Vec<Silence>>> {
+pub async fn silences(_: NoParams, State(app): State<App>) -> Answer<Json<Vec<Silence>>> {
     let now = clock::now();
     let held = silence::list(&app.state).map_err(failure)?;
     Ok(Json(held.iter().map(|it| silence_view(it, now)).collect()))
@@ -100,6 +111,7 @@ pub async fn silences(State(app): State<App>) -> Answer<Json<Vec<Silence>>> {
 
 /// `POST /api/v1/silences`
 pub async fn add_silence(
+    _: NoParams,
     State(app): State<App>,
     Said(written): Said<Silence>,
 ) -> Answer<Json<Silence>> {
@@ -112,7 +124,11 @@ pub async fn add_silence(
 }
 
 /// `DELETE /api/v1/silences/{id}`
-pub async fn end_silence(State(app): State<App>, Path(id): Path<String>) -> Answer<StatusCode> {
+pub async fn end_silence(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<StatusCode> {
     let ended = silence::end(&app.state, &id).map_err(failure)?;
     app.alerts.wake();
     match ended {
@@ -127,6 +143,7 @@ pub async fn end_silence(State(app): State<App>, Path(id): Path<String>) -> Answ
 fn failure(error: notify::Error) -> Failure {
     match error {
         notify::Error::State(error) => Failure::internal(error),
+        notify::Error::Unknown(what) => Failure::new(StatusCode::NOT_FOUND, what),
         other => Failure::bad_request(other.to_string()),
     }
 }

@@ -2,12 +2,15 @@
 
 use super::{
     App,
+    exact::Exact,
+    hints,
+    params::{NoParams, Params},
     problem::{Answer, Failure},
 };
 use crate::times;
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use model::api::{EventPage, ExecutionDetail, ExecutionPage, Facets, Histogram};
 use query::questions::ExecutionFilter;
@@ -16,17 +19,22 @@ use serde::Deserialize;
 /// `GET /api/v1/executions`
 pub async fn page(
     State(app): State<App>,
-    Query(mut filter): Query<ExecutionFilter>,
+    Params(mut filter): Params<ExecutionFilter>,
 ) -> Answer<Json<ExecutionPage>> {
     times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
-    Ok(Json(app.engine.executions(&snapshot, &filter).await?))
+    let mut page = app.engine.executions(&snapshot, &filter).await?;
+    if page.rows.is_empty() && page.total == 0 {
+        let wanted = filter.state_machine.as_deref();
+        page.hint = hints::of_data(&app, &hints::STATE_MACHINES, wanted).await;
+    }
+    Ok(Json(page))
 }
 
 /// `GET /api/v1/executions/histogram`
 pub async fn histogram(
     State(app): State<App>,
-    Query(mut filter): Query<ExecutionFilter>,
+    Params(mut filter): Params<ExecutionFilter>,
 ) -> Answer<Json<Histogram>> {
     times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
@@ -36,7 +44,7 @@ pub async fn histogram(
 /// `GET /api/v1/executions/facets`
 pub async fn facets(
     State(app): State<App>,
-    Query(mut filter): Query<ExecutionFilter>,
+    Params(mut filter): Params<ExecutionFilter>,
 ) -> Answer<Json<Facets>> {
     times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
@@ -45,13 +53,14 @@ pub async fn facets(
 
 /// `GET /api/v1/executions/{ARN or trace id}`
 pub async fn detail(
+    _: NoParams,
     State(app): State<App>,
     Path(id): Path<String>,
-) -> Answer<Json<ExecutionDetail>> {
+) -> Answer<Exact<ExecutionDetail>> {
     let snapshot = app.store.snapshot();
     let mut detail = app.engine.execution(&snapshot, &id).await?;
     detail.summary = analysis::summary::plain_words(&detail.execution);
-    Ok(Json(detail))
+    Ok(Exact(detail))
 }
 
 /// Which events.
@@ -66,7 +75,7 @@ pub struct Events {
 pub async fn events(
     State(app): State<App>,
     Path(id): Path<String>,
-    Query(which): Query<Events>,
+    Params(which): Params<Events>,
 ) -> Answer<Json<EventPage>> {
     let snapshot = app.store.snapshot();
     let page = app

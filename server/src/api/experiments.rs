@@ -2,13 +2,14 @@
 
 use super::{
     App,
+    params::{NoParams, Params},
     problem::{Answer, Failure},
 };
 use crate::{clock, experiments::view};
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
 };
 use experiments::Phase;
@@ -44,7 +45,7 @@ pub struct Whose {
 /// `GET /api/v1/experiments`
 pub async fn page(
     State(app): State<App>,
-    Query(filter): Query<Filter>,
+    Params(filter): Params<Filter>,
 ) -> Answer<Json<ExperimentPage>> {
     if let Some(state) = &filter.state
         && !Phase::ALL.iter().any(|it| it.as_str() == state)
@@ -94,6 +95,7 @@ pub async fn take(State(app): State<App>, body: Bytes) -> Answer<Json<Vec<Experi
 
 /// `GET /api/v1/experiments/{id}`
 pub async fn report(
+    _: NoParams,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Answer<Json<ExperimentReport>> {
@@ -109,7 +111,11 @@ pub async fn report(
 }
 
 /// `POST /api/v1/experiments/{id}/end`
-pub async fn end(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Experiment>> {
+pub async fn end(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Json<Experiment>> {
     if app.experiments.get(&id).map_err(told)?.is_none() {
         return Err(missing(&id));
     }
@@ -124,7 +130,7 @@ pub async fn end(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<
 pub async fn gate(
     State(app): State<App>,
     Path(name): Path<String>,
-    Query(spend): Query<Spend>,
+    Params(spend): Params<Spend>,
 ) -> Answer<Json<GateAnswer>> {
     for (key, share) in [("spend", spend.spend), ("reserve", spend.reserve)] {
         if !(0.0..=1e6).contains(&share) {
@@ -133,6 +139,7 @@ pub async fn gate(
             )));
         }
     }
+    super::slos::evaluated(&app).await?;
     match app.experiments.gate(&name, spend.spend, spend.reserve) {
         Some(answer) => Ok(Json(answer)),
         None => Err(no_objective(&name)),
@@ -142,7 +149,7 @@ pub async fn gate(
 /// `GET /api/v1/budget-ledger?slo=`
 pub async fn ledger(
     State(app): State<App>,
-    Query(whose): Query<Whose>,
+    Params(whose): Params<Whose>,
 ) -> Answer<Json<BudgetLedger>> {
     let board = app.slos.board();
     if let Some(name) = whose.slo.as_deref()

@@ -3,6 +3,7 @@
 use super::{
     App,
     accounts::{apart, facts},
+    params::NoParams,
     problem::Answer,
 };
 use axum::{
@@ -12,7 +13,11 @@ use axum::{
 use model::api::graph::Graph;
 
 /// `GET /api/v1/executions/{ARN or trace id}/graph`
-pub async fn graph(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Graph>> {
+pub async fn graph(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Json<Graph>> {
     let facts = facts(&app, &id).await?;
     let prices = app.prices.clone();
     let draw = move || {

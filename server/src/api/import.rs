@@ -2,17 +2,14 @@
 
 use super::{
     App,
+    params::Params,
     problem::{Answer, Failure},
 };
 use crate::{
     assembler::Counts,
     importer::{self, ChunkKind},
 };
-use axum::{
-    Json,
-    extract::{Query, State, rejection::BytesRejection},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use bytes::Bytes;
 use collectors::import::{self, FileReport, Refused, Taken};
 use serde::{Deserialize, Serialize};
@@ -45,18 +42,10 @@ pub struct Imported {
 /// `POST /api/import?name=`
 pub async fn import(
     State(app): State<App>,
-    Query(about): Query<About>,
-    body: Result<Bytes, BytesRejection>,
+    Params(about): Params<About>,
+    // What is too large is told by `problem::worded`.
+    body: Bytes,
 ) -> Answer<Json<Imported>> {
-    let body = body.map_err(|error| {
-        Failure::new(
-            error.status(),
-            format!(
-                "{}: send smaller files, or raise --max-import-mb",
-                error.body_text()
-            ),
-        )
-    })?;
     let before = app.entrance.assembler.counts();
     let report = match about.kind {
         Some(kind) => {

@@ -1,6 +1,6 @@
 //! What is new, as server-sent events.
 
-use super::App;
+use super::{App, params::NoParams};
 use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
@@ -29,7 +29,10 @@ struct Watch {
 
 /// `GET /api/v1/live`: an event `executions` with a [`LiveUpdate`] at once, then whenever something
 /// changes.
-pub async fn live(State(app): State<App>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub async fn live(
+    _: NoParams,
+    State(app): State<App>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let ending = app.ending.clone();
     let watch = Watch {
         changes: app.live.subscribe(),

@@ -2,13 +2,14 @@
 
 use super::{
     App,
+    params::{NoParams, Params},
     problem::{Answer, Failure},
     traces::trace_id,
 };
 use crate::times;
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use model::api::map::{Clocks, Explanation, Explanations, Hops, ServiceMap};
 use query::questions::MapFilter;
@@ -19,7 +20,7 @@ const MOST_JOINS: usize = 1_000;
 /// `GET /api/v1/map`
 pub async fn map(
     State(app): State<App>,
-    Query(mut filter): Query<MapFilter>,
+    Params(mut filter): Params<MapFilter>,
 ) -> Answer<Json<ServiceMap>> {
     times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
@@ -29,21 +30,33 @@ pub async fn map(
 }
 
 /// `GET /api/v1/traces/{trace id}/hops`
-pub async fn hops(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Hops>> {
+pub async fn hops(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Json<Hops>> {
     let snapshot = app.store.snapshot();
     let hops = app.engine.hops(&snapshot, trace_id(&id)?).await?;
     Ok(Json(Hops { hops }))
 }
 
 /// `GET /api/v1/traces/{trace id}/clocks`
-pub async fn clocks(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Clocks>> {
+pub async fn clocks(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Json<Clocks>> {
     let snapshot = app.store.snapshot();
     let spans = app.engine.spans(&snapshot, trace_id(&id)?).await?;
     Ok(Json(analysis::clocks::clocks(&spans)))
 }
 
 /// `GET /api/v1/traces/{trace id}/joins`
-pub async fn joins(State(app): State<App>, Path(id): Path<String>) -> Answer<Json<Explanations>> {
+pub async fn joins(
+    _: NoParams,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Answer<Json<Explanations>> {
     let snapshot = app.store.snapshot();
     let joins = app.engine.joins(&snapshot, trace_id(&id)?).await?;
     let total = joins.len() as u64;

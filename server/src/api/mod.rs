@@ -6,20 +6,25 @@ mod case;
 mod compare;
 mod coverage;
 mod deliveries;
+pub mod exact;
 mod executions;
 mod experiments;
 mod graph;
 mod guard;
 mod health;
+mod hints;
 mod import;
 mod live;
 mod map;
+mod params;
 mod problem;
 pub mod push;
 mod slos;
 mod sources;
 mod sql;
 mod traces;
+
+pub use hints::of_names as hint;
 
 use crate::{
     alerts::Alerts, assets::Assets, case::Court, collect::Sources, config::Config,
@@ -43,6 +48,12 @@ use tracing::Instrument;
 
 /// Longest time in which a request must be read and its answer begun.
 const REQUEST_TIME: Duration = Duration::from_secs(600);
+/// Paths that take more.
+const IMPORTS: [&str; 3] = [
+    "/api/import",
+    "/api/v1/push/firehose",
+    "/api/v1/push/eventbridge",
+];
 /// Largest request that is not an import, bytes.
 const REQUEST_BYTES: usize = 2 << 20;
 
@@ -153,7 +164,8 @@ pub fn router(app: App, config: &Config) -> Router {
         .fallback(pages)
         .with_state(app);
     // Around the whole router: inside of it, nobody knows yet which methods a path has.
-    let worded = middleware::from_fn(problem::worded).layer(answers);
+    let worded =
+        middleware::from_fn_with_state(config.max_import_mb, problem::worded).layer(answers);
     Router::new()
         .fallback_service(worded)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     body::Body,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, Request, State},
     http::{Method, Response, StatusCode, header},
     middleware::Next,
     response::IntoResponse,
@@ -94,7 +94,11 @@ const MOST_TEXT: usize = 64 << 10;
 
 /// What the framework itself refuses (a query string, a method, a length) it tells as plain text or not at all.
 /// Told here like everything else.
-pub async fn worded(request: Request, next: Next) -> Response<Body> {
+pub async fn worded(
+    State(max_import_mb): State<u64>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let answer = next.run(request).await;
     let status = answer.status();
@@ -111,7 +115,7 @@ pub async fn worded(request: Request, next: Next) -> Response<Body> {
     let methods = allowed.as_ref().and_then(|it| it.to_str().ok());
     let mut answer = respond(
         status,
-        refusal(status, &method, &path, methods, text.trim()),
+        refusal(status, &method, &path, methods, text.trim(), max_import_mb),
     );
     if let Some(allowed) = allowed {
         answer.headers_mut().insert(header::ALLOW, allowed);
@@ -137,26 +141,31 @@ fn refusal(
     path: &str,
     allowed: Option<&str>,
     text: &str,
+    max_import_mb: u64,
 ) -> String {
     match status {
         StatusCode::METHOD_NOT_ALLOWED => {
             let allowed = allowed.unwrap_or("another method").replace(',', ", ");
             format!("{method} is not possible at {path}: use {allowed}")
         }
+        StatusCode::PAYLOAD_TOO_LARGE if super::IMPORTS.contains(&path) => {
+            too_large(path, max_import_mb)
+        }
         StatusCode::PAYLOAD_TOO_LARGE => format!(
             "the body is larger than the {} MB that {path} takes: send less at a time",
             super::REQUEST_BYTES >> 20
         ),
-        StatusCode::BAD_REQUEST if text.starts_with("Failed to deserialize query string") => {
-            let what = text.trim_start_matches("Failed to deserialize query string");
-            format!(
-                "the query string cannot be read: {}",
-                what.trim_start_matches(": ")
-            )
-        }
         _ if text.is_empty() => format!("{method} {path} is refused: {status}"),
         _ => text.to_owned(),
     }
+}
+
+/// What is said of an import above the limit.
+pub fn too_large(path: &str, max_import_mb: u64) -> String {
+    format!(
+        "the body is larger than the {max_import_mb} MB that {path} takes: send less at a time, or raise --max-import-mb \
+         (max_import_mb in the configuration)"
+    )
 }
 
 /// A body of JSON, whatever its content type says: many clients say nothing, or call it a form.
@@ -188,7 +197,7 @@ mod tests {
     fn refusals_say_what_to_do() {
         let check = |status: u16, allowed: Option<&str>, text: &str, expect: &str| {
             let status = StatusCode::from_u16(status).expect("a status");
-            let said = refusal(status, &Method::PUT, "/api/sql", allowed, text);
+            let said = refusal(status, &Method::PUT, "/api/sql", allowed, text, 256);
             assert_eq!(said, expect);
         };
         check(
@@ -198,12 +207,6 @@ mod tests {
             "PUT is not possible at /api/sql: use GET, HEAD",
         );
         check(
-            400,
-            None,
-            "Failed to deserialize query string: limit: invalid digit found in string",
-            "the query string cannot be read: limit: invalid digit found in string",
-        );
-        check(
             413,
             None,
             "length limit exceeded",
@@ -211,6 +214,13 @@ mod tests {
         );
         check(418, None, "", "PUT /api/sql is refused: 418 I'm a teapot");
         check(400, None, "as it was", "as it was");
+        let large = StatusCode::PAYLOAD_TOO_LARGE;
+        let said = refusal(large, &Method::POST, "/api/import", None, "", 300);
+        assert_eq!(
+            said,
+            "the body is larger than the 300 MB that /api/import takes: send less at a time, or raise --max-import-mb \
+             (max_import_mb in the configuration)"
+        );
     }
 
     #[test]

@@ -2,18 +2,19 @@
 
 use super::{
     App,
+    params::{NoParams, Params},
     problem::{Answer, Failure},
 };
 use crate::{clock, slo::replay, times};
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{StatusCode, header},
     response::IntoResponse,
 };
 use model::api::slo::{AlertPage, Replay, SloDetail, SloPage, SloSaved};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// A stretch of time.
 #[derive(Debug, Default, Deserialize)]
@@ -44,20 +45,39 @@ pub struct Which {
     limit: Option<usize>,
 }
 
+/// How long the overview waits for the first evaluation: longer than a small one takes, and not noticed by people.
+const AT_ONCE: Duration = Duration::from_millis(200);
+/// The same of what cannot be answered without it.
+const PATIENTLY: Duration = Duration::from_secs(60);
+
+/// Waits for the first evaluation after a start.
+///
+/// # Errors
+/// When it takes too long; the answer is then 503.
+pub(super) async fn evaluated(app: &App) -> Answer<()> {
+    match app.slos.evaluated(PATIENTLY).await {
+        true => Ok(()),
+        false => Err(Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the objectives are being evaluated for the first time since the start: ask again in a minute",
+        )),
+    }
+}
+
 /// `GET /api/v1/slos`
-pub async fn page(State(app): State<App>) -> Answer<Json<SloPage>> {
-    app.slos.evaluated().await.map_err(Failure::internal)?;
-    Ok(Json(app.slos.page()))
+pub async fn page(_: NoParams, State(app): State<App>) -> Answer<Json<SloPage>> {
+    app.slos.evaluated(AT_ONCE).await;
+    Ok(Json(app.slos.page().map_err(Failure::internal)?))
 }
 
 /// `GET /api/v1/slos/{name}`
 pub async fn detail(
     State(app): State<App>,
     Path(name): Path<String>,
-    Query(range): Query<Range>,
+    Params(range): Params<Range>,
 ) -> Answer<Json<SloDetail>> {
     let (from, to) = range.seconds()?;
-    app.slos.evaluated().await.map_err(Failure::internal)?;
+    evaluated(&app).await?;
     let found = app.slos.detail(&name, from, to, range.points).await;
     match found.map_err(Failure::internal)? {
         Some(detail) => Ok(Json(detail)),
@@ -67,6 +87,7 @@ pub async fn detail(
 
 /// `GET /api/v1/slos/{name}/definition`
 pub async fn definition(
+    _: NoParams,
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Answer<impl IntoResponse> {
@@ -82,28 +103,60 @@ pub async fn definition(
 
 /// `PUT /api/v1/slos/{name}`
 pub async fn save(
+    _: NoParams,
     State(app): State<App>,
     Path(name): Path<String>,
     text: String,
 ) -> Answer<Json<SloSaved>> {
-    let read = slo::read::read(&[(name.clone(), text.clone())]);
-    refuse(&app.slos.mistakes(&text, &read.slos).await)?;
     let board = app.slos.board();
     let held = board.definitions.clone();
+    let (read, _) = beside(&app, &text).await?;
+    refuse(&app.slos.mistakes(&text, &read.slos).await)?;
     let slos = app.slos.clone();
     let saving = tokio::task::spawn_blocking(move || slos.places().save(&name, &text, &held));
     let saved = saving.await.map_err(Failure::internal)?;
     let (file, loaded) = saved.map_err(|error| Failure::bad_request(format!("{error:#}")))?;
-    app.slos.round(true).await.map_err(Failure::internal)?;
+    app.slos.evaluate_now().await.map_err(Failure::internal)?;
+    let unknown = loaded
+        .slos
+        .iter()
+        .flat_map(|slo| app.slos.unknown_receivers(slo));
+    let findings = loaded.findings.iter().cloned().chain(unknown);
     Ok(Json(SloSaved {
         names: loaded.slos.iter().map(|slo| slo.name.clone()).collect(),
         file: file.display().to_string(),
-        findings: loaded.findings.iter().map(slo::Finding::to_api).collect(),
+        findings: findings.map(|it| it.to_api()).collect(),
     }))
 }
 
+/// What a text that is no file yet defines, and everything that the files beside it define: the text stands for the
+/// file of its first objective.
+async fn beside(app: &App, text: &str) -> Answer<(slo::read::Loaded, slo::read::Loaded)> {
+    let board = app.slos.board();
+    let (slos, text) = (app.slos.clone(), text.to_owned());
+    let reading = tokio::task::spawn_blocking(move || {
+        let alone = slo::read::read(&[("new".to_owned(), text.clone())]);
+        let first = alone.slos.first();
+        let held = first.and_then(|slo| {
+            let mut all = board.definitions.slos.iter();
+            all.find(|it| it.name == slo.name)
+        });
+        let file = held.map_or("new", |it| it.source.file.as_str());
+        let all = slos.places().read_beside(std::path::Path::new(file), &text);
+        let mut own = all.clone();
+        own.slos.retain(|it| it.source.file == file);
+        own.findings.retain(|it| it.file == file);
+        (own, all)
+    });
+    reading.await.map_err(Failure::internal)
+}
+
 /// `DELETE /api/v1/slos/{name}`
-pub async fn remove(State(app): State<App>, Path(name): Path<String>) -> Answer<StatusCode> {
+pub async fn remove(
+    _: NoParams,
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Answer<StatusCode> {
     let board = app.slos.board();
     let removed = app.slos.places().remove(&name, &board.definitions);
     let removed =
@@ -111,35 +164,39 @@ pub async fn remove(State(app): State<App>, Path(name): Path<String>) -> Answer<
     if !removed {
         return Err(none(&name));
     }
-    app.slos.round(true).await.map_err(Failure::internal)?;
+    app.slos.evaluate_now().await.map_err(Failure::internal)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /api/v1/slos/preview`
 pub async fn preview(
     State(app): State<App>,
-    Query(range): Query<Range>,
+    Params(range): Params<Range>,
     text: String,
 ) -> Answer<Json<Replay>> {
-    let loaded = slo::read::read(&[("preview".to_owned(), text.clone())]);
-    refuse(&loaded.findings)?;
-    refuse(&app.slos.mistakes(&text, &loaded.slos).await)?;
-    let definitions = crate::slo::definitions::Definitions {
-        slos: loaded.slos.into_iter().map(Arc::new).collect(),
-        findings: loaded.findings,
+    let (own, all) = beside(&app, &text).await?;
+    refuse(&own.findings)?;
+    refuse(&app.slos.mistakes(&text, &own.slos).await)?;
+    let names: BTreeSet<String> = own.slos.iter().map(|it| it.name.clone()).collect();
+    let mut definitions = crate::slo::definitions::Definitions {
+        slos: all.slos.into_iter().map(Arc::new).collect(),
+        findings: own.findings,
         ..Default::default()
     };
+    definitions.retain(&names);
     let now = clock::now().0.div_euclid(60_000_000_000) * 60;
     let (from, to) = range.seconds()?;
     let to = to.unwrap_or(now);
     let from = from.unwrap_or(to.saturating_sub(7 * 86_400));
     let step = match &range.step {
         None => (to.saturating_sub(from) / 2_000 / 60).max(1) * 60,
-        Some(text) => slo::duration::seconds(text).ok_or_else(|| {
-            Failure::bad_request(format!(
-                "step is {text:?}: give a length of time such as 60s"
-            ))
-        })?,
+        Some(text) => slo::duration::seconds(text)
+            .filter(|it| *it > 0)
+            .ok_or_else(|| {
+                Failure::bad_request(format!(
+                    "step is {text:?}: give a length of time such as 60s"
+                ))
+            })?,
     };
     const MOST_SAMPLES: i64 = 50_000;
     if to.saturating_sub(from) / step.max(1) > MOST_SAMPLES {
@@ -149,17 +206,21 @@ pub async fn preview(
     }
     let snapshot = app.store.snapshot();
     let found = replay::over_data(&app.engine, &snapshot, &definitions, Some(from), to, step).await;
-    let mut found = found.map_err(|error| Failure::bad_request(format!("{error:#}")))?;
-    match found.is_empty() {
-        true => Err(Failure::bad_request(
+    let found = found.map_err(|error| Failure::bad_request(format!("{error:#}")))?;
+    let mut found = found.into_iter().filter(|it| replay::is_of(it, &names));
+    match found.next() {
+        None => Err(Failure::bad_request(
             "there is nothing to count yet: no group has an event",
         )),
-        false => Ok(Json(found.swap_remove(0))),
+        Some(replay) => Ok(Json(replay)),
     }
 }
 
 /// `GET /api/v1/alerts`
-pub async fn alerts(State(app): State<App>, Query(which): Query<Which>) -> Answer<Json<AlertPage>> {
+pub async fn alerts(
+    State(app): State<App>,
+    Params(which): Params<Which>,
+) -> Answer<Json<AlertPage>> {
     if let Some(state) = which
         .state
         .as_deref()
@@ -174,7 +235,11 @@ pub async fn alerts(State(app): State<App>, Query(which): Query<Which>) -> Answe
         which.state.as_deref(),
         which.limit.unwrap_or(200),
     );
-    Ok(Json(found.map_err(Failure::internal)?))
+    let mut found = found.map_err(Failure::internal)?;
+    if found.rows.is_empty() {
+        found.hint = app.slos.unknown(which.slo.as_deref());
+    }
+    Ok(Json(found))
 }
 
 /// `GET /metrics`

@@ -1,10 +1,10 @@
 //! Where facts come from.
 
-use super::App;
+use super::{App, params::NoParams};
 use axum::{Json, extract::State};
 use model::api::sources::SourcePage;
 
 /// `GET /api/v1/sources`
-pub async fn page(State(app): State<App>) -> Json<SourcePage> {
+pub async fn page(_: NoParams, State(app): State<App>) -> Json<SourcePage> {
     Json(app.sources.page())
 }

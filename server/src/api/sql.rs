@@ -2,12 +2,13 @@
 
 use super::{
     App,
+    params::{NoParams, Params},
     problem::{Answer, Failure},
 };
 use axum::{
     Json,
     body::Body,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, Response, header},
     response::IntoResponse,
 };
@@ -33,7 +34,7 @@ pub struct Question {
 }
 
 /// `GET /api/v1/schema`
-pub async fn schema(State(app): State<App>) -> Json<Schema> {
+pub async fn schema(_: NoParams, State(app): State<App>) -> Json<Schema> {
     let snapshot = app.store.snapshot();
     Json(app.engine.schema(&snapshot))
 }
@@ -41,7 +42,7 @@ pub async fn schema(State(app): State<App>) -> Json<Schema> {
 /// `POST /api/sql`
 pub async fn sql(
     State(app): State<App>,
-    Query(in_url): Query<Question>,
+    Params(in_url): Params<Question>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer<Response<Body>> {

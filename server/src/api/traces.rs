@@ -1,14 +1,15 @@
 //! Traces: the page, the tree as a column file, one span, its logs.
 
 use super::{
-    App,
+    App, hints,
+    params::{NoParams, Params},
     problem::{Answer, Failure},
 };
 use crate::times;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, Response, StatusCode, header},
     response::IntoResponse,
 };
@@ -22,15 +23,21 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// `GET /api/v1/traces`
 pub async fn page(
     State(app): State<App>,
-    Query(mut filter): Query<TraceFilter>,
+    Params(mut filter): Params<TraceFilter>,
 ) -> Answer<Json<TracePage>> {
     times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
-    Ok(Json(app.engine.traces(&snapshot, &filter).await?))
+    let mut page = app.engine.traces(&snapshot, &filter).await?;
+    if page.rows.is_empty() && filter.cursor.is_none() {
+        let wanted = filter.service.as_deref();
+        page.hint = hints::of_data(&app, &hints::SERVICES, wanted).await;
+    }
+    Ok(Json(page))
 }
 
 /// `GET /api/v1/traces/{trace id}/spans.bin`
 pub async fn tree(
+    _: NoParams,
     State(app): State<App>,
     Path(id): Path<String>,
     request: HeaderMap,
@@ -56,6 +63,7 @@ pub async fn tree(
 
 /// `GET /api/v1/traces/{trace id}/spans/{span id}`
 pub async fn span(
+    _: NoParams,
     State(app): State<App>,
     Path((id, span)): Path<(String, String)>,
 ) -> Answer<Json<SpanDetail>> {
@@ -72,7 +80,7 @@ pub async fn span(
 pub async fn logs(
     State(app): State<App>,
     Path(id): Path<String>,
-    Query(filter): Query<LogFilter>,
+    Params(filter): Params<LogFilter>,
 ) -> Answer<Json<LogPage>> {
     let snapshot = app.store.snapshot();
     Ok(Json(

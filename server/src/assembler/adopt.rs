@@ -1,9 +1,10 @@
 //! One execution that came twice: as a history that names none, under a made-up id, and under its own ARN.
 //!
-//! Both begin at the same moment, and every event that both hold is the same. Then what is held under the
-//! made-up id moves to the ARN, whichever came first. Where several could be meant, nothing is moved.
+//! Both begin at the same moment, and every event that both hold is the same; or the ARN came with a description alone,
+//! which fits the history. Then what is held under the made-up id moves to the ARN, whichever came first. Where several
+//! could be meant, nothing is moved.
 
-use super::{Assembler, workflows::News};
+use super::{Assembler, described::Described, workflows::News};
 use anyhow::Result;
 use arrow::array::RecordBatch;
 use model::{Execution, HistoryEvent, TraceId, UnixNanos};
@@ -11,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::{Table, Unit};
 
 /// What marks an id that the import made up.
-const MADE_UP: &str = ":unknown:000000000000:";
+pub(super) const MADE_UP: &str = ":unknown:000000000000:";
 /// Tables in which an execution has rows.
 const TABLES: [Table; 10] = [
     Table::Executions,
@@ -37,9 +38,13 @@ impl Assembler {
         let starts: BTreeSet<UnixNanos> =
             news.values().filter_map(|it| start(&it.events)).collect();
         let any_new = news.keys().any(|arn| is_made_up(arn));
-        if starts.is_empty() || !(any_new || self.any_made_up().await?) {
+        let told = |(arn, it): (&String, &News)| Described::alone(arn, it).map(|it| it.start);
+        let described: BTreeSet<UnixNanos> = news.iter().filter_map(told).collect();
+        let nothing = starts.is_empty() && described.is_empty();
+        if nothing || !(any_new || self.any_made_up().await?) {
             return Ok((news, emptied));
         }
+        let near = self.held.executions_near(&described, true).await?;
         let alike = self.held.executions_at(&starts).await?;
         let mut by_start: HashMap<UnixNanos, Vec<Execution>> = HashMap::new();
         for execution in alike {
@@ -56,6 +61,10 @@ impl Assembler {
                 true => self.named(arn, it, candidates).await?,
                 false => {
                     let it = self.joined(&arn, it, candidates, &mut emptied).await?;
+                    let it = match Described::alone(&arn, &it) {
+                        None => it,
+                        Some(told) => self.told(&arn, it, &told, &near, &mut emptied).await?,
+                    };
                     (arn, it)
                 }
             };
@@ -86,10 +95,64 @@ impl Assembler {
                 found.push(execution.execution_arn.clone());
             }
         }
+        if found.is_empty() {
+            found = self.described_alike(&news).await?;
+        }
         match &found[..] {
             [only] => Ok((only.clone(), readdressed(news, only))),
             _ => Ok((made_up, news)),
         }
+    }
+
+    /// Executions of which a description is held and no event, and which fits a new history without a name.
+    async fn described_alike(&self, news: &News) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let starts: BTreeSet<UnixNanos> = start(&news.events).into_iter().collect();
+        for execution in self.held.executions_near(&starts, false).await? {
+            let (id, arn) = (execution.trace_id, &execution.execution_arn);
+            let told = Described::of(arn, &self.held.documents(&[id]).await?);
+            if told.is_some_and(|told| told.fits(&news.events))
+                && self.held.events(&[id]).await?.is_empty()
+            {
+                found.push(arn.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// A new description under an ARN, of an execution whose history is held under a made-up id: the only one that fits.
+    async fn told(
+        &self,
+        arn: &str,
+        mut news: News,
+        told: &Described,
+        near: &[Execution],
+        emptied: &mut Vec<Execution>,
+    ) -> Result<News> {
+        let mut found = Vec::new();
+        for execution in near {
+            let events = self.held.events(&[execution.trace_id]).await?;
+            if told.fits(&events) && !emptied.iter().any(|it| it.trace_id == execution.trace_id) {
+                found.push((execution, events));
+            }
+        }
+        let own = TraceId::of_execution(arn);
+        let (execution, events) = match found.pop() {
+            Some(only) if found.is_empty() => only,
+            _ => return Ok(news),
+        };
+        if !self.held.events(&[own]).await?.is_empty() {
+            return Ok(news);
+        }
+        let held = News {
+            events,
+            documents: self.held.documents(&[execution.trace_id]).await?,
+        };
+        let held = readdressed(held, arn);
+        news.events.extend(held.events);
+        news.documents.extend(held.documents);
+        emptied.push(execution.clone());
+        Ok(news)
     }
 
     /// New events under an ARN, of an execution that is held under a made-up id.

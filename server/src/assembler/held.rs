@@ -1,5 +1,6 @@
 //! What is held already, found by SQL or by trace, as plain data.
 
+use super::{adopt::MADE_UP, described::SAME_INSTANT};
 use anyhow::{Context, Result};
 use arrow::{
     array::{Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch},
@@ -136,6 +137,38 @@ impl Held {
         for part in starts.chunks(VALUES_PER_QUESTION) {
             let list = part.join(", ");
             let question = format!("SELECT * FROM executions WHERE start_time IN ({list})");
+            for batch in self.ask(&snapshot, &question).await? {
+                let batch = physical(Table::Executions, &batch)?;
+                found.extend(rows::read_executions(&batch)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Executions that began within [`SAME_INSTANT`] of one of these moments: those with a made-up id, or those with their
+    /// own.
+    pub(super) async fn executions_near(
+        &self,
+        starts: &BTreeSet<UnixNanos>,
+        made_up: bool,
+    ) -> Result<Vec<Execution>> {
+        const AT_ONCE: usize = 100;
+        let snapshot = self.store.snapshot();
+        let around = |start: &UnixNanos| {
+            let (low, high) = (
+                start.0.saturating_sub(SAME_INSTANT),
+                start.0.saturating_add(SAME_INSTANT),
+            );
+            format!("start_time BETWEEN to_timestamp_nanos({low}) AND to_timestamp_nanos({high})")
+        };
+        let ranges: Vec<String> = starts.iter().map(around).collect();
+        let like = if made_up { "LIKE" } else { "NOT LIKE" };
+        let mut found = Vec::new();
+        for part in ranges.chunks(AT_ONCE) {
+            let question = format!(
+                "SELECT * FROM executions WHERE execution_arn {like} '%{MADE_UP}%' AND ({})",
+                part.join(" OR ")
+            );
             for batch in self.ask(&snapshot, &question).await? {
                 let batch = physical(Table::Executions, &batch)?;
                 found.extend(rows::read_executions(&batch)?);

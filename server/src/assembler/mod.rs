@@ -15,6 +15,7 @@
 //! | [`coverage`] | what must exist of an execution and has not arrived |
 //! | [`accounts`] | where time and money of these executions went |
 //! | [`changes`] | deployments that were told, and versions that were not there before |
+//! | [`described`] | whether a description and a nameless history are of one execution |
 //! | [`held`] | what is held already |
 
 mod accounts;
@@ -22,6 +23,7 @@ mod adopt;
 mod changes;
 mod containers;
 mod coverage;
+mod described;
 pub(crate) mod held;
 mod hops;
 mod joins;

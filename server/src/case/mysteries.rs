@@ -119,6 +119,7 @@ fn page(all: &[Judged], filter: &Filter) -> MysteryPage {
     let more = mysteries.len().saturating_sub(limit) as u64;
     mysteries.truncate(limit);
     MysteryPage {
+        hint: None,
         from: from.to_string(),
         to: to.to_string(),
         bucket_ns: width.to_string(),

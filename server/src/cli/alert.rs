@@ -79,7 +79,12 @@ pub enum Alert {
         #[arg(long, default_value = "")]
         severity: String,
         /// For how long: 30m, 2h, 1d
-        #[arg(long = "for", value_name = "DURATION", conflicts_with = "until")]
+        #[arg(
+            long = "for",
+            value_name = "DURATION",
+            conflicts_with = "until",
+            allow_hyphen_values = true
+        )]
         duration: Option<String>,
         /// Begins then: ISO 8601, or from now (+1h) [default: now]
         #[arg(

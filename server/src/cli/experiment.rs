@@ -34,10 +34,10 @@ pub enum Experiment {
         #[arg(long, value_name = "KEY=VALUE")]
         scope: Vec<String>,
         /// How long it is planned to run: 30m, 2h
-        #[arg(long = "for", value_name = "DURATION")]
+        #[arg(long = "for", value_name = "DURATION", allow_hyphen_values = true)]
         duration: Option<String>,
         /// Share of a budget that it may spend, such as 0.05
-        #[arg(long, value_name = "SHARE")]
+        #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
         max_spend: Option<f64>,
         /// Who runs it
         #[arg(long)]

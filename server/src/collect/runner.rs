@@ -96,7 +96,8 @@ async fn rounds(
                 tracing::warn!(source = name, %failure, wait_s = wait.as_secs(), "collecting failed");
                 around.sources.failed(name, &failure, Some(wait));
                 stands(around, name).await;
-                if once && (failures >= PATIENCE || failure.advice == Advice::Change) {
+                let hopeless = matches!(failure.advice, Advice::Change | Advice::Unreachable);
+                if once && (failures >= PATIENCE || hopeless) {
                     return Err(failure);
                 }
                 wait

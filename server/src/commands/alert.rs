@@ -7,12 +7,13 @@ use crate::{
     cli::{Alert, ReportFormat},
     clock,
     config::Config,
-    times,
+    terminal, times,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use model::{
     UnixNanos,
     api::deliveries::{Delivery, ReceiverView, Silence, TestOutcome},
+    text::visible_line,
     time::{human_duration, rfc3339},
 };
 use notify::{
@@ -21,7 +22,7 @@ use notify::{
 };
 use serde::Serialize;
 use state::State;
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 /// Does it.
 ///
@@ -171,22 +172,19 @@ fn replay(config: &Config, ids: Vec<String>, all_dead: bool, anyway: bool) -> Re
             dead.into_iter().rev().map(|it| it.id).collect()
         }
     };
-    let mut refused = None;
+    let mut refused = Vec::new();
     for id in ids {
         match outbox::replay(&state, &id, anyway, now) {
             Ok(message) => say(&format!(
                 "{} waits for {} again\n",
                 message.id, message.receiver
             )),
-            Err(error) => {
-                eprintln!("inquest: {error}");
-                refused = Some(error);
-            }
+            Err(error) => refused.push(error.to_string()),
         }
     }
-    match refused {
-        Some(error) => Err(error).context("not everything is sent again"),
-        None => Ok(()),
+    match refused.is_empty() {
+        true => Ok(()),
+        false => bail!("not everything is sent again: {}", refused.join("; ")),
     }
 }
 
@@ -197,7 +195,7 @@ fn ends(from: &str, duration: &str, now: UnixNanos) -> Result<String> {
 }
 
 fn say(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = terminal::say(text);
 }
 
 /// JSON as a whole, or a line each.
@@ -206,22 +204,15 @@ fn print<T: Serialize>(
     rows: &[T],
     line: impl Fn(&T) -> String,
 ) -> Result<()> {
-    let mut out = std::io::stdout().lock();
     match format {
         ReportFormat::Json => {
-            serde_json::to_writer_pretty(&mut out, rows)?;
-            writeln!(out)?;
+            terminal::exactly(&(serde_json::to_string_pretty(rows)? + "\n"))?;
         }
-        ReportFormat::Text if rows.is_empty() => writeln!(out, "none")?,
+        ReportFormat::Text if rows.is_empty() => terminal::say("none\n")?,
         ReportFormat::Text => {
-            for row in rows {
-                // What came from elsewhere must not steer the terminal.
-                let plain: String = line(row)
-                    .chars()
-                    .filter(|letter| !letter.is_control())
-                    .collect();
-                writeln!(out, "{}", plain.trim_end())?;
-            }
+            let lines = rows.iter().map(line);
+            let lines = lines.map(|line| format!("{}\n", visible_line(line.trim_end())));
+            terminal::say(&lines.collect::<String>())?;
         }
     }
     Ok(())

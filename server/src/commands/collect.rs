@@ -6,6 +6,7 @@ use crate::{
     collect::{self, Asker, Sources, Surroundings},
     config::Config,
     importer::Target,
+    terminal,
 };
 use anyhow::{Context, Result, bail};
 use collectors::{
@@ -13,8 +14,9 @@ use collectors::{
     collect::{Check, CheckOutcome, Collector},
 };
 use futures::{StreamExt, stream::FuturesOrdered};
+use model::text::visible_line;
 use state::State;
-use std::{collections::BTreeSet, io::Write, process::ExitCode, sync::Arc};
+use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -23,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the answer to a try of `--check` may take, seconds.
 const CHECK_TIMEOUT_S: u64 = 5;
+
+/// The same for the calls of `--once`, unless somebody says otherwise.
+const ONCE_TIMEOUT_S: u64 = 10;
 
 /// Collects until it is told to end, or once, or only tries whether it could.
 ///
@@ -33,6 +38,12 @@ pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
     if command.check {
         for source in &mut sources {
             source.timeout_s = source.timeout_s.min(CHECK_TIMEOUT_S);
+        }
+    }
+    for source in sources.iter_mut().filter(|_| command.once) {
+        source.hurried = true;
+        if command.timeout_s.is_none() && source.timeout_s == AwsSource::default().timeout_s {
+            source.timeout_s = ONCE_TIMEOUT_S;
         }
     }
     let collectors = collect::collectors(&sources).await?;
@@ -47,6 +58,7 @@ pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
         ),
         Target::There(client) => (Asker::There(client.clone()), State::open(&config.data)?),
     };
+    let sources_asked = sources;
     let sources = match &target {
         Target::Here(core) => core.sources.clone(),
         Target::There(_) => Sources::default(),
@@ -58,6 +70,10 @@ pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
         sources,
         ending: CancellationToken::new(),
     };
+    let (collectors, cut_off) = match command.once {
+        true => reachable(&sources_asked, collectors, &around).await?,
+        false => (collectors, false),
+    };
     let outcome = passes(collectors, &around, &command).await;
     report(&around, command.format)?;
     drop(around);
@@ -66,7 +82,37 @@ pub async fn collect(config: Config, command: Collect) -> Result<ExitCode> {
         core.close().await?;
         judged?;
     }
-    outcome
+    match cut_off {
+        true => outcome.map(|_| ExitCode::FAILURE),
+        false => outcome,
+    }
+}
+
+/// The collectors for which somebody answers, and whether there are others: those are told as failing, and nothing is
+/// asked of them. The tries have a short time limit of their own.
+async fn reachable(
+    sources: &[AwsSource],
+    collectors: Vec<Box<dyn Collector>>,
+    around: &Surroundings,
+) -> Result<(Vec<Box<dyn Collector>>, bool)> {
+    let mut quick = sources.to_vec();
+    for source in &mut quick {
+        source.timeout_s = source.timeout_s.min(CHECK_TIMEOUT_S);
+    }
+    let tries = collect::collectors(&quick).await?.into_iter();
+    let tries = tries.map(|mut it| async move { (it.about(), it.reach().await) });
+    let mut cut_off = BTreeSet::new();
+    for (about, outcome) in futures::future::join_all(tries).await {
+        if let Err(failure) = outcome {
+            cut_off.insert(about.name.clone());
+            around.sources.add(about.clone(), Default::default());
+            around.sources.failed(&about.name, &failure, None);
+        }
+    }
+    let found = !cut_off.is_empty();
+    let mut collectors = collectors;
+    collectors.retain(|it| !cut_off.contains(&it.about().name));
+    Ok((collectors, found))
 }
 
 /// With `--once` stage after stage: what the first have found, the next ones look up.
@@ -106,7 +152,7 @@ async fn run(
         running.spawn(collect::run(collector, around.clone(), command.once));
     }
     if !command.quiet && !command.once {
-        eprintln!("collecting; end it with ctrl-c, nothing is lost");
+        terminal::tell("collecting; end it with ctrl-c, nothing is lost");
     }
     let mut code = ExitCode::SUCCESS;
     loop {
@@ -115,7 +161,7 @@ async fn run(
                 None => return Ok(code),
                 Some(Ok(Ok(()))) => {}
                 Some(Ok(Err(failure))) => {
-                    eprintln!("inquest: {failure}");
+                    terminal::tell(&format!("inquest: {failure}"));
                     code = ExitCode::FAILURE;
                 }
                 Some(Err(error)) => return Err(error).context("a collector ended badly"),
@@ -202,7 +248,6 @@ fn part(word: &str) -> Result<Part> {
 
 /// Tries everything, all parts at once; each is printed as soon as it and those before it are through.
 async fn check(collectors: Vec<Box<dyn Collector>>, format: ReportFormat) -> Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
     let tries = collectors.into_iter().map(|mut collector| async move {
         let name = collector.about().name;
         (name, collector.check().await)
@@ -217,20 +262,19 @@ async fn check(collectors: Vec<Box<dyn Collector>>, format: ReportFormat) -> Res
         };
         let checks: Vec<Check> = checks.into_iter().filter(new).collect();
         if format == ReportFormat::Text && !checks.is_empty() {
-            writeln!(out, "{name}")?;
+            terminal::say(&format!("{}\n", visible_line(&name)))?;
             for check in &checks {
-                write_check(&mut out, check)?;
+                terminal::say(&check_text(check))?;
             }
-            out.flush()?;
         }
         all.extend(checks.into_iter().map(|check| (name.clone(), check)));
     }
     match format {
         ReportFormat::Json => {
-            serde_json::to_writer_pretty(&mut out, &json(&all))?;
-            writeln!(out)?;
+            let json = serde_json::to_string_pretty(&json(&all))? + "\n";
+            terminal::exactly(&json)?;
         }
-        ReportFormat::Text => write_policy(&mut out, &all)?,
+        ReportFormat::Text => terminal::say(&policy(&all))?,
     }
     let works = |(_, check): &(String, Check)| check.outcome == CheckOutcome::Works;
     Ok(match all.iter().all(works) {
@@ -239,22 +283,20 @@ async fn check(collectors: Vec<Box<dyn Collector>>, format: ReportFormat) -> Res
     })
 }
 
-fn write_policy(out: &mut impl Write, all: &[(String, Check)]) -> Result<()> {
+fn policy(all: &[(String, Check)]) -> String {
     let denied: BTreeSet<&str> = all
         .iter()
         .filter(|(_, check)| check.outcome == CheckOutcome::Denied)
         .map(|(_, check)| check.resource.as_str())
         .collect();
     if denied.is_empty() {
-        return Ok(());
+        return String::new();
     }
     let statements: Vec<String> = denied.iter().map(|it| format!("    {it}")).collect();
-    writeln!(
-        out,
-        "\nWhat is missing, as a policy:\n{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n{}\n  ]\n}}",
+    format!(
+        "\nWhat is missing, as a policy:\n{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n{}\n  ]\n}}\n",
         statements.join(",\n")
-    )?;
-    Ok(())
+    )
 }
 
 fn word(outcome: CheckOutcome) -> &'static str {
@@ -266,21 +308,20 @@ fn word(outcome: CheckOutcome) -> &'static str {
     }
 }
 
-fn write_check(out: &mut impl Write, check: &Check) -> Result<()> {
-    writeln!(
-        out,
-        "  {:<8} {:<42} {}",
+fn check_text(check: &Check) -> String {
+    let mut text = format!(
+        "  {:<8} {:<42} {}\n",
         word(check.outcome),
         check.action,
         check.purpose
-    )?;
+    );
     if !check.message.is_empty() {
-        writeln!(out, "           {}", check.message)?;
+        text += &format!("           {}\n", visible_line(&check.message));
     }
     if check.outcome == CheckOutcome::Denied {
-        writeln!(out, "           allow: {}", check.resource)?;
+        text += &format!("           allow: {}\n", check.resource);
     }
-    Ok(())
+    text
 }
 
 fn json(all: &[(String, Check)]) -> serde_json::Value {
@@ -302,26 +343,28 @@ fn json(all: &[(String, Check)]) -> serde_json::Value {
 fn report(around: &Surroundings, format: ReportFormat) -> Result<()> {
     let page = around.sources.page();
     let new = around.way.counts();
-    let mut out = std::io::stdout().lock();
     if format == ReportFormat::Json {
         let json = serde_json::json!({ "sources": page.rows, "new": new });
-        serde_json::to_writer_pretty(&mut out, &json)?;
-        writeln!(out)?;
+        terminal::exactly(&(serde_json::to_string_pretty(&json)? + "\n"))?;
         return Ok(());
     }
+    let mut said = BTreeSet::new();
     for row in &page.rows {
-        writeln!(
-            out,
+        let text = format!(
             "{:<40} {:<9} {} records  {}",
             row.name,
             row.state.as_str(),
             row.records,
             row.detail
-        )?;
+        );
+        terminal::say(&format!("{}\n", visible_line(text.trim_end())))?;
         if let Some(error) = &row.last_error {
-            writeln!(out, "    {}\n    {}", error.message, error.advice)?;
+            terminal::say(&format!("    {}\n", visible_line(&error.message)))?;
+            // What to do is often the same for all.
+            if said.insert(&error.advice) {
+                terminal::say(&format!("    {}\n", visible_line(&error.advice)))?;
+            }
         }
     }
-    writeln!(out, "{}", super::import::words(new))?;
-    Ok(())
+    Ok(terminal::say(&format!("{}\n", super::import::words(new)))?)
 }

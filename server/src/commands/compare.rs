@@ -1,6 +1,6 @@
 //! `inquest compare`: two executions, or two groups, and what tells them apart.
 
-use crate::{ask::Source, cli::ReportFormat, compare, config::Config};
+use crate::{ask::Source, cli::ReportFormat, compare, config::Config, terminal};
 use anyhow::Result;
 use clap::Args;
 use model::{
@@ -8,7 +8,7 @@ use model::{
     cost::usd,
     time::human_duration,
 };
-use std::{fmt::Write as _, io::Write, process::ExitCode};
+use std::{fmt::Write as _, process::ExitCode};
 
 /// Examples for `--help`.
 pub const EXAMPLES: &str = "\
@@ -56,11 +56,12 @@ pub async fn compare(config: &Config, command: Compare) -> Result<ExitCode> {
             compare::compare(&core.engine, &snapshot, &command.a, &command.b).await?
         }
     };
-    let text = match command.format {
-        ReportFormat::Json => serde_json::to_string_pretty(&found)? + "\n",
-        ReportFormat::Text => text(&found)?,
-    };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    match command.format {
+        ReportFormat::Json => {
+            terminal::exactly(&(serde_json::to_string_pretty(&found)? + "\n"))?;
+        }
+        ReportFormat::Text => terminal::say(&text(&found)?)?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,10 +1,10 @@
 //! `inquest cost`: the bill of one execution.
 
-use crate::{accounts, ask::Source, cli::ReportFormat, config::Config};
+use crate::{accounts, api::exact, ask::Source, cli::ReportFormat, config::Config, terminal};
 use anyhow::{Context, Result};
 use clap::Args;
 use model::{CostReport, TraceId, cost::usd};
-use std::{fmt::Write as _, io::Write, process::ExitCode};
+use std::{fmt::Write as _, process::ExitCode};
 
 /// Examples for `--help`.
 pub const EXAMPLES: &str = "\
@@ -52,11 +52,12 @@ pub async fn cost(config: &Config, command: Cost) -> Result<ExitCode> {
             analysis::cost::report(&facts.execution, items, &core.prices)
         }
     };
-    let text = match command.format {
-        ReportFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
-        ReportFormat::Text => text(&report, command.items)?,
-    };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
+    match command.format {
+        ReportFormat::Json => {
+            terminal::exactly(&(serde_json::to_string_pretty(&exact::json(&report)?)? + "\n"))?;
+        }
+        ReportFormat::Text => terminal::say(&text(&report, command.items)?)?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,20 +7,18 @@ use crate::{
     clock,
     config::Config,
     core::Core,
-    experiments, times,
+    experiments, terminal, times,
 };
 use anyhow::{Context, Result, bail};
 use model::{
     UnixNanos,
     api::experiments::{BudgetLedger, ExperimentReport, GateAnswer},
+    text::visible_line,
     time::rfc3339,
 };
 use serde_json::{Value, json};
 use state::State;
-use std::{
-    io::{Read, Write},
-    process::ExitCode,
-};
+use std::{io::Read, process::ExitCode};
 
 /// Longest file of experiments, bytes.
 const LONGEST: u64 = 64 << 20;
@@ -220,7 +218,7 @@ async fn add(config: &Config, said: &Value, now: UnixNanos) -> Result<()> {
             .map(|slo| slo.name.clone())
             .collect();
         for warning in experiments::declare::strangers(&updates, &known) {
-            eprintln!("inquest: {warning}");
+            terminal::tell(&format!("inquest: {warning}"));
         }
     }
     for it in experiments::take(&State::open(&config.data)?, updates)? {
@@ -271,18 +269,17 @@ fn scope_of(parts: &[String]) -> Result<::experiments::Scope> {
 }
 
 fn json_out<T: serde::Serialize>(value: &T) -> Result<()> {
-    say(&format!("{}\n", serde_json::to_string_pretty(value)?));
-    Ok(())
+    let json = serde_json::to_string_pretty(value)? + "\n";
+    Ok(terminal::exactly(&json)?)
 }
 
 fn say(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = terminal::say(text);
 }
 
 /// A line that cannot steer the terminal.
 fn plain(line: &str) -> String {
-    let text: String = line.chars().filter(|letter| !letter.is_control()).collect();
-    format!("{}\n", text.trim_end())
+    format!("{}\n", visible_line(line.trim_end()))
 }
 
 fn escaped(text: &str) -> String {

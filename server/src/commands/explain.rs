@@ -6,11 +6,12 @@ use crate::{
     cli::{Explain, ExplainFormat},
     config::Config,
     core::Core,
+    terminal,
 };
 use analysis::case::report::{self, Subject};
 use anyhow::{Context, Result};
 use model::{TraceId, Verdict};
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 /// Explains it.
 ///
@@ -53,10 +54,13 @@ pub async fn explain(config: &Config, command: Explain) -> Result<ExitCode> {
 
 fn write(format: ExplainFormat, subject: Subject<'_>, verdict: &Verdict) -> Result<()> {
     let text = match format {
-        ExplainFormat::Json => serde_json::to_string_pretty(verdict)? + "\n",
+        ExplainFormat::Json => {
+            let json = serde_json::to_string_pretty(verdict)? + "\n";
+            return Ok(terminal::exactly(&json)?);
+        }
         ExplainFormat::Text => report::plain(subject, verdict),
         ExplainFormat::Markdown => report::markdown(subject, verdict),
         ExplainFormat::Html => report::html(subject, verdict),
     };
-    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+    Ok(terminal::say(&text)?)
 }

@@ -8,11 +8,14 @@ use crate::{
     config::Config,
     core::{Core, log_folder},
     importer::Target,
+    terminal,
 };
 use anyhow::{Context, Result, bail};
 use collectors::import::{Progress, Report};
+use model::text::visible_line;
 use serde::Serialize;
 use std::{
+    fmt::Write as _,
     io::{IsTerminal, Write},
     process::ExitCode,
     time::{Duration, Instant},
@@ -103,7 +106,7 @@ fn progress(quiet: bool) -> impl FnMut(&Progress) + Send + 'static {
             progress.taken,
             name
         );
-        let line: String = line.chars().take(100).collect();
+        let line: String = visible_line(&line).chars().take(100).collect();
         clear_line();
         let mut stderr = std::io::stderr();
         // Progress that cannot be shown is no reason to stop.
@@ -129,26 +132,26 @@ fn print_json(report: &Report, new: Counts) -> Result<()> {
         new,
         skipped: report.skipped(),
     };
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &json)?;
-    writeln!(out)?;
-    Ok(())
+    let json = serde_json::to_string_pretty(&json)? + "\n";
+    Ok(terminal::exactly(&json)?)
 }
 
 fn print_text(report: &Report, new: Counts) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = String::new();
     for file in &report.files {
         let kind = match file.kind.as_str() {
             "" => "not recognised",
             kind => kind,
         };
-        writeln!(out, "{}  {kind}: {}", file.path.display(), file.taken)?;
+        let path = file.path.display().to_string();
+        writeln!(out, "{}  {kind}: {}", visible_line(&path), file.taken)?;
         for skip in file.skipped.iter().take(PRINTED_SKIPS) {
             let place = match skip.position.as_str() {
                 "" => String::new(),
                 position => format!("{position}: "),
             };
-            writeln!(out, "    skipped {place}{}", skip.reason)?;
+            let skipped = format!("{place}{}", skip.reason);
+            writeln!(out, "    skipped {}", visible_line(&skipped))?;
         }
         let more = file.skipped.len().saturating_sub(PRINTED_SKIPS) as u64 + file.more_skipped;
         if more > 0 {
@@ -162,8 +165,12 @@ fn print_text(report: &Report, new: Counts) -> Result<()> {
         report.files.len(),
         report.taken()
     )?;
-    writeln!(out, "{}", words(new))?;
-    Ok(())
+    match new.is_zero() && skipped > 0 {
+        // What was skipped was not held.
+        true => writeln!(out, "0 new")?,
+        false => writeln!(out, "{}", words(new))?,
+    }
+    Ok(terminal::say(&out)?)
 }
 
 /// `new: 3 executions, 120 events`, or `0 new: everything was held already`.

@@ -10,13 +10,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use collectors::collect::About;
-use std::{
-    io::{ErrorKind, Write},
-    net::SocketAddr,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io::ErrorKind, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, UdpSocket},
     signal::unix::{Signal, SignalKind, signal},
@@ -100,8 +94,7 @@ impl Bound {
 
 /// Writes to stdout. Whoever started the server may have stopped reading, which is no reason to end.
 pub fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = crate::terminal::say(text);
 }
 
 fn url(address: SocketAddr) -> String {

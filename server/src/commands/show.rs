@@ -10,6 +10,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use lines::Painter;
+use model::text::visible_line;
 use serde_json::{Map, Value, json};
 use std::{
     io::{IsTerminal, Write},
@@ -48,6 +49,7 @@ pub async fn show(config: &Config, command: Show) -> Result<ExitCode> {
             writeln!(out)?;
         }
         ReportFormat::Text => {
+            let shown = shown.visible();
             let colour = match command.color {
                 Colour::Always => true,
                 Colour::Never => false,
@@ -144,6 +146,28 @@ impl Shown {
             joins,
             spans,
         })
+    }
+
+    /// With every text as a terminal may be shown it, in one line: the colours are ours alone.
+    fn visible(mut self) -> Self {
+        let rows = [
+            &mut self.states,
+            &mut self.attempts,
+            &mut self.invocations,
+            &mut self.joins,
+            &mut self.spans,
+        ];
+        let cells = rows
+            .into_iter()
+            .flatten()
+            .chain([&mut self.execution])
+            .flat_map(|row| row.values_mut());
+        for cell in cells {
+            if let Value::String(text) = cell {
+                *text = visible_line(text).into_owned();
+            }
+        }
+        self
     }
 
     fn json(&self) -> Value {

@@ -1,7 +1,7 @@
 //! `inquest slo`: objectives at the command line.
 
-use crate::times;
 use crate::{
+    alerts::Receiving,
     ask::Source,
     cli::ReportFormat,
     clock,
@@ -10,19 +10,17 @@ use crate::{
     slo::{
         check,
         definitions::{self, Definitions},
-        replay,
+        receivers, replay,
     },
+    terminal::{exactly, say, tell},
+    times,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use model::api::slo::Replay;
 use serde_json::{Map, Value, json};
 use slo::{Level, duration};
-use std::{
-    io::{Read, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{collections::BTreeSet, io::Read, path::PathBuf, process::ExitCode, sync::Arc};
 
 /// Examples under `inquest slo --help`.
 pub const EXAMPLES: &str = "\
@@ -74,7 +72,12 @@ struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     counts: Option<PathBuf>,
     /// Time between two evaluations
-    #[arg(long, value_name = "TIME", default_value = "60s")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "60s",
+        allow_hyphen_values = true
+    )]
     step: String,
     /// How to report: text, or json
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
@@ -114,12 +117,6 @@ pub async fn slo(config: &Config, command: SloCommand) -> Result<ExitCode> {
     }
 }
 
-fn say(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
-}
-
 /// Definitions of files, of stdin, or of the data folder.
 fn load(config: &Config, paths: &[PathBuf]) -> Result<Definitions> {
     if paths.iter().any(|path| path.as_os_str() == "-") {
@@ -152,12 +149,14 @@ fn load(config: &Config, paths: &[PathBuf]) -> Result<Definitions> {
 
 async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
     let mut definitions = load(config, &args.files)?;
-    if let Some(name) = &args.name {
-        definitions.slos.retain(|slo| slo.name == *name);
-    }
+    let names: BTreeSet<String> = match &args.name {
+        Some(name) => [name.clone()].into(),
+        None => definitions.slos.iter().map(|it| it.name.clone()).collect(),
+    };
+    definitions.retain(&names);
     if definitions.slos.is_empty() {
         for finding in &definitions.findings {
-            eprintln!("{finding}");
+            tell(&finding.to_string());
         }
         bail!("there is no objective in the files given");
     }
@@ -169,6 +168,15 @@ async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
         time(args.from.as_deref(), "--from", relative)?,
         time(args.to.as_deref(), "--to", relative)?,
     );
+    if let (Some(begin), Some(end)) = (from, to)
+        && end < begin
+    {
+        bail!(
+            "--from {} lies after --to {}",
+            args.from.as_deref().unwrap_or_default(),
+            args.to.as_deref().unwrap_or_default()
+        );
+    }
     let found = match &args.counts {
         Some(path) => replay::over_counts(&definitions, &read(path)?, from, to, every)?,
         None => {
@@ -176,14 +184,52 @@ async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
             let now = clock::now().0.div_euclid(1_000_000_000);
             let to = to.unwrap_or(now.div_euclid(60) * 60);
             let snapshot = core.store.snapshot();
+            let slos = definitions.slos.iter().map(|slo| &**slo);
+            let mistakes = check::check(&core.engine, &snapshot, slos, text_of).await;
+            definitions.findings.extend(mistakes);
             replay::over_data(&core.engine, &snapshot, &definitions, from, to, every).await?
         }
     };
+    let found: Vec<Replay> = found
+        .into_iter()
+        .filter(|it| replay::is_of(it, &names))
+        .collect();
     match args.format {
-        ReportFormat::Json => say(&format!("{}\n", json_of(&found)?))?,
-        ReportFormat::Text => say(&text_of(&found, args.counts.is_some()))?,
+        ReportFormat::Json => exactly(&format!("{}\n", json_of(&found)?))?,
+        ReportFormat::Text => say(&replays(&found, args.counts.is_some()))?,
     }
-    Ok(ExitCode::SUCCESS)
+    let mistakes = mistakes_of(&found, &definitions);
+    for mistake in &mistakes {
+        tell(&mistake.to_string());
+    }
+    Ok(match mistakes.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Mistakes for which an objective, or a part of it, could not be measured: missing data is none.
+fn mistakes_of<'a>(found: &[Replay], definitions: &'a Definitions) -> Vec<&'a slo::Finding> {
+    let unmeasured = found.iter().filter(|it| it.not_measured.is_some());
+    let names = unmeasured.map(|it| it.slo.as_str());
+    let slos = definitions.slos.iter().map(|slo| &**slo);
+    let with_parts: BTreeSet<String> = slo::parts::with_parts(names.collect::<Vec<_>>(), slos)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let is_of = |it: &&slo::Finding| it.slo.as_ref().is_some_and(|slo| with_parts.contains(slo));
+    let all = definitions.findings.iter();
+    all.filter(|it| it.level == Level::Error)
+        .filter(is_of)
+        .collect()
+}
+
+/// The text of a file of definitions.
+fn text_of(file: &str) -> Option<String> {
+    match file {
+        "stdin" => None,
+        file => std::fs::read_to_string(file).ok(),
+    }
 }
 
 /// One replay as an object; several as an object each below `slos`, beside the first's keys.
@@ -195,7 +241,7 @@ fn json_of(found: &[Replay]) -> Result<String> {
     Ok(first.to_string())
 }
 
-fn text_of(found: &[Replay], relative: bool) -> String {
+fn replays(found: &[Replay], relative: bool) -> String {
     let shown = |second: i64| match relative {
         true => format!("{second} s"),
         false => jiff::Timestamp::from_second(second)
@@ -271,10 +317,6 @@ fn read(path: &PathBuf) -> Result<String> {
 
 /// Mistakes in the SQL of definitions, planned against the data folder, or, without one, against empty tables.
 async fn mistakes(config: &Config, definitions: &Definitions) -> Result<Vec<slo::Finding>> {
-    let text_of = |file: &str| match file {
-        "stdin" => None,
-        file => std::fs::read_to_string(file).ok(),
-    };
     let slos = || definitions.slos.iter().map(|slo| &**slo);
     if config.data.is_dir()
         && let Ok(core) = Core::open_read_only(config).await
@@ -295,10 +337,27 @@ async fn mistakes(config: &Config, definitions: &Definitions) -> Result<Vec<slo:
     Ok(found)
 }
 
+/// Receivers that are asked for and are not in the file of receivers.
+fn unknown_receivers(config: &Config, definitions: &Definitions) -> Vec<slo::Finding> {
+    let path = config.receivers_path();
+    let receiving = match Receiving::open(path.clone()) {
+        Ok(receiving) => receiving,
+        Err(error) => {
+            tell(&format!("receivers cannot be looked up: {error:#}"));
+            return Vec::new();
+        }
+    };
+    let (known, place) = (receiving.current(), path.display().to_string());
+    let of = |slo: &Arc<slo::Slo>| receivers::unknown(slo, &known, &place);
+    definitions.slos.iter().flat_map(of).collect()
+}
+
 async fn lint(config: &Config, files: &Files) -> Result<ExitCode> {
     let mut definitions = load(config, &files.paths)?;
     let found = mistakes(config, &definitions).await?;
     definitions.findings.extend(found);
+    let unknown = unknown_receivers(config, &definitions);
+    definitions.findings.extend(unknown);
     definitions
         .findings
         .sort_by(|a, b| (&a.file, a.line, a.level).cmp(&(&b.file, b.line, b.level)));
@@ -335,7 +394,7 @@ async fn lint(config: &Config, files: &Files) -> Result<ExitCode> {
                 })
                 .collect();
             let report = json!({"slos": slos, "findings": findings, "others": definitions.others});
-            say(&format!("{report:#}\n"))?;
+            exactly(&format!("{report:#}\n"))?;
         }
         ReportFormat::Text => {
             let mut text = String::new();
@@ -366,7 +425,7 @@ async fn list(config: &Config, list: &List) -> Result<ExitCode> {
         )
         .await?;
     match list.format {
-        ReportFormat::Json => say(&format!("{}\n", serde_json::to_string_pretty(&rows)?))?,
+        ReportFormat::Json => exactly(&format!("{}\n", serde_json::to_string_pretty(&rows)?))?,
         ReportFormat::Text => say(&lines(&rows))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -408,12 +467,12 @@ fn export(config: &Config, files: &Files) -> Result<ExitCode> {
         .iter()
         .filter(|it| it.level == Level::Error)
     {
-        eprintln!("{finding}");
+        tell(&finding.to_string());
     }
     let slos: Vec<slo::Slo> = definitions.slos.iter().map(|slo| (**slo).clone()).collect();
     if slos.is_empty() {
         bail!("there is no objective to export");
     }
-    say(&slo::export::openslo(&slos))?;
+    exactly(&slo::export::openslo(&slos))?;
     Ok(ExitCode::SUCCESS)
 }

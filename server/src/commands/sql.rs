@@ -22,6 +22,9 @@ use std::{
 pub async fn sql(mut config: Config, command: Sql) -> Result<ExitCode> {
     config.query_memory_mb = command.query_memory_mb.unwrap_or(config.query_memory_mb);
     config.query_timeout_s = command.query_timeout_s.unwrap_or(config.query_timeout_s);
+    if config.query_memory_mb == 0 || config.query_timeout_s == 0 {
+        bail!("--query-memory-mb and --query-timeout-s are at least 1");
+    }
     let query = text(command.query.as_deref(), command.file.as_deref())?;
     let format = format(command.format);
     let to_terminal = command.output.is_none() && std::io::stdout().is_terminal();

@@ -131,13 +131,40 @@ pub fn units(
             Indicator::Composite(_) => {}
         }
     }
-    for slo in &definitions.slos {
+    composites(definitions, &mut units);
+    units
+}
+
+/// Puts composites together, parts before those that have them as parts.
+fn composites(definitions: &Definitions, units: &mut Vec<Unit>) {
+    let order = slo::parts::order(definitions.slos.iter().map(Arc::as_ref));
+    let by_name: BTreeMap<&str, &Arc<Slo>> = definitions
+        .slos
+        .iter()
+        .map(|slo| (slo.name.as_str(), slo))
+        .collect();
+    for slo in order
+        .names
+        .iter()
+        .filter_map(|name| by_name.get(name.as_str()))
+    {
         if let Indicator::Composite(parts) = &slo.indicator {
-            let composite = composite(slo, parts, &units);
+            let composite = composite(slo, parts, units);
             units.push(composite);
         }
     }
-    units
+    let none = BTreeMap::new();
+    for slo in order
+        .stuck
+        .iter()
+        .filter_map(|name| by_name.get(name.as_str()))
+    {
+        let reason = match order.circle_of(&slo.name) {
+            Some(circle) => format!("it is a part of itself: {circle}"),
+            None => "a part of it is a part of itself".to_owned(),
+        };
+        units.push(unit(slo, None, Arc::default(), &none, Some(reason)));
+    }
 }
 
 fn composite(slo: &Arc<Slo>, parts: &[slo::definition::Part], units: &[Unit]) -> Unit {
@@ -213,6 +240,25 @@ fn unit(
         row: SloRow::default(),
         not_measured,
         slo,
+    }
+}
+
+/// A row of what is promised, before anything was counted.
+pub fn promise(slo: &Slo, firing: Vec<String>, reason: &str) -> SloRow {
+    SloRow {
+        firing,
+        name: slo.name.clone(),
+        display_name: slo.display_name.clone(),
+        service: slo.service.clone(),
+        status: SloStatus::Evaluating,
+        reason: Some(reason.to_owned()),
+        target: slo.target.to_string(),
+        window: slo.window.words(),
+        method: slo.method.word().to_owned(),
+        indicator: words(&slo.indicator),
+        brief: slo::brief::brief(&slo.indicator),
+        source: slo.source.file.clone(),
+        ..SloRow::default()
     }
 }
 

@@ -32,6 +32,14 @@ pub struct Definitions {
 }
 
 impl Definitions {
+    /// Leaves the objectives of these names and what they are made of.
+    pub fn retain(&mut self, names: &BTreeSet<String>) {
+        let all = self.slos.clone();
+        let wanted = names.iter().map(String::as_str);
+        let needed = slo::parts::with_parts(wanted, all.iter().map(Arc::as_ref));
+        self.slos.retain(|slo| needed.contains(slo.name.as_str()));
+    }
+
     /// Files in which something is wrong.
     pub fn broken(&self) -> BTreeSet<&str> {
         let errors = self.findings.iter().filter(|it| it.level == Level::Error);
@@ -85,17 +93,18 @@ impl Places {
         held: &Definitions,
     ) -> Result<(PathBuf, read::Loaded)> {
         check_name(name)?;
-        let path = match held.slos.iter().find(|slo| slo.name == name) {
-            Some(slo) if Path::new(&slo.source.file).starts_with(&self.folder) => {
-                PathBuf::from(&slo.source.file)
+        let path = self.path_of(name, held)?;
+        let alone = read::read(&[(path.display().to_string(), text.to_owned())]);
+        for slo in &alone.slos {
+            let elsewhere = held.slos.iter().find(|it| it.name == slo.name);
+            if let Some(other) = elsewhere.filter(|it| Path::new(&it.source.file) != path) {
+                bail!("{} is defined in {} already", slo.name, other.source.file);
             }
-            Some(slo) => bail!(
-                "{name} is defined in {}, which is not in the data folder: change it there",
-                slo.source.file
-            ),
-            None => self.folder.join(format!("{name}.yaml")),
-        };
-        let loaded = read::read(&[(path.display().to_string(), text.to_owned())]);
+        }
+        let mut loaded = self.read_beside(&path, text);
+        let file = path.display().to_string();
+        loaded.findings.retain(|it| it.file == file);
+        loaded.slos.retain(|it| it.source.file == file);
         if let Some(error) = loaded.findings.iter().find(|it| it.level == Level::Error) {
             bail!("line {}: {}", error.line, error.text);
         }
@@ -110,20 +119,52 @@ impl Places {
                 }
             );
         }
-        for slo in &loaded.slos {
-            let elsewhere = held.slos.iter().find(|it| it.name == slo.name);
-            if let Some(other) = elsewhere.filter(|it| Path::new(&it.source.file) != path) {
-                bail!("{} is defined in {} already", slo.name, other.source.file);
+        self.write(&path, text)?;
+        Ok((path, loaded))
+    }
+
+    /// Where a definition of this name is written, or would be.
+    ///
+    /// # Errors
+    /// When it is written outside of the data folder.
+    fn path_of(&self, name: &str, held: &Definitions) -> Result<PathBuf> {
+        Ok(match held.slos.iter().find(|slo| slo.name == name) {
+            Some(slo) if Path::new(&slo.source.file).starts_with(&self.folder) => {
+                PathBuf::from(&slo.source.file)
             }
-        }
+            Some(slo) => bail!(
+                "{name} is defined in {}, which is not in the data folder: change it there",
+                slo.source.file
+            ),
+            None => self.folder.join(format!("{name}.yaml")),
+        })
+    }
+
+    /// A text as it would be read as the file at `path`, beside the other files: what it refers to may be there.
+    pub fn read_beside(&self, path: &Path, text: &str) -> read::Loaded {
+        let mut texts: Vec<(String, String)> = self
+            .fingerprint()
+            .into_keys()
+            .filter(|other| other != path)
+            .filter_map(|other| {
+                text_at(&other)
+                    .ok()
+                    .map(|text| (other.display().to_string(), text))
+            })
+            .collect();
+        texts.push((path.display().to_string(), text.to_owned()));
+        read::read(&texts)
+    }
+
+    fn write(&self, path: &Path, text: &str) -> Result<()> {
         std::fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot make {}", self.folder.display()))?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist(&path)
+        file.persist(path)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok((path, loaded))
+        Ok(())
     }
 
     /// Removes the file that defines an objective.
@@ -225,14 +266,9 @@ fn read_files(paths: &[PathBuf]) -> Definitions {
     let mut texts = Vec::new();
     let mut findings = Vec::new();
     for path in paths {
-        let long = std::fs::metadata(path).is_ok_and(|it| it.len() > MOST_BYTES);
-        match std::fs::read(path) {
-            _ if long => findings.push(unreadable(path, "the file is larger than 4 MB")),
-            Err(error) => findings.push(unreadable(path, &format!("it cannot be read: {error}"))),
-            Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => texts.push((path.display().to_string(), text)),
-                Err(_) => findings.push(unreadable(path, "it is no UTF-8 text")),
-            },
+        match text_at(path) {
+            Ok(text) => texts.push((path.display().to_string(), text)),
+            Err(problem) => findings.push(unreadable(path, &problem)),
         }
     }
     let loaded = read::read(&texts);
@@ -243,6 +279,15 @@ fn read_files(paths: &[PathBuf]) -> Definitions {
         others: loaded.others,
         fingerprint: Fingerprint::new(),
     }
+}
+
+/// The text of a file, or why it cannot be used.
+fn text_at(path: &Path) -> std::result::Result<String, String> {
+    if std::fs::metadata(path).is_ok_and(|it| it.len() > MOST_BYTES) {
+        return Err("the file is larger than 4 MB".to_owned());
+    }
+    let bytes = std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())
 }
 
 /// The text that defines an objective: the document, or its file if it holds several.

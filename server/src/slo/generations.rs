@@ -5,7 +5,7 @@ use super::{
     definitions::{self, Definitions},
     incidents::{Former, Remembered},
 };
-use slo::{Indicator, Slo, evaluate::Moment, read};
+use slo::{Slo, evaluate::Moment, read};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -132,20 +132,13 @@ pub(super) fn with_parts(
     formers: BTreeMap<String, Arc<Slo>>,
     definitions: &Definitions,
 ) -> Vec<Arc<Slo>> {
-    let mut parts: Vec<Arc<Slo>> = Vec::new();
-    for former in formers.values() {
-        let Indicator::Composite(of) = &former.indicator else {
-            continue;
-        };
-        let is_part = |slo: &&Arc<Slo>| of.iter().any(|part| part.slo == slo.name);
-        let missing = definitions.slos.iter().filter(is_part);
-        parts.extend(
-            missing
-                .filter(|it| !formers.contains_key(&it.name))
-                .cloned(),
-        );
-    }
-    formers.into_values().chain(parts).collect()
+    let now = definitions.slos.iter();
+    let missing = now.filter(|it| !formers.contains_key(&it.name));
+    let all: Vec<Arc<Slo>> = formers.values().chain(missing).cloned().collect();
+    let names = formers.keys().map(String::as_str);
+    let needed = slo::parts::with_parts(names, all.iter().map(Arc::as_ref));
+    let is_needed = |slo: &&Arc<Slo>| needed.contains(slo.name.as_str());
+    all.iter().filter(is_needed).cloned().collect()
 }
 
 /// The former definition goes on alerting until every window of the new one is covered.
@@ -170,6 +163,7 @@ pub(super) fn keep_alerting(units: &mut [Unit], old: Unit, moment: Moment) {
 mod tests {
     use super::*;
     use crate::slo::definitions::Places;
+    use slo::Indicator;
     use std::path::Path;
 
     const SLO: &str = "apiVersion: openslo/v1\nkind: SLO\nmetadata: {name: orders}\nspec:\n  indicatorRef: runs\n  \

@@ -67,12 +67,16 @@ impl Slos {
     /// Evaluates until it is told to end.
     pub async fn run(self, end: CancellationToken) {
         loop {
-            if let Err(error) = self.round(false).await {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "objectives could not be evaluated"
-                );
+            let trouble = self.round(false).await.err();
+            let trouble = trouble.map(|error| format!("{error:#}"));
+            if let Some(error) = &trouble {
+                tracing::error!(error, "objectives could not be evaluated");
             }
+            *self
+                .0
+                .trouble
+                .write()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = trouble;
             tokio::select! {
                 () = end.cancelled() => return,
                 () = tokio::time::sleep(TICK) => {}
@@ -121,6 +125,13 @@ impl Slos {
             {
                 tracing::warn!("{finding}");
             }
+        }
+        if keeper.evaluated.is_none() {
+            // What is promised can be told before it is known how it is kept.
+            self.publish(Board {
+                definitions: keeper.definitions.clone(),
+                ..Board::default()
+            });
         }
         keeper.again = true;
         let done = self.evaluate(&mut keeper, minute, true).await;
@@ -255,7 +266,8 @@ impl Slos {
             let of = |it: &&slo::Finding| {
                 it.slo.as_deref() == Some(&slo.name) && it.level != slo::Level::Note
             };
-            keeper.definitions.findings.iter().filter(of).count() as u32
+            let found = keeper.definitions.findings.iter().filter(of).count();
+            (found + self.unknown_receivers(slo).len()) as u32
         };
         for unit in &mut units {
             unit.row = board::row(unit, moment, findings(&unit.slo));

@@ -8,6 +8,7 @@
 //! | [`series`] | counts by indicator, kept up to date minute by minute |
 //! | [`board`] | how every objective stands at a moment |
 //! | [`keeper`] | evaluates when a minute is over or data came late; writes what was decided |
+//! | [`receivers`] | names of receivers that nobody has |
 //! | [`rest`] | events without those of experiments, for alerts |
 //! | [`incidents`] | alerts, as they are kept |
 //! | [`generations`] | definitions that change while they alert |
@@ -29,6 +30,7 @@ mod keeper;
 mod metrics;
 mod notices;
 mod pages;
+pub mod receivers;
 pub mod replay;
 mod rest;
 mod series;
@@ -58,6 +60,10 @@ struct Inner {
     engine: Engine,
     state: State,
     board: RwLock<Arc<Board>>,
+    /// Told when the board was written.
+    published: tokio::sync::Notify,
+    /// Why the last evaluation failed.
+    trouble: RwLock<Option<String>>,
     keeper: tokio::sync::Mutex<keeper::Keeper>,
     rows: metrics::Rows,
     alerts: Alerts,
@@ -76,6 +82,8 @@ impl Slos {
             engine,
             state: alerts.state.clone(),
             board: RwLock::default(),
+            published: tokio::sync::Notify::new(),
+            trouble: RwLock::default(),
             keeper: tokio::sync::Mutex::default(),
             rows: metrics::Rows::default(),
             alerts,
@@ -99,6 +107,7 @@ impl Slos {
     fn publish(&self, board: Board) {
         let held = self.0.board.write();
         *held.unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(board);
+        self.0.published.notify_waiters();
     }
 
     /// The text that a Prometheus scrapes.
@@ -115,8 +124,65 @@ impl Slos {
         check::check(&self.0.engine, &snapshot, slos, |_| Some(text.to_owned())).await
     }
 
+    /// Receivers that an objective asks for and nobody has.
+    pub fn unknown_receivers(&self, slo: &slo::Slo) -> Vec<slo::Finding> {
+        receivers::unknown(slo, &self.0.alerts.receivers(), "receivers.toml")
+    }
+
     /// Where definitions are.
     pub fn places(&self) -> &Places {
         &self.0.places
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Core;
+    use model::api::slo::SloStatus;
+    use std::time::Duration;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_overview_does_not_wait_for_the_first_evaluation() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let places = folder.path().join("slo");
+        std::fs::create_dir_all(&places).expect("made");
+        let text = "slo: orders\ntarget: 99%\nindicator: {workflow: orders}\n";
+        std::fs::write(places.join("orders.yaml"), text).expect("written");
+        let config = Config {
+            data: folder.path().to_owned(),
+            ..Config::default()
+        };
+        let core = Core::open(&config).await.expect("opens");
+        let slos = core.slos.clone();
+        // What a round does first; the rest of it may take long.
+        slos.publish(Board {
+            definitions: Arc::new(slos.places().load()),
+            ..Board::default()
+        });
+        let page = slos.page().expect("a page");
+        assert_eq!(page.evaluated_at, None);
+        assert_eq!(
+            (page.rows[0].name.as_str(), page.rows[0].status),
+            ("orders", SloStatus::Evaluating)
+        );
+        assert!(
+            page.rows[0]
+                .reason
+                .as_deref()
+                .is_some_and(|it| it.contains("just started"))
+        );
+        assert!(!slos.evaluated(Duration::from_millis(20)).await);
+        // Whoever waits is told.
+        let waiting = tokio::spawn({
+            let slos = slos.clone();
+            async move { slos.evaluated(Duration::from_secs(60)).await }
+        });
+        slos.evaluate_now().await.expect("evaluates");
+        assert!(waiting.await.expect("it ends"));
+        let page = slos.page().expect("a page");
+        assert_eq!(page.rows[0].status, SloStatus::Unknown);
+        assert!(page.evaluated_at.is_some());
+        core.close().await.expect("closes");
     }
 }

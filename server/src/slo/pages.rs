@@ -8,9 +8,14 @@ use super::{
 use anyhow::Result;
 use model::api::slo::{
     AlertPage, AlertRow, Annotation, BudgetPoint, Burn, BurnSeries, EventBar, RuleState, SloDetail,
-    SloPage, SloStatus,
+    SloPage, SloRow, SloStatus,
 };
 use slo::{Level, definition::Test, duration, evaluate::Moment};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Points of a line, at most.
 const MOST_POINTS: i64 = 1_000;
@@ -22,27 +27,56 @@ fn nanos(second: i64) -> String {
 }
 
 impl Slos {
-    /// Waits for the first evaluation, if there was none yet.
+    /// Waits for the first evaluation, if there was none yet, but not longer than `patience`; says whether there was one.
+    /// It does not evaluate itself: whoever asked may go away in the middle.
+    pub async fn evaluated(&self, patience: Duration) -> bool {
+        let waiting = async {
+            loop {
+                let published = self.0.published.notified();
+                if self.board().now.is_some() {
+                    return;
+                }
+                published.await;
+            }
+        };
+        tokio::time::timeout(patience, waiting).await.is_ok()
+    }
+
+    /// Evaluates, to its end even if nobody waits for it any more.
     ///
     /// # Errors
     /// When it fails.
-    pub async fn evaluated(&self) -> Result<()> {
-        match self.board().now {
-            Some(_) => Ok(()),
-            None => self.round(false).await,
-        }
+    pub async fn evaluate_now(&self) -> Result<()> {
+        let slos = self.clone();
+        tokio::spawn(async move { slos.round(true).await }).await?
     }
 
-    /// The overview.
-    pub fn page(&self) -> SloPage {
+    /// What is said of a name that no objective, and no group of one, has.
+    pub fn unknown(&self, wanted: Option<&str>) -> Option<String> {
         let board = self.board();
-        let mut rows: Vec<_> = board.units.iter().map(|unit| unit.row.clone()).collect();
+        let slos = board.definitions.slos.iter().map(|it| it.name.as_str());
+        let units = board.units.iter().map(|it| it.slo.name.as_str());
+        let names: Vec<&str> = slos.chain(units).collect();
+        crate::api::hint("objective", wanted, &names)
+    }
+
+    /// The overview. Before the first evaluation: what is promised, and which alerts were firing at the last one.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn page(&self) -> Result<SloPage> {
+        let board = self.board();
+        let mut rows = match board.now {
+            Some(_) => board.units.iter().map(|unit| unit.row.clone()).collect(),
+            None => self.evaluating(&board)?,
+        };
         let rank = |status: SloStatus| match status {
             SloStatus::Breached => 0,
             SloStatus::AtRisk => 1,
             SloStatus::Unknown => 2,
             SloStatus::NotMeasured => 3,
-            SloStatus::Ok => 4,
+            SloStatus::Evaluating => 4,
+            SloStatus::Ok => 5,
         };
         rows.sort_by(|a, b| {
             let firing = b
@@ -60,11 +94,31 @@ impl Slos {
             .findings
             .iter()
             .filter(|it| it.level == Level::Error);
-        SloPage {
+        Ok(SloPage {
             rows,
             problems: problems.map(slo::Finding::to_api).collect(),
             evaluated_at: board.now.map(nanos),
+        })
+    }
+
+    fn evaluating(&self, board: &Board) -> Result<Vec<SloRow>> {
+        let mut firing: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for it in incidents::all(&self.0.state)? {
+            if it.resolved_at.is_none() {
+                firing.entry(it.slo).or_default().insert(it.severity);
+            }
         }
+        let trouble = self.0.trouble.read();
+        let trouble = trouble.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let reason = match trouble.as_deref() {
+            None => "the server has just started: the first evaluation is under way".to_owned(),
+            Some(error) => format!("the first evaluation failed and is tried again: {error}"),
+        };
+        let row = |slo: &Arc<slo::Slo>| {
+            let firing = firing.remove(&slo.name).unwrap_or_default();
+            board::promise(slo, firing.into_iter().collect(), &reason)
+        };
+        Ok(board.definitions.slos.iter().map(row).collect())
     }
 
     /// One objective; `None` if there is none of this name. Without a time range, that of its window.
@@ -122,13 +176,28 @@ impl Slos {
             contributors: culprits.contributors,
             alerts,
             annotations: self.annotations(&unit, begin, end).await,
-            findings: findings(&board, &unit),
+            findings: self.findings(&board, &unit),
             explain: explain(&unit, moment),
             editable: std::path::Path::new(&unit.slo.source.file)
                 .starts_with(&self.places().folder),
             with_excluded: with_excluded(&unit, moment),
             row: unit.row.clone(),
         }))
+    }
+
+    fn findings(&self, board: &Board, unit: &Unit) -> Vec<model::api::slo::SloFinding> {
+        let name = unit.slo.name.split(':').next().unwrap_or_default();
+        let of = board.definitions.findings.iter().filter(|it| {
+            it.slo.as_deref().is_some_and(|slo| slo == name)
+                || it.slo.is_none() && it.file == unit.slo.source.file
+        });
+        let traffic =
+            slo::lint::traffic(&unit.slo, unit.row.total).filter(|_| unit.not_measured.is_none());
+        of.cloned()
+            .chain(traffic)
+            .chain(self.unknown_receivers(&unit.slo))
+            .map(|it| it.to_api())
+            .collect()
     }
 
     /// Incidents, the newest first.
@@ -149,6 +218,7 @@ impl Slos {
                 && state.is_none_or(|state| row.state == state)
         };
         Ok(AlertPage {
+            hint: None,
             rows: all.filter(wanted).take(limit.min(MOST_ALERTS)).collect(),
         })
     }
@@ -345,19 +415,6 @@ fn bars(unit: &Unit, from: i64, to: i64, step: i64) -> Vec<EventBar> {
                 bad: counts.bad,
             }
         })
-        .collect()
-}
-
-fn findings(board: &Board, unit: &Unit) -> Vec<model::api::slo::SloFinding> {
-    let name = unit.slo.name.split(':').next().unwrap_or_default();
-    let of = board.definitions.findings.iter().filter(|it| {
-        it.slo.as_deref().is_some_and(|slo| slo == name)
-            || it.slo.is_none() && it.file == unit.slo.source.file
-    });
-    let traffic =
-        slo::lint::traffic(&unit.slo, unit.row.total).filter(|_| unit.not_measured.is_none());
-    of.map(slo::Finding::to_api)
-        .chain(traffic.map(|it| it.to_api()))
         .collect()
 }
 

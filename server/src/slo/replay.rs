@@ -12,6 +12,7 @@ use slo::{
     Ratio,
     replay::{self, Steps},
 };
+use std::collections::BTreeSet;
 use store::{Changed, Snapshot};
 
 /// Over counts of a file.
@@ -99,6 +100,14 @@ pub async fn over_data(
         bail!("there is no objective to replay");
     }
     Ok(all)
+}
+
+/// Whether a replay is of one of these objectives, or of a group of one.
+pub fn is_of(replay: &Replay, names: &BTreeSet<String>) -> bool {
+    names.iter().any(|name| {
+        let rest = replay.slo.strip_prefix(name.as_str());
+        rest.is_some_and(|it| it.is_empty() || replay.group.is_some() && it.starts_with(':'))
+    })
 }
 
 fn findings(definitions: &Definitions, name: &str) -> Vec<model::api::slo::SloFinding> {

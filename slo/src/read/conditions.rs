@@ -140,6 +140,7 @@ fn rule(node: &Node, slo: &Slo) -> Result<Rule, String> {
         if windows.iter().any(|it| *it < 60) {
             return Err("a window is at least 1m".to_owned());
         }
+        super::pair(&windows)?;
         let share = |key| node.text_of(key).map(super::share);
         let factor = match (node.text_of("burn").map(Ratio::parse), share("budget")) {
             (Some(burn), _) => burn.ok_or("burn is a number such as 14.4")?,

@@ -18,6 +18,7 @@ use crate::{
     duration,
     lint::{self, Finding, Findings, Level},
     node::{self, Node, Value},
+    parts,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -233,25 +234,8 @@ fn finish(loaded: &mut Loaded) {
     }
     for slo in &loaded.slos {
         loaded.findings.extend(lint::check(slo));
-        if let Indicator::Composite(parts) = &slo.indicator {
-            for part in parts
-                .iter()
-                .filter(|part| !names.contains(&part.slo) || part.slo == slo.name)
-            {
-                loaded.findings.push(Finding {
-                    level: Level::Error,
-                    rule: "composite-part",
-                    file: slo.source.file.clone(),
-                    line: slo.source.line,
-                    slo: Some(slo.name.clone()),
-                    text: format!(
-                        "there is no other objective {} to be a part of it",
-                        part.slo
-                    ),
-                });
-            }
-        }
     }
+    loaded.findings.extend(parts::check(&loaded.slos));
     // What is wrong with a whole file is said of its first line.
     for finding in &mut loaded.findings {
         finding.line = finding.line.max(1);
@@ -322,6 +306,19 @@ fn target(text: &str) -> Result<Ratio, String> {
         ));
     }
     Ok(ratio)
+}
+
+/// A long window and a short one, which confirms that the burn still goes on: the other way round the rule would
+/// mean something else, and of two that are equal one says nothing.
+fn pair(windows: &[i64]) -> Result<(), String> {
+    match windows {
+        [long, short] if short >= long => Err(format!(
+            "the short window, {}, is not shorter than the long one, {}: are they swapped?",
+            duration::words(*short),
+            duration::words(*long)
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Texts of a mapping; lists are joined with commas.

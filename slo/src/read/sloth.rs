@@ -223,6 +223,11 @@ pub(super) fn windows(node: &Node, periods: &mut Periods, found: &mut Findings) 
                     .filter(|it| *it >= 60)
             };
             match (share, window("longWindow"), window("shortWindow")) {
+                (Some(_), Some(long), Some(short)) if short >= long => {
+                    let text = super::pair(&[long, short]).err().unwrap_or_default();
+                    let text = format!("{severity}.{speed}: {text}");
+                    found.say(Level::Error, "alert-windows", pair.line, None, text);
+                }
                 (Some(percent), Some(long), Some(short)) => {
                     let share = percent.over(Ratio::new(100, 1));
                     rules.push(Rule::burn(

@@ -99,6 +99,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(data: &Path) -> Self {
+        Server::start_with(data, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(data: &Path, more: &[&str]) -> Self {
         let [grpc, http, api] = free_addresses();
         let mut process = Command::new(path())
             .env_remove("INQUEST_CONFIG")
@@ -106,6 +111,7 @@ impl Server {
             .arg(data)
             .args(["serve", "--grpc-listen", &grpc, "--http-listen", &http])
             .args(["--ui-listen", &api])
+            .args(more)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -410,7 +410,11 @@ fn windows_slices_groups_and_composites_count_what_is_stored() {
         })
         .collect();
     assert_eq!(found, [("a", 14), ("b", 14)]);
-    let unbound =
-        last("slo: x\ntarget: 99%\nindicator: {workflow: a, good: \"no_such_column = 1\"}\n");
+    // Another engine's query is not measured here.
+    let unbound = last(
+        "version: prometheus/v1\nservice: s\nslos:\n  - name: x\n    objective: 99\n    sli:\n      events:\n\
+         \x20       error_query: sum(rate(bad[{{.window}}]))\n        total_query: sum(rate(all[{{.window}}]))\n\
+         \x20   alerting: {}\n",
+    );
     assert!(unbound["not_measured"].is_string(), "{unbound}");
 }

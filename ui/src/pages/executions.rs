@@ -30,6 +30,8 @@ struct List {
     rows: RwSignal<Vec<Arc<ExecutionRow>>>,
     cursor: RwSignal<Option<String>>,
     total: RwSignal<u64>,
+    /// Why there may be nothing.
+    hint: RwSignal<Option<String>>,
     state: RwSignal<State>,
     /// Arrived by themselves, but are not on the page yet.
     arrived: RwSignal<Vec<Arc<ExecutionRow>>>,
@@ -50,6 +52,7 @@ impl List {
             rows: RwSignal::new(Vec::new()),
             cursor: RwSignal::new(None),
             total: RwSignal::new(0),
+            hint: RwSignal::new(None),
             state: RwSignal::new(State::Loading),
             arrived: RwSignal::new(Vec::new()),
             turn: StoredValue::new(0),
@@ -97,6 +100,7 @@ impl List {
         });
         self.cursor.set(page.next_cursor);
         self.total.set(page.total);
+        self.hint.set(page.hint);
         self.state.set(State::Ready);
     }
 
@@ -328,7 +332,7 @@ fn Table(
         let state = list.state.get();
         match (count.get() > 0, state) {
             (false, State::Loading) => view! { <Waiting what="executions" /> }.into_any(),
-            (false, State::Ready) => nothing(filters, change).into_any(),
+            (false, State::Ready) => nothing(filters, change, list.hint).into_any(),
             (_, State::Failed(failure)) => {
                 let retry = move || list.reload(&filters.get_untracked());
                 view! { <Problem failure=failure retry=retry /> }.into_any()
@@ -424,10 +428,15 @@ pub fn focus_search() -> bool {
     }
 }
 
-fn nothing(filters: Memo<Filters>, change: Callback<Filters>) -> impl IntoView {
+fn nothing(
+    filters: Memo<Filters>,
+    change: Callback<Filters>,
+    hint: RwSignal<Option<String>>,
+) -> impl IntoView {
     if filters.with(Filters::active) > 0 {
         return view! {
             <Empty title="No execution matches">
+                {move || hint.get().map(|hint| view! { <p class="hint">{hint}</p> })}
                 <p>"Try a longer time or fewer filters."</p>
                 <button on:click=move |_| change.run(Filters::default())>"Clear all filters"</button>
             </Empty>

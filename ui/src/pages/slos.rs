@@ -7,6 +7,10 @@ use crate::geometry::plot::{Frame, SIZE};
 use crate::url::escape;
 use leptos::prelude::*;
 use model::api::slo::{SloFinding, SloPage, SloRow, SloStatus};
+use std::{sync::Arc, time::Duration};
+
+/// How often the page asks again until there was a first evaluation.
+const EVERY: Duration = Duration::from_secs(2);
 
 /// How an objective stands, in a word, and the class of its colour.
 pub fn status_words(status: SloStatus) -> (&'static str, &'static str) {
@@ -16,6 +20,7 @@ pub fn status_words(status: SloStatus) -> (&'static str, &'static str) {
         SloStatus::Breached => ("Budget spent", "failed"),
         SloStatus::Unknown => ("Unknown", "unknown"),
         SloStatus::NotMeasured => ("Not measured", "unknown"),
+        SloStatus::Evaluating => ("Evaluating…", "unknown"),
     }
 }
 
@@ -50,6 +55,21 @@ pub fn burn(value: f64) -> String {
 #[component]
 pub fn Slos() -> impl IntoView {
     let page = remote_json::<SloPage>(|| Some("/api/v1/slos".to_owned()));
+    // Just started, the server does not know yet how they stand.
+    let timer = set_interval_with_handle(
+        move || {
+            let waits = |page: &Arc<SloPage>| page.evaluated_at.is_none() && !page.rows.is_empty();
+            if page.ready().as_ref().is_some_and(waits) {
+                page.reload();
+            }
+        },
+        EVERY,
+    );
+    on_cleanup(move || {
+        if let Ok(timer) = timer {
+            timer.clear();
+        }
+    });
     let body = move || match page.state.get() {
         Load::Waiting => view! { <Waiting what="objectives" /> }.into_any(),
         Load::Failed(failure) => {

@@ -10,6 +10,7 @@ mod memory;
 use super::{
     api::{self, Api},
     call::{CallError, Calls},
+    check::{self, Tries},
     config::fits,
     session::Session,
 };
@@ -19,7 +20,7 @@ use crate::{
     step_functions::parse_time,
 };
 use aws_smithy_types::DateTime;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use memory::{Memory, OVERLAP, Open, SECOND};
 use model::UnixNanos;
 use serde_json::Value;
@@ -307,7 +308,13 @@ impl Collector for Durable {
     }
 
     fn check(&mut self) -> BoxFuture<'_, Vec<Check>> {
-        Box::pin(super::check::durable(&self.calls))
+        let tries = Tries::all(&self.calls);
+        Box::pin(check::durable(tries).map(Tries::done))
+    }
+
+    fn reach(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        let tries = Tries::first(&self.calls);
+        Box::pin(check::durable(tries).map(Tries::reached))
     }
 
     fn meter(&self) -> &Meter {

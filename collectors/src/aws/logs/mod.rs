@@ -10,12 +10,16 @@ mod read;
 
 pub(super) use groups::group_of_arn;
 
-use super::{call::Calls, session::Session};
+use super::{
+    call::Calls,
+    check::{self, Tries},
+    session::Session,
+};
 use crate::{
     cloudwatch::Recorder,
     collect::{About, Check, Collector, Failure, Meter, Outlet, Round, recall},
 };
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
@@ -144,7 +148,13 @@ impl Collector for Logs {
     }
 
     fn check(&mut self) -> BoxFuture<'_, Vec<Check>> {
-        Box::pin(super::check::logs(&self.calls, self.whose))
+        let tries = Tries::all(&self.calls);
+        Box::pin(check::logs(tries, self.whose).map(Tries::done))
+    }
+
+    fn reach(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        let tries = Tries::first(&self.calls);
+        Box::pin(check::logs(tries, self.whose).map(Tries::reached))
     }
 
     fn meter(&self) -> &Meter {

@@ -12,10 +12,14 @@ mod history;
 mod map_runs;
 mod memory;
 
-use super::{call::Calls, session::Session};
+use super::{
+    call::Calls,
+    check::{self, Tries},
+    session::Session,
+};
 use crate::collect::{About, Check, Collector, Failure, Meter, Outlet, Round, recall};
 use definitions::Definitions;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use memory::{Memory, SECOND};
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -151,7 +155,13 @@ impl Collector for StepFunctions {
     }
 
     fn check(&mut self) -> BoxFuture<'_, Vec<Check>> {
-        Box::pin(super::check::step_functions(&self.calls))
+        let tries = Tries::all(&self.calls);
+        Box::pin(check::step_functions(tries).map(Tries::done))
+    }
+
+    fn reach(&mut self) -> BoxFuture<'_, Result<(), Failure>> {
+        let tries = Tries::first(&self.calls);
+        Box::pin(check::step_functions(tries).map(Tries::reached))
     }
 
     fn meter(&self) -> &Meter {

@@ -147,13 +147,9 @@ impl Painter {
     }
 }
 
-/// One line, not too long, without control characters: payloads must not steer the terminal.
+/// Not too long; what a terminal would obey is written out already.
 fn shortened(text: &str) -> String {
-    let mut line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(ERROR_CHARACTERS + 1)
-        .collect();
+    let mut line: String = text.chars().take(ERROR_CHARACTERS + 1).collect();
     if line.chars().count() > ERROR_CHARACTERS {
         line = line.chars().take(ERROR_CHARACTERS).chain(['…']).collect();
     }
