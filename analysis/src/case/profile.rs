@@ -223,7 +223,10 @@ impl Profile {
                     let took = attempt.duration_ns.unwrap_or_default();
                     function.longest_ns = function.longest_ns.max(took);
                     function.count += 1;
-                    function.versions.extend(attempt.function_qualifier.clone());
+                    let ran = executed_version(attempt);
+                    function
+                        .versions
+                        .extend(ran.or_else(|| attempt.function_qualifier.clone()));
                 }
             }
         }
@@ -278,6 +281,15 @@ impl FunctionProfile {
             .max(invocation.memory_size_mb.unwrap_or_default());
         self.versions.extend(invocation.function_version.clone());
     }
+}
+
+/// The version that Lambda's own answer names.
+pub(crate) fn executed_version(attempt: &model::Attempt) -> Option<String> {
+    let output = attempt.output.as_deref()?;
+    let (_, rest) = output.split_once("\"ExecutedVersion\"")?;
+    let value = rest.trim_start().strip_prefix(':')?.trim_start();
+    let value = value.strip_prefix('"')?.split_once('"')?.0;
+    (!value.is_empty() && value.len() < 64).then(|| value.to_owned())
 }
 
 /// What each service did on each host, by the spans of its own work.

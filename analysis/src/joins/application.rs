@@ -2,7 +2,7 @@
 
 use super::{CLOCK_SLACK_NS, invocation_end};
 use crate::lambda::xray_trace;
-use model::{Invocation, Join, JoinEnd, JoinMethod, Span, SpanId, TraceId, Value};
+use model::{Attempt, Invocation, Join, JoinEnd, JoinMethod, Span, SpanId, TraceId, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Attributes in which instrumentations write Lambda's request id.
@@ -41,6 +41,62 @@ pub fn join_spans(execution_arn: &str, invocations: &[&Invocation], spans: &[Spa
         confidence: hit.confidence,
         candidates: hit.candidates,
         evidence: hit.evidence.clone(),
+    };
+    found.iter().filter(outermost).map(join).collect()
+}
+
+/// Joins spans to the attempts that invoked what they ran in, by request id, where no line of the invocation is held. Only
+/// the outermost span of each trace is joined.
+pub fn join_unlogged(
+    execution_arn: &str,
+    attempts: &[Attempt],
+    invocations: &[Invocation],
+    spans: &[Span],
+) -> Vec<Join> {
+    let logged: HashSet<&str> = invocations
+        .iter()
+        .map(|it| it.request_id.as_str())
+        .collect();
+    let asked = attempts
+        .iter()
+        .filter_map(|it| Some((it.request_id.as_deref()?, it)));
+    let asked: HashMap<&str, &Attempt> = asked
+        .filter(|(id, _)| !id.is_empty() && !logged.contains(id))
+        .collect();
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    let of = |span: &Span| {
+        let id = INVOCATION_ID
+            .iter()
+            .find_map(|name| match span.attributes.get(*name) {
+                Some(Value::String(text)) => Some(text.as_str()),
+                _ => None,
+            })?;
+        asked.get(id).copied()
+    };
+    let found: Vec<(&Span, &Attempt)> = spans.iter().filter_map(|it| Some((it, of(it)?))).collect();
+    let joined: HashSet<(TraceId, SpanId)> = found
+        .iter()
+        .map(|(it, _)| (it.trace_id, it.span_id))
+        .collect();
+    let outermost =
+        |(span, _): &&(&Span, &Attempt)| !joined.contains(&(span.trace_id, span.parent_span_id));
+    let join = |(span, attempt): &(&Span, &Attempt)| Join {
+        execution_arn: execution_arn.to_owned(),
+        parent: super::attempt_end(attempt),
+        child: JoinEnd {
+            kind: "span".to_owned(),
+            trace_id: span.trace_id,
+            span_id: span.span_id,
+        },
+        method: JoinMethod::InvocationId,
+        confidence: 1.0,
+        candidates: 1,
+        evidence: format!(
+            "request id {}",
+            attempt.request_id.as_deref().unwrap_or_default()
+        ),
     };
     found.iter().filter(outermost).map(join).collect()
 }

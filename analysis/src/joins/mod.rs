@@ -13,7 +13,7 @@ mod keys;
 mod propagated;
 mod window;
 
-pub use application::join_spans;
+pub use application::{join_spans, join_unlogged};
 pub use carried::{carried, traces as carried_traces};
 pub use explain::explain;
 pub use propagated::by_sent_context;

@@ -216,11 +216,12 @@ impl Court {
     }
 }
 
+/// Requests of invocations, and those of attempts of whose invocations no line is held.
 fn requests(cases: &[Case]) -> BTreeSet<String> {
-    let all = cases
-        .iter()
-        .flat_map(|it| &it.invocations)
-        .map(|it| it.request_id.clone());
+    let ran = cases.iter().flat_map(|it| &it.invocations);
+    let asked = cases.iter().flat_map(|it| &it.attempts);
+    let all = ran.map(|it| it.request_id.clone());
+    let all = all.chain(asked.filter_map(|it| it.request_id.clone()));
     all.filter(|it| !it.is_empty()).collect()
 }
 
@@ -258,10 +259,15 @@ fn give(case: &mut Case, spans: &[Span], logs: &[LogRecord]) {
             .map(|it| it.child.trace_id),
     );
     traces.extend(case.invocations.iter().filter_map(xray));
+    let asked = case
+        .attempts
+        .iter()
+        .filter_map(|it| it.request_id.as_deref());
     let requests: HashSet<&str> = case
         .invocations
         .iter()
         .map(|it| it.request_id.as_str())
+        .chain(asked)
         .filter(|it| !it.is_empty())
         .collect();
     let named = |span: &Span| {
@@ -284,7 +290,14 @@ fn give(case: &mut Case, spans: &[Span], logs: &[LogRecord]) {
     };
     case.logs = logs.iter().filter(mine).take(MOST_LOGS).cloned().collect();
     let borrowed: Vec<&Invocation> = case.invocations.iter().collect();
-    let found = joins::join_spans(&case.execution.execution_arn, &borrowed, &case.spans);
+    let arn = &case.execution.execution_arn;
+    let mut found = joins::join_spans(arn, &borrowed, &case.spans);
+    found.extend(joins::join_unlogged(
+        arn,
+        &case.attempts,
+        &case.invocations,
+        &case.spans,
+    ));
     let known: HashSet<_> = case
         .joins
         .iter()

@@ -226,7 +226,12 @@ impl Held {
                 .iter()
                 .map(|it| it.request_id.as_str())
                 .collect();
-            let named = requests
+            let asked = case
+                .attempts
+                .iter()
+                .filter_map(|it| it.request_id.as_deref());
+            let named: HashSet<&str> = requests.iter().copied().chain(asked).collect();
+            let named = named
                 .iter()
                 .filter_map(|id| by_request.get(id))
                 .flatten()
@@ -252,7 +257,13 @@ impl Held {
                 .iter()
                 .map(|it| (it.child.trace_id, it.child.span_id))
                 .collect();
-            let more = joins::join_spans(arn, &borrowed, &case.spans);
+            let mut more = joins::join_spans(arn, &borrowed, &case.spans);
+            more.extend(joins::join_unlogged(
+                arn,
+                &case.attempts,
+                &case.invocations,
+                &case.spans,
+            ));
             case.joins.extend(
                 more.into_iter()
                     .filter(|it| !known.contains(&(it.child.trace_id, it.child.span_id))),

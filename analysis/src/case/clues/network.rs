@@ -186,7 +186,7 @@ pub(super) fn host_in(words: &str) -> Option<String> {
     });
     let tokens = || {
         words
-            .split(|c: char| c.is_whitespace() || "\"'()[]{}<>,;=/@".contains(c))
+            .split(|c: char| c.is_whitespace() || "\\\"'()[]{}<>,;=/@".contains(c))
             .map(|it| it.trim_end_matches([':', '.']))
             .find(|it| is_host(it))
             .and_then(named)
@@ -287,6 +287,10 @@ mod tests {
             Some("mongo-0.db.internal"),
         );
         check("connect ECONNREFUSED 10.3.2.1:443", None);
+        check(
+            r#"connection to server at \"pg-main.corp.local\" (10.0.3.12), port 5432 failed"#,
+            Some("pg-main.corp.local"),
+        );
         check("it broke", None);
     }
 }

@@ -292,7 +292,9 @@ pub(in crate::case) fn new_version(scene: &Scene, visit: &State) -> Option<Strin
     let ran = scene
         .invocation(attempt)
         .and_then(|(it, _)| it.function_version.clone());
-    let version = ran.or_else(|| attempt.function_qualifier.clone())?;
+    let version = ran
+        .or_else(|| crate::case::profile::executed_version(attempt))
+        .or_else(|| attempt.function_qualifier.clone())?;
     let usual: Vec<_> = scene
         .healthy
         .iter()
