@@ -13,14 +13,8 @@ use model::Category;
 
 /// The service's errors, without `Lambda.` and `Exception`, what they speak of, and what they mean. What throttling, sizes
 /// and permissions to invoke mean is told by other detectors.
-const ERRORS: [(&str, Category, &str); 32] = [
+const ERRORS: [(&str, Category, &str); 30] = [
     ("Service", Category::Infrastructure, "the service failed"),
-    ("AWSLambda", Category::Infrastructure, "the service failed"),
-    (
-        "SdkClient",
-        Category::Infrastructure,
-        "the service did not answer",
-    ),
     (
         "CodeArtifactUserDeleted",
         Category::BadDeploy,
@@ -234,6 +228,8 @@ mod tests {
         check("ResourceNotFoundException", None);
         check("Lambda.TooManyRequestsException", None);
         check("Lambda.ServiceException", Some(Category::Infrastructure));
+        // Its words tell what it is: a permission mostly.
+        check("Lambda.AWSLambdaException", None);
         check("Lambda.", None);
     }
 }
