@@ -149,12 +149,18 @@ impl Calls {
             self.meter.count(api.action, |counts| counts.calls += 1);
             let trouble = match outcome {
                 Ok(_) => match read(&capture.take()) {
-                    Ok(answer) => return Ok(answer),
+                    Ok(answer) => {
+                        self.session.note_answer();
+                        return Ok(answer);
+                    }
                     Err(error) => Trouble::Passing(format!("an answer that is not JSON: {error}")),
                 },
                 Err(error) => judge(&error),
             };
             unreachable = matches!(trouble, Trouble::Unreachable(_));
+            if !unreachable {
+                self.session.note_answer();
+            }
             last = match trouble {
                 Trouble::Final(error) => return Err(error),
                 Trouble::Throttled(why) => {
@@ -172,7 +178,7 @@ impl Calls {
             };
             unreached += u32::from(unreachable);
             // Whoever is in a hurry does not wait for a way to open.
-            let hurried = self.session.source.hurried && unreached >= HURRIED_TRIES;
+            let hurried = self.session.is_hurried() && unreached >= HURRIED_TRIES;
             if left == 0 || (unreachable && (self.tries < TRIES || hurried)) {
                 break;
             }
@@ -260,7 +266,10 @@ impl Calls {
                 self.session.looked_in(),
             ),
             CallError::Unreachable(why) => Failure::new(
-                Advice::Unreachable,
+                match self.session.is_hurried() {
+                    true => Advice::Unreachable,
+                    false => Advice::Wait,
+                },
                 format!("could not be reached: {action}: {why}"),
                 "it is tried again; if it stays so, look at the network and at the endpoint",
             ),

@@ -58,7 +58,7 @@ impl Tries {
             Some(_) => {
                 let why = self.checks.first().map_or("", |it| it.message.as_str());
                 Err(Failure::new(
-                    Advice::Change,
+                    Advice::Unreachable,
                     format!("could not be reached: {why}"),
                     "look at the network, at the Region and at the endpoint",
                 ))

@@ -11,7 +11,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{sync::RwLock, time::Instant};
@@ -61,6 +64,8 @@ pub struct Session {
     pub region: String,
     clients: RwLock<(u64, Clients)>,
     buckets: HashMap<&'static str, Bucket>,
+    /// Whether anybody has answered yet: then what cannot be reached once is a passing trouble.
+    answered: AtomicBool,
     /// Log groups that are read because the quota for histories cannot keep up.
     read_too: Mutex<BTreeSet<String>>,
 }
@@ -108,6 +113,7 @@ impl Session {
             buckets: api::ALL.iter().map(bucket).collect(),
             clients: RwLock::new((0, Clients::new(&config))),
             region,
+            answered: AtomicBool::new(false),
             read_too: Mutex::default(),
         })
     }
@@ -124,6 +130,16 @@ impl Session {
             let config = load(&self.source, Some(self.region.clone())).await;
             *clients = (age + 1, Clients::new(&config));
         }
+    }
+
+    /// Somebody has answered.
+    pub fn note_answer(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody waits for the end, and nobody has answered yet.
+    pub fn is_hurried(&self) -> bool {
+        self.source.hurried && !self.answered.load(Ordering::Relaxed)
     }
 
     /// Says which log groups are read because the quota for histories cannot keep up.

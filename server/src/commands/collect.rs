@@ -11,12 +11,12 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use collectors::{
     aws::config::{AwsSource, Part},
-    collect::{Check, CheckOutcome, Collector},
+    collect::{Advice, Check, CheckOutcome, Collector, Failure},
 };
 use futures::{StreamExt, stream::FuturesOrdered};
 use model::text::visible_line;
 use state::State;
-use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
+use std::{collections::BTreeSet, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinSet,
@@ -28,6 +28,11 @@ const CHECK_TIMEOUT_S: u64 = 5;
 
 /// The same for the calls of `--once`, unless somebody says otherwise.
 const ONCE_TIMEOUT_S: u64 = 10;
+
+/// Times that somebody is looked for before `--once` begins, how long it is looked, and the wait between.
+const REACH_TRIES: u32 = 6;
+const REACH_TIME: Duration = Duration::from_secs(4);
+const REACH_WAIT: Duration = Duration::from_millis(200);
 
 /// Collects until it is told to end, or once, or only tries whether it could.
 ///
@@ -100,7 +105,20 @@ async fn reachable(
         source.timeout_s = source.timeout_s.min(CHECK_TIMEOUT_S);
     }
     let tries = collect::collectors(&quick).await?.into_iter();
-    let tries = tries.map(|mut it| async move { (it.about(), it.reach().await) });
+    let tries = tries.map(|mut it| async move {
+        let begun = tokio::time::Instant::now();
+        let mut outcome = it.reach().await;
+        // A connection may break by chance: only an endpoint that never answers is dead.
+        for _ in 1..REACH_TRIES {
+            let unreachable = |failure: &Failure| failure.advice == Advice::Unreachable;
+            if !outcome.as_ref().is_err_and(unreachable) || begun.elapsed() > REACH_TIME {
+                break;
+            }
+            tokio::time::sleep(REACH_WAIT).await;
+            outcome = it.reach().await;
+        }
+        (it.about(), outcome)
+    });
     let mut cut_off = BTreeSet::new();
     for (about, outcome) in futures::future::join_all(tries).await {
         if let Err(failure) = outcome {

@@ -95,6 +95,8 @@ fn a_task_is_asked_for_until_it_has_ended() {
     let collect = |ended: Option<bool>| {
         let answer = move |operation: &str, request: &Value, _: &mut crate::endpoint::Random| {
             match operation {
+                // Whether anybody answers is looked at first.
+                "DescribeTasks" if request["cluster"] == "inquest-check" => None,
                 "DescribeTasks" => {
                     assert_eq!(request["cluster"], "main", "{request}");
                     assert_eq!(request["tasks"], json!([TASK]), "{request}");
@@ -132,7 +134,7 @@ fn a_task_is_asked_for_until_it_has_ended() {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        endpoint.count("DescribeTasks")
+        endpoint.count("DescribeTasks") - 1
     };
     let one = |query: &str| rows(data.path(), query).remove(0);
     assert_eq!(collect(None), 1);
