@@ -7,8 +7,8 @@ use super::{
     text::{self, Topic},
 };
 use model::{
-    Attempt, ColdStart, Exhibit, Fatality, HistoryEvent, Invocation, Join, LogRecord, State,
-    Status, UnixNanos,
+    Attempt, ColdStart, ExecutionStatus, Exhibit, Fatality, HistoryEvent, Invocation, Join,
+    LogRecord, State, Status, UnixNanos,
 };
 
 /// Failures of each kind that are looked at, the first ones.
@@ -221,6 +221,7 @@ pub(crate) fn fatal<'a>(scene: &Scene<'a>) -> Option<Failure<'a>> {
     let mut failure = Failure::of(scene, visit, attempt, Fatality::Fatal);
     let root_event = root.and_then(|id| scene.event(id));
     failure.event = failure.event.or(root_event);
+    let own = failure.error.clone();
     if failure.error.is_empty() {
         failure.error = execution
             .root_error
@@ -228,11 +229,22 @@ pub(crate) fn fatal<'a>(scene: &Scene<'a>) -> Option<Failure<'a>> {
             .or(execution.error.clone())
             .unwrap_or_default();
     }
+    // The event of an execution that ran out of time need not name the error.
+    let ended = failure.event.map(|it| it.event_type.as_str());
+    if failure.error.is_empty()
+        && execution.status == ExecutionStatus::TimedOut
+        && matches!(ended, None | Some("ExecutionTimedOut"))
+    {
+        failure.error = "States.Timeout".to_owned();
+    }
+    // A cause belongs to its error: a Fail state's words say nothing about the timeout before it.
     if failure.cause.is_empty() {
-        failure.cause = execution
-            .root_cause
-            .clone()
-            .or(execution.cause.clone())
+        let ours = |error: &Option<String>| own.is_empty() || error.as_deref() == Some(&own);
+        let root = execution.root_cause.clone();
+        let last = execution.cause.clone();
+        failure.cause = root
+            .filter(|_| ours(&execution.root_error))
+            .or(last.filter(|_| ours(&execution.error)))
             .unwrap_or_default();
     }
     if failure.at.0 == 0 {

@@ -66,8 +66,9 @@ pub fn of_names(word: &str, wanted: Option<&str>, names: &[&str]) -> Option<Stri
         Some(near) => format!("did you mean {near}?"),
         None if names.is_empty() => "there is none at all".to_owned(),
         None => {
-            let mut sorted = names.to_vec();
+            let mut sorted: Vec<&str> = names.iter().copied().filter(|it| !it.is_empty()).collect();
             sorted.sort_unstable();
+            sorted.dedup();
             let more = if sorted.len() > LISTED { "…" } else { "" };
             sorted.truncate(LISTED);
             format!("there are {}{more}", sorted.join(", "))
@@ -96,7 +97,7 @@ mod tests {
         );
         check(
             "orders,zebra",
-            names,
+            &["payments", "orders", "", "payments"],
             Some("there is no service 'zebra': there are orders, payments"),
         );
         check(

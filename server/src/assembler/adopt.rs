@@ -14,7 +14,7 @@ use store::{Table, Unit};
 /// What marks an id that the import made up.
 pub(super) const MADE_UP: &str = ":unknown:000000000000:";
 /// Tables in which an execution has rows.
-const TABLES: [Table; 10] = [
+const TABLES: [Table; 11] = [
     Table::Executions,
     Table::States,
     Table::Attempts,
@@ -25,6 +25,7 @@ const TABLES: [Table; 10] = [
     Table::Ledger,
     Table::CriticalPath,
     Table::Costs,
+    Table::Verdicts,
 ];
 
 impl Assembler {

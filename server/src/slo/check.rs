@@ -111,7 +111,9 @@ fn pieces(measure: &Measure, group_by: Option<&str>) -> Vec<Piece> {
         );
     }
     if let Some(column) = group_by {
-        let question = format!("SELECT CAST({column} AS VARCHAR) AS part FROM {table}");
+        // As it is counted: an aggregate, which could be selected, cannot be grouped by.
+        let question =
+            format!("SELECT CAST({column} AS VARCHAR) AS part, count(*) FROM {table} GROUP BY 1");
         add("group_by", question, column);
     }
     // And as it is counted: what is right apart can be wrong together.

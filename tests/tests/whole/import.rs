@@ -124,6 +124,7 @@ fn a_history_finds_its_arn_later() {
             "attempts",
             "spans",
             "ledger",
+            "verdicts",
         ] {
             let count = |which: &str| {
                 number(
