@@ -164,6 +164,10 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
                 .filter(|it| it.start > change.time)
                 .count();
             let name = clues::last_part(&change.resource);
+            // Seen in the history or the log of some other workflow: it says nothing about this one.
+            if change.source == "derived" && !takes_part(scene, &name) && !is_known(scene, &name) {
+                return None;
+            }
             let reason = match (change.time > at, well) {
                 (true, _) => "it was changed after the failure".to_owned(),
                 // A role, a secret or a route takes no part in a run by itself: that nothing failed in it says nothing.
@@ -180,6 +184,12 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
         })
         .take(4)
         .collect()
+}
+
+/// The workflow itself, or a function that its healthy runs call.
+fn is_known(scene: &Scene, name: &str) -> bool {
+    let mut healthy = scene.healthy.iter();
+    scene.case.execution.state_machine == name || healthy.any(|it| it.functions.contains_key(name))
 }
 
 /// A function that was called, or a service that wrote spans, in this execution.

@@ -362,6 +362,31 @@ fn habit(desk: &mut Desk, n: usize, ill: bool) -> String {
     desk.end(run, End::Well(&json!({})))
 }
 
+/// The limit of the whole execution comes before the answer; the last event names no error.
+fn out_of_time(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let of = ("lambda", "invoke");
+    let mut run = Run::new("nightly-press", &format!("o{n}"), at(n), &json!({"n": n}));
+    run.enter("Task", "Render", &json!({}));
+    run.schedule(
+        of,
+        &json!({"FunctionName": "render-page", "Payload": {}}),
+        &Value::Null,
+    );
+    run.push(
+        "TaskStarted",
+        json!({"resourceType": of.0, "resource": of.1}),
+    );
+    let took = if ill { 29_000 } else { 1_500 + vary(n, 300) };
+    desk.ran(&lambda("render-page", took), run.at + 40);
+    run.wait(took.min(10_000) + 60);
+    if ill {
+        return desk.end(run, End::TimedOut);
+    }
+    run.succeeded(of, &json!({}));
+    run.exit("Task", "Render", &json!({}));
+    desk.end(run, End::Well(&json!({})))
+}
+
 pub fn all() -> Vec<Mystery> {
     use Category::*;
     const PAY: &[&str] = &["pay.partner.example", "pay"];
@@ -457,6 +482,12 @@ pub fn all() -> Vec<Mystery> {
             &["inner-flow", "Inner"],
             &[Error],
             stopped_child,
+        ),
+        crime(
+            "the time of the whole execution runs out",
+            &["render-page", "Render"],
+            &[Latency, TimeoutConfig],
+            out_of_time,
         ),
         calm("a condition of every other day", habit),
     ]

@@ -83,13 +83,15 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         ),
         140,
     );
-    let mechanism =
-        format!("item {index} of {map} cannot be processed: {said}; {well} other items went well");
+    let items = if well == 1 { "item" } else { "items" };
+    let mechanism = format!(
+        "item {index} of {map} cannot be processed: {said}; {well} other {items} went well"
+    );
     let function = failure.function().unwrap_or(failure.state()).to_owned();
     let cleared = witness.and_then(|it| it.end_event_id).map(|id| Explained {
         kind: String::new(),
         name: function.clone(),
-        reason: format!("{function} processed {well} other items of the same Map well"),
+        reason: format!("{function} processed {well} other {items} of the same Map well"),
         reference: clue::event_ref(&scene.case.execution.execution_arn, id),
     });
     let tried = tries
@@ -99,11 +101,14 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let tried = tried.filter_map(|id| scene.event(id)).take(2);
     vec![
         Clue::new(suspect, Category::BadInput, weight, mechanism)
-            .with(
-                tried.map(|it| {
-                    clue::event(it, format!("item {index} failed in the same way before"))
-                }),
-            )
+            .with(tried.map(|it| {
+                let when = if it.time < failure.at {
+                    "before"
+                } else {
+                    "again"
+                };
+                clue::event(it, format!("item {index} failed in the same way {when}"))
+            }))
             .with(failure.exhibit())
             .explaining(cleared),
     ]
