@@ -249,11 +249,14 @@ fn differences(state: &AlignedState, added: i64) -> Vec<String> {
         held.iter().map(|it| it.input_bytes),
         "input",
     ));
-    found.extend(size(
-        own.output_bytes,
-        held.iter().map(|it| it.output_bytes),
-        "output",
-    ));
+    // What failed has no output.
+    if own.output_bytes > 0 {
+        found.extend(size(
+            own.output_bytes,
+            held.iter().map(|it| it.output_bytes),
+            "output",
+        ));
+    }
     found.extend(slower(state, &held, own, added));
     found
 }
@@ -263,7 +266,11 @@ fn size(own: u64, twins: impl Iterator<Item = u64> + Clone, what: &str) -> Optio
     let (least, most) = (twins.clone().min()?, twins.max()?);
     let bigger = own > most.saturating_mul(2) && own > most + 256;
     let smaller = own.saturating_mul(2) < least && own + 256 < least;
-    (bigger || smaller).then(|| format!("{what} of {own} bytes instead of {least} to {most}"))
+    let usual = match least == most {
+        true => least.to_string(),
+        false => format!("{least} to {most}"),
+    };
+    (bigger || smaller).then(|| format!("{what} of {own} bytes instead of {usual}"))
 }
 
 /// Slower or faster than every twin by a share that matters.
@@ -276,7 +283,13 @@ fn slower(
     let durations: Vec<i64> = held.iter().filter_map(|it| it.duration_ns).collect();
     let (least, most) = (*durations.iter().min()?, *durations.iter().max()?);
     let (delta, length) = (state.delta_ns?, own.duration_ns?);
-    let spread = (most - least).max(most / 4).max(NOISE_NS);
+    // One or two twins do not say how much a state varies.
+    let usual_spread = if durations.len() < 3 {
+        most / 2
+    } else {
+        most / 4
+    };
+    let spread = (most - least).max(usual_spread).max(NOISE_NS);
     let matters = added <= 0 || delta >= added / 10;
     let usual = length - delta;
     (length > most.saturating_add(spread) && matters).then(|| {

@@ -163,6 +163,15 @@ fn within_a_block_the_part_that_differs_is_named() {
     assert_eq!(found.states[2].delta_ns, Some(770 * MS));
 }
 
+/// With one other run at hand a little more time says nothing; the failure does.
+#[test]
+fn jitter_is_no_parting() {
+    let subject = held("s", "{}", &[("A", 129, None), ("B", 30, Some("Boom"))]);
+    let twin = held("t", "{}", &[("A", 103, None), ("B", 35, None)]);
+    let found = align(&run(&subject), &[(run(&twin), 0.0)], 1);
+    assert_eq!(found.divergence.as_deref(), Some("B: failed with Boom"));
+}
+
 #[test]
 fn without_twins_nothing_diverges() {
     let subject = held("s", "{}", &[("A", 1, Some("E"))]);
