@@ -210,7 +210,7 @@ async fn examples(
         Over::Executions => (
             "execution_arn",
             "name",
-            "coalesce(root_error, error, status)",
+            "coalesce(root_error, error, nullif(status, 'SUCCEEDED'), '')",
         ),
         Over::States | Over::Attempts => ("execution_arn", "path", "coalesce(error, status)"),
         Over::Invocations => ("trace_id", "request_id", "coalesce(error_type, status)"),

@@ -377,8 +377,10 @@ impl Slos {
                 .cloned();
             match change.to {
                 Change::Firing => {
-                    let mut incident =
-                        fired(unit, change, moment, Incident::next_number(changes)?, first);
+                    // Nothing was late about an objective that was not there before.
+                    let first = first || held.generation != unit.slo.generation();
+                    let number = Incident::next_number(changes)?;
+                    let mut incident = fired(unit, change, moment, number, first);
                     incident.verdict.clone_from(&decision.culprits.verdict);
                     incident.note(of);
                     incident.put(changes)?;

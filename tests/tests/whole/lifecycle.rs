@@ -8,7 +8,7 @@ use crate::{
     stored::{Run, lines},
 };
 use serde_json::{Value, json};
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 /// The last whole minute but one, so that everything in it has ended.
 fn minute() -> i64 {
@@ -404,6 +404,31 @@ fn a_page_carries_the_verdict_and_the_links_to_what_proves_it() {
         example["error"].as_str().is_some_and(|it| !it.is_empty()),
         "{example}"
     );
+    server.terminate();
+}
+
+/// Events that went well for the workflow but not for the objective have no error, and what nobody asked for before was not
+/// found late.
+#[test]
+fn an_objective_that_was_just_written_is_not_late() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let receiver = Receiver::start(&[]);
+    receivers(data, &[("hook", &receiver, "severities = ['page']")]);
+    import(data, &lines(each_minute("pay", 130, |_| false)));
+    let server = Server::start(data);
+    std::thread::sleep(Duration::from_secs(4));
+    define(
+        data,
+        "none.yaml",
+        &format!(
+            "slo: none\ntarget: 99%\ncoverage: 0\nindicator: {{over: executions, good: \"status = 'NOPE'\"}}\n{RULES}"
+        ),
+    );
+    wait("a page", || !receiver.taken().is_empty());
+    let told = &receiver.taken()[0];
+    assert!(told["data"]["detected_late_s"].is_null(), "{told}");
+    assert_eq!(told["data"]["executions"][0]["error"], "", "{told}");
     server.terminate();
 }
 
