@@ -18,29 +18,14 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Op
         .map(|(_, name)| name)
 }
 
-/// Levenshtein's distance, in which two neighbours that changed places count once; long words differ completely.
+/// The least number of letters that are put in, left out, replaced or swapped with their neighbour; long words differ
+/// completely.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (
-        a.chars().take(LONGEST + 1).collect(),
-        b.chars().take(LONGEST + 1).collect(),
-    );
-    if a.len().max(b.len()) > LONGEST {
-        return LONGEST;
+    let is_long = |text: &str| text.chars().nth(LONGEST).is_some();
+    match is_long(a) || is_long(b) {
+        true => LONGEST,
+        false => strsim::osa_distance(a, b),
     }
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = replaced.min(row[j - 1] + 1).min(rows[i - 1][j] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 /// Text for a terminal or a log: what would move the cursor, change colours, set the window's title or turn the
