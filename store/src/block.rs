@@ -31,6 +31,10 @@ pub struct Block {
     /// Its attribute columns, with types.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub promoted: BTreeMap<String, PromotedType>,
+    /// Row groups of each of its sorted runs: one run, or several where blocks were joined. Empty if it is not known; then
+    /// it is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<u32>,
 }
 
 /// Type of an attribute column.
@@ -64,6 +68,11 @@ impl Block {
     pub fn table(&self) -> Option<Table> {
         let folder = self.path.split('/').next()?;
         Table::ALL.into_iter().find(|table| table.name() == folder)
+    }
+
+    /// Row groups in it; 0 if it is not known.
+    pub fn row_groups(&self) -> u64 {
+        self.runs.iter().map(|groups| u64::from(*groups)).sum()
     }
 
     /// True when the key lies between the smallest and the largest.

@@ -1,14 +1,15 @@
 //! Small blocks → larger ones, of the same table, day and kind.
 //!
-//! Inputs are sorted, so they are merged as streams: of each a few thousand rows are in memory. The
-//! outputs take the place of the inputs in one commit; if a flush has replaced an input meanwhile, the
+//! Blocks whose row groups are large are joined (see [`join`](crate::join)): nothing is decoded. The others are sorted, so
+//! they are merged as streams: of each a few thousand rows are in memory. The outputs take the place of the inputs in one commit; if a flush has replaced an input meanwhile, the
 //! outputs are thrown away.
 
 use crate::{
     Error, Table,
     block::Block,
-    encode::{self, BlockWriter, Encoded, Target},
+    encode::{self, BLOCK_BYTES, BlockWriter, Encoded, ROW_GROUP_ROWS, Target},
     flush::Prepared,
+    join::join,
     memory::align,
     read::{self, Reader, Rows},
     shared::sharing,
@@ -48,23 +49,31 @@ const SHARED: &[&str] = &[
     "source",
 ];
 
-/// Blocks that may be merged with each other: table, kind, day.
+/// What is done next.
+enum Step {
+    /// The row groups of these go into one block as they are; if their columns differ, they are merged.
+    Join(Vec<Arc<Block>>),
+    /// The rows of these are put in order.
+    Merge(Vec<Arc<Block>>),
+}
+
+/// Blocks that may be put together with each other: table, kind, day.
 type Group = (Table, bool, Option<String>);
 
 impl Inner {
     /// Merges small blocks: what is worth it, or everything that is small when `all`.
     pub(crate) async fn compact(self: &Arc<Self>, all: bool) -> Result<(), Error> {
         let _one_at_a_time = self.compacting.lock().await;
-        while let Some(inputs) = self.choose(all) {
-            if !self.merge(inputs).await? {
+        while let Some(step) = self.choose(all) {
+            if !self.take(step).await? {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// The inputs of the next merge.
-    fn choose(&self, all: bool) -> Option<Vec<Arc<Block>>> {
+    /// The inputs of the next step.
+    fn choose(&self, all: bool) -> Option<Step> {
         let blocks = self.state().blocks.clone();
         let mut groups: BTreeMap<Group, Vec<Arc<Block>>> = BTreeMap::new();
         for (table, blocks) in blocks.iter() {
@@ -73,24 +82,48 @@ impl Inner {
                 groups.entry(group).or_default().push(block.clone());
             }
         }
-        groups.into_values().find_map(|mut blocks| {
-            blocks.sort_by_key(|block| block.rows);
-            let similar = |first: &Arc<Block>| {
-                let most = first.rows.saturating_mul(8);
-                blocks
-                    .iter()
-                    .filter(|b| b.rows <= most && b.rows >= first.rows)
-                    .count()
-            };
-            let start = if all || blocks.len() >= TOO_MANY {
-                0
-            } else {
-                blocks.iter().position(|first| similar(first) >= ENOUGH)?
-            };
-            let end = blocks.len().min(start + MOST_INPUTS);
-            let inputs = blocks[start..end].to_vec();
-            (inputs.len() > 1).then_some(inputs)
+        groups.into_values().find_map(|blocks| {
+            let (ripe, mut rest): (Vec<_>, Vec<_>) =
+                blocks.into_iter().partition(|block| self.is_ripe(block));
+            if let Some(inputs) = self.to_join(&ripe, all) {
+                return Some(Step::Join(inputs));
+            }
+            if ripe.len() >= TOO_MANY {
+                rest.extend(ripe);
+            }
+            to_merge(rest, all).map(Step::Merge)
         })
+    }
+
+    /// Neighbours in time with the same columns, as many as one block holds.
+    fn to_join(&self, ripe: &[Arc<Block>], all: bool) -> Option<Vec<Arc<Block>>> {
+        let mut alike: Vec<Vec<Arc<Block>>> = Vec::new();
+        for block in ripe {
+            match alike.iter_mut().find(|of| of[0].promoted == block.promoted) {
+                Some(of) => of.push(block.clone()),
+                None => alike.push(vec![block.clone()]),
+            }
+        }
+        alike.into_iter().find_map(|mut blocks| {
+            blocks.sort_by(|a, b| (a.min_time, &a.path).cmp(&(b.min_time, &b.path)));
+            let (mut rows, mut bytes) = (0, 0);
+            let fits = |block: &&Arc<Block>| {
+                rows += block.rows;
+                bytes += block.bytes;
+                rows <= self.config.block_rows as u64 && bytes <= BLOCK_BYTES as u64
+            };
+            let inputs: Vec<Arc<Block>> = blocks.iter().take_while(fits).cloned().collect();
+            let full = inputs.len() < blocks.len();
+            let worth = all || full || inputs.len() >= ENOUGH;
+            (worth && inputs.len() > 1).then_some(inputs)
+        })
+    }
+
+    /// True when its row groups are so large that nothing is gained by putting its rows among others.
+    fn is_ripe(&self, block: &Block) -> bool {
+        let enough = (self.config.block_rows / 16).clamp(1, ROW_GROUP_ROWS / 2) as u64;
+        let groups = block.row_groups();
+        !block.derived && groups > 0 && block.rows / groups >= enough
     }
 
     fn is_small(&self, block: &Block) -> bool {
@@ -107,7 +140,9 @@ impl Inner {
     }
 
     /// False when the outputs came too late.
-    async fn merge(self: &Arc<Self>, inputs: Vec<Arc<Block>>) -> Result<bool, Error> {
+    async fn take(self: &Arc<Self>, step: Step) -> Result<bool, Error> {
+        let (Step::Join(inputs) | Step::Merge(inputs)) = &step;
+        let inputs = inputs.clone();
         let Some(first) = inputs.first() else {
             return Ok(false);
         };
@@ -131,7 +166,14 @@ impl Inner {
             let inputs = inputs.clone();
             let runtime = tokio::runtime::Handle::current();
             let merged = tokio::task::spawn_blocking(move || {
-                runtime.block_on(merge(&inner.reader, &target, &inputs))
+                runtime.block_on(async {
+                    if let Step::Join(inputs) = &step
+                        && let Some(joined) = join(&inner.objects, &target, inputs).await?
+                    {
+                        return Ok(vec![joined]);
+                    }
+                    merge(&inner.reader, &target, &inputs).await
+                })
             });
             merged.await.map_err(|_| Error::Closed)??
         };
@@ -198,6 +240,26 @@ impl Inner {
     }
 }
 
+/// Blocks of similar size, or the smallest.
+fn to_merge(mut blocks: Vec<Arc<Block>>, all: bool) -> Option<Vec<Arc<Block>>> {
+    blocks.sort_by_key(|block| block.rows);
+    let similar = |first: &Arc<Block>| {
+        let most = first.rows.saturating_mul(8);
+        blocks
+            .iter()
+            .filter(|b| b.rows <= most && b.rows >= first.rows)
+            .count()
+    };
+    let start = if all || blocks.len() >= TOO_MANY {
+        0
+    } else {
+        blocks.iter().position(|first| similar(first) >= ENOUGH)?
+    };
+    let end = blocks.len().min(start + MOST_INPUTS);
+    let inputs = blocks[start..end].to_vec();
+    (inputs.len() > 1).then_some(inputs)
+}
+
 /// A sorted stream of rows and the batch that is looked at.
 struct Input<'a> {
     block: &'a Block,
@@ -234,16 +296,20 @@ async fn merge(
     let day = blocks.first().and_then(|block| block.day.clone());
     let mut inputs = Vec::new();
     for block in blocks {
-        inputs.push(Input {
-            block,
-            rows: reader.scan_sharing(block, STEP_ROWS, SHARED).await?,
-            batch: None,
-            order: Vec::new(),
-            at: 0,
-        });
+        for rows in reader.runs_sharing(block, STEP_ROWS, SHARED).await? {
+            inputs.push(Input {
+                block,
+                rows,
+                batch: None,
+                order: Vec::new(),
+                at: 0,
+            });
+        }
     }
     let mut done = Vec::new();
-    let mut writer = BlockWriter::new(target, schema.clone(), day.clone())?;
+    let mut left: usize = blocks.iter().map(|block| block.rows as usize).sum();
+    let open = |left: usize| BlockWriter::new(target, schema.clone(), day.clone(), left);
+    let mut writer = open(left)?;
     loop {
         let mut live = Vec::new();
         for mut input in inputs {
@@ -275,9 +341,9 @@ async fn merge(
                 source,
             })?;
             writer.write(&batch)?;
+            left = left.saturating_sub(batch.num_rows());
             if writer.is_full() {
-                let next = BlockWriter::new(target, schema.clone(), day.clone())?;
-                done.push(std::mem::replace(&mut writer, next).finish(done.len())?);
+                done.push(std::mem::replace(&mut writer, open(left)?).finish(done.len())?);
             }
         }
     }

@@ -24,7 +24,9 @@ use std::{
     sync::Arc,
 };
 
-/// Rows of a row group.
+/// Who writes the files.
+pub(crate) const CREATED_BY: &str = "inquest";
+/// Rows of a row group, at most.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 17;
 /// Rows of a page: what is decoded to find one trace.
 const PAGE_ROWS: usize = 2048;
@@ -34,7 +36,7 @@ const DICTIONARY_BYTES: usize = 96 << 10;
 /// Rows gathered at a time.
 const STEP_ROWS: usize = 8192;
 /// Bytes at which a block ends even if it may have more rows.
-const BLOCK_BYTES: usize = 192 << 20;
+pub(crate) const BLOCK_BYTES: usize = 192 << 20;
 /// Days of one write that get blocks of their own; rows of the others share one.
 const MOST_DAYS: usize = 64;
 /// Chance that a bloom filter sends a search in vain.
@@ -79,7 +81,8 @@ pub(crate) fn encode(target: &Target, batches: &[RecordBatch]) -> Result<Vec<Enc
     for day in places.chunk_by(|a, b| a.day == b.day) {
         let name = day.first().and_then(|place| day_name(place.day));
         for rows in day.chunks(target.block_rows) {
-            let mut writer = BlockWriter::new(target, schema.clone(), name.clone())?;
+            let open = || BlockWriter::new(target, schema.clone(), name.clone(), rows.len());
+            let mut writer = open()?;
             for step in rows.chunks(STEP_ROWS) {
                 let at: Vec<(usize, usize)> = step
                     .iter()
@@ -89,8 +92,7 @@ pub(crate) fn encode(target: &Target, batches: &[RecordBatch]) -> Result<Vec<Enc
                 let gathered = interleave_record_batch(&sources, &at);
                 writer.write(&gathered.map_err(rows_error(target.table))?)?;
                 if writer.size() > BLOCK_BYTES {
-                    let next = BlockWriter::new(target, schema.clone(), name.clone())?;
-                    blocks.push(std::mem::replace(&mut writer, next).finish(blocks.len())?);
+                    blocks.push(std::mem::replace(&mut writer, open()?).finish(blocks.len())?);
                 }
             }
             if writer.rows > 0 {
@@ -196,13 +198,17 @@ pub(crate) struct BlockWriter {
 }
 
 impl BlockWriter {
+    /// A block for about so many rows: they are shared evenly among its row groups, so that none is small.
     pub(crate) fn new(
         target: &Target,
         schema: SchemaRef,
         day: Option<String>,
+        rows: usize,
     ) -> Result<Self, Error> {
+        let rows = rows.clamp(1, target.block_rows.max(1));
+        let group_rows = rows.div_ceil(rows.div_ceil(ROW_GROUP_ROWS));
         let options = ArrowWriterOptions::new()
-            .with_properties(properties(target.table, &schema))
+            .with_properties(properties(target.table, &schema, group_rows))
             .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), schema.clone(), options)
             .map_err(encode_error(target))?;
@@ -251,19 +257,13 @@ impl BlockWriter {
     /// The finished block; `number` makes its name unique among blocks of the same target.
     pub(crate) fn finish(self, number: usize) -> Result<Encoded, Error> {
         let target = self.target;
-        let bytes = self.writer.into_inner().map_err(encode_error(&target))?;
-        let kind = if target.derived { "derived" } else { "facts" };
-        let name = &target.name;
-        let folder = match (&self.day, target.table.time()) {
-            (Some(day), _) => format!("day={day}/"),
-            // The name by which table formats know the partition without a value.
-            (None, Some(_)) => "day=__HIVE_DEFAULT_PARTITION__/".to_owned(),
-            (None, None) => String::new(),
-        };
-        let table = target.table.name();
+        let mut writer = self.writer;
+        writer.flush().map_err(encode_error(&target))?;
+        let groups = writer.flushed_row_groups().len() as u32;
+        let bytes = writer.into_inner().map_err(encode_error(&target))?;
         let timed = self.min_time <= self.max_time;
         let block = Block {
-            path: format!("{table}/{folder}{name}-{kind}-{number:04}.parquet"),
+            path: path(&target, self.day.as_deref(), number),
             rows: self.rows as u64,
             bytes: bytes.len() as u64,
             min_time: if timed { self.min_time } else { 0 },
@@ -273,9 +273,23 @@ impl BlockWriter {
             derived: target.derived,
             day: self.day,
             promoted: promoted(&self.schema),
+            runs: vec![groups],
         };
         Ok(Encoded { block, bytes })
     }
+}
+
+/// Where a block is to lie; `number` tells those of one target apart.
+pub(crate) fn path(target: &Target, day: Option<&str>, number: usize) -> String {
+    let kind = if target.derived { "derived" } else { "facts" };
+    let folder = match (day, target.table.time()) {
+        (Some(day), _) => format!("day={day}/"),
+        // The name by which table formats know the partition without a value.
+        (None, Some(_)) => "day=__HIVE_DEFAULT_PARTITION__/".to_owned(),
+        (None, None) => String::new(),
+    };
+    let (table, name) = (target.table.name(), &target.name);
+    format!("{table}/{folder}{name}-{kind}-{number:04}.parquet")
 }
 
 fn promoted(schema: &SchemaRef) -> BTreeMap<String, PromotedType> {
@@ -287,11 +301,11 @@ fn promoted(schema: &SchemaRef) -> BTreeMap<String, PromotedType> {
 }
 
 /// How each column is written. Measured choices: `docs/performance.md`.
-fn properties(table: Table, schema: &SchemaRef) -> WriterProperties {
+fn properties(table: Table, schema: &SchemaRef, group_rows: usize) -> WriterProperties {
     let mut properties = WriterProperties::builder()
-        .set_created_by("inquest".to_owned())
+        .set_created_by(CREATED_BY.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_row_count(Some(group_rows))
         .set_max_row_group_bytes(Some(BLOCK_BYTES / 2))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)

@@ -24,6 +24,7 @@ mod encode;
 mod error;
 mod flush;
 mod identity;
+mod join;
 mod lock;
 mod memory;
 mod objects;

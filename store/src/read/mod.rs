@@ -108,19 +108,26 @@ impl Reader {
         stream.map_err(failed(block))
     }
 
-    /// The same, with the text of these columns shared among rows.
-    pub(crate) async fn scan_sharing(
+    /// The rows of each sorted run of a block, in order, with the text of these columns shared among rows.
+    pub(crate) async fn runs_sharing(
         &self,
         block: &Block,
         batch_rows: usize,
         names: &[&str],
-    ) -> Result<Rows, Error> {
+    ) -> Result<Vec<Rows>, Error> {
         let footer = self.footer(block).await?;
         let metadata = footer.sharing(names).map_err(failed(block))?;
-        let builder =
-            ParquetRecordBatchStreamBuilder::new_with_metadata(self.file(block), metadata);
-        let stream = builder.with_batch_size(batch_rows).build();
-        stream.map_err(failed(block))
+        let run = |groups: Vec<usize>| {
+            let file = self.file(block);
+            let builder =
+                ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata.clone());
+            builder
+                .with_row_groups(groups)
+                .with_batch_size(batch_rows)
+                .build()
+                .map_err(failed(block))
+        };
+        runs(block, footer.row_groups()).map(run).collect()
     }
 
     async fn look_up(
@@ -244,4 +251,17 @@ impl Reader {
 pub(crate) fn failed(block: &Block) -> impl FnOnce(ParquetError) -> Error {
     let path = block.path.clone();
     move |source| Error::Block { path, source }
+}
+
+/// The row groups of each sorted run.
+fn runs(block: &Block, groups: usize) -> impl Iterator<Item = Vec<usize>> {
+    let known = block.row_groups() == groups as u64;
+    let lengths = match known {
+        true => block.runs.iter().map(|run| *run as usize).collect(),
+        false => vec![groups],
+    };
+    lengths.into_iter().scan(0, |at, length| {
+        *at += length;
+        Some((*at - length..*at).collect())
+    })
 }

@@ -345,3 +345,70 @@ async fn over_its_memory_it_refuses_until_blocks_are_written() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn large_row_groups_are_joined_as_they_are_and_merged_in_order_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = reopen(small(dir.path())).await;
+    // Of every trace some spans come with each flush.
+    let lot = |k: u64| {
+        let spans: Vec<Span> = (k * 600..(k + 1) * 600)
+            .map(|n| Span {
+                trace_id: trace(n % 100),
+                start_time: UnixNanos(1_700_000_000_000_000_000 - n as i64),
+                ..span(n)
+            })
+            .collect();
+        rows::spans(&spans).unwrap()
+    };
+    for k in 0..3 {
+        store.append(Table::Spans, lot(k)).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    store.compact().await.unwrap();
+    let blocks = store.snapshot().blocks(Table::Spans);
+    assert_eq!((blocks.len(), blocks[0].rows), (1, 1800));
+    assert_eq!(blocks[0].runs, [1, 1, 1]);
+    let check = async |store: &Store| {
+        let found = store.snapshot().find(Table::Spans, &[trace(7)]).await;
+        let mut found: Vec<u64> = found
+            .unwrap()
+            .iter()
+            .flat_map(|batch| rows::read_spans(batch).unwrap())
+            .map(|span| u64::from_be_bytes(span.span_id.0) - 1)
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, (0..18).map(|k| k * 100 + 7).collect::<Vec<_>>());
+    };
+    check(&store).await;
+    let file = || File::open(&parquet_files(dir.path())[0]).unwrap();
+    let joined = ParquetRecordBatchReaderBuilder::try_new(file()).unwrap();
+    let group = joined.metadata().row_group(2);
+    let key = joined.schema().index_of("trace_id").unwrap();
+    assert!(group.column(key).bloom_filter_offset().is_some());
+    assert!(group.column(key).column_index_offset().is_some());
+    assert!(group.column(key).statistics().is_some());
+    store.close().await.unwrap();
+    // To a store of larger blocks it is small: its runs are put in order.
+    let config = StoreConfig {
+        block_rows: 1 << 20,
+        ..small(dir.path())
+    };
+    let store = reopen(config).await;
+    store.append(Table::Spans, lot(3)).await.unwrap();
+    store.flush().await.unwrap();
+    store.compact().await.unwrap();
+    let blocks = store.snapshot().blocks(Table::Spans);
+    assert_eq!((blocks.len(), blocks[0].rows), (1, 2400));
+    assert_eq!(blocks[0].runs, [1]);
+    store.close().await.unwrap();
+    let rows = at_rest(dir.path(), Table::Spans);
+    let order: Vec<(TraceId, UnixNanos)> = rows
+        .iter()
+        .flat_map(|batch| rows::read_spans(batch).unwrap())
+        .map(|span| (span.trace_id, span.start_time))
+        .collect();
+    assert_eq!((order.len(), parquet_files(dir.path()).len()), (2400, 1));
+    let broken = order.windows(2).position(|pair| pair[0] > pair[1]);
+    assert_eq!(broken.map(|at| &order[at.saturating_sub(3)..at + 3]), None);
+}
