@@ -1,0 +1,211 @@
+//! What a stranger does to objectives and questions: names and words that are nearly right, brackets that close what is
+//! not theirs, counts of one.
+
+use crate::binary::{Server, fixture, good, request, rows, run};
+use crate::objectives::{get, import, log_lines};
+use serde_json::{Value, json};
+
+const NASA: &str = "aws-sfn-nasa-cumulus/ingest-granule-retries-then-fail.history.json";
+
+/// Sends a body; status and text.
+fn send(server: &Server, method: &str, path: &str, body: &str) -> (u16, String) {
+    let answer = request(&server.api, method, path, "", body.as_bytes()).expect("an answer");
+    (answer.0, String::from_utf8_lossy(&answer.1).into_owned())
+}
+
+fn error_of(text: &str) -> String {
+    let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    value["error"].as_str().expect("an error").to_owned()
+}
+
+#[test]
+fn every_mistake_in_sql_is_told_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let file = data.join("wrong.yaml");
+    let text = "slo: a\ntarget: 99%\nindicator:\n  over: executions\n  where: stat_machine = 'w'\n  good: |\n    statuss = 'x'\n    \
+                AND durration_ns < 5\n    AND retries = 0\ngroup_by: versoin\n";
+    std::fs::write(&file, text).expect("written");
+    let output = run(data, &["slo", "lint", &file.to_string_lossy()]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!output.status.success());
+    for expect in [
+        "wrong.yaml:5: error a: valid cannot be asked",
+        "wrong.yaml:7: error a: good cannot be asked",
+        "wrong.yaml:8: error a: good cannot be asked",
+        "did you mean 'duration_ns'",
+        "wrong.yaml:10: error a: group_by cannot be asked",
+        "4 errors",
+    ] {
+        assert!(told.contains(expect), "{expect}: {told}");
+    }
+    let server = Server::start(data);
+    for (method, path) in [("PUT", "/api/v1/slos/a"), ("POST", "/api/v1/slos/preview")] {
+        let (status, answer) = send(&server, method, path, text);
+        let error = error_of(&answer);
+        assert_eq!(status, 400, "{error}");
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(lines.len(), 4, "{error}");
+        let places = ["line 5: ", "line 7: ", "line 8: ", "line 10: "];
+        for (line, place) in lines.iter().zip(places) {
+            assert!(line.starts_with(place), "{line}");
+        }
+    }
+    // A predicate is one condition: it closes no bracket that is not its own.
+    for evil in [
+        "true) OR (true",
+        "true) UNION SELECT now() WHERE (true",
+        "true; DROP TABLE x",
+        ")",
+    ] {
+        let text =
+            format!("slo: a\ntarget: 99%\nindicator: {{over: executions, bad: \"{evil}\"}}\n");
+        let (status, answer) = send(&server, "PUT", "/api/v1/slos/a", &text);
+        assert_eq!(status, 400, "{evil}: {answer}");
+        assert!(
+            error_of(&answer).starts_with("line 3: bad cannot"),
+            "{answer}"
+        );
+    }
+    server.terminate();
+}
+
+#[test]
+fn a_name_that_is_nearly_one_held_is_a_warning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let now = crate::objectives::now();
+    import(
+        data,
+        &log_lines((0..3).map(|n| (format!("run-{n}"), now - 600 + n, false))),
+    );
+    let lint = |name: &str| {
+        let file = data.join("it.yaml");
+        let text = format!("slo: a\ntarget: 99%\nindicator: {{workflow: {name}}}\n");
+        std::fs::write(&file, &text).expect("written");
+        let output = run(data, &["slo", "lint", &file.to_string_lossy()]);
+        assert!(output.status.success());
+        (text, String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let says = "the workflow 'oders': did you mean 'orders'?";
+    let (text, told) = lint("oders");
+    assert!(
+        told.contains(says) && told.contains("[unknown-name]"),
+        "{told}"
+    );
+    // What is like nothing may simply not have run yet.
+    for name in ["orders", "refunds", "'ord*'"] {
+        let (_, told) = lint(name);
+        assert!(!told.contains("unknown-name"), "{told}");
+    }
+    let (_, told) = lint("[orders, oders]");
+    assert!(told.contains(says), "{told}");
+    let server = Server::start(data);
+    let (status, saved) = send(&server, "PUT", "/api/v1/slos/a", &text);
+    assert_eq!(status, 200, "{saved}");
+    assert!(saved.contains(says), "{saved}");
+    let page = get(&server, "/api/v1/slos/a");
+    let findings = page["findings"].as_array().expect("findings");
+    let of = |it: &&Value| it["rule"] == "unknown-name";
+    let found = findings.iter().find(of).expect("a finding");
+    assert_eq!(found["level"], "warning");
+    assert!(
+        found["text"].as_str().is_some_and(|it| it.contains(says)),
+        "{found}"
+    );
+    let (status, told) = send(&server, "POST", "/api/v1/slos/preview", &text);
+    assert!(status == 200 && told.contains(says), "{told}");
+    server.terminate();
+}
+
+#[test]
+fn a_replay_of_a_broken_rule_says_which_and_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let file = data.join("it.yaml");
+    let path = file.to_string_lossy().into_owned();
+    let counts = data.join("counts.json");
+    std::fs::write(
+        &counts,
+        r#"[{"from": 0, "to": 7200, "total": 100, "bad": 50}]"#,
+    )
+    .expect("written");
+    let counts = counts.to_string_lossy().into_owned();
+    let one = |name: &str, rule: &str| {
+        format!(
+            "  - slo: {name}\n    target: 99%\n    indicator: {{workflow: w}}\n    alerts:\n    - {{{rule}}}\n    - {{long: 1h, burn: 2}}\n"
+        )
+    };
+    let text = format!(
+        "slos:\n{}{}",
+        one("a", "budget_left: 150%"),
+        one("b", "budget_left: 10%")
+    );
+    std::fs::write(&file, text).expect("written");
+    for more in [&["--from=-1h"][..], &["--counts", &counts]] {
+        let mut arguments = vec!["slo", "replay", "--slo", &path, "--format", "json"];
+        arguments.extend(more);
+        let output = run(data, &arguments);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(
+            told.contains("it.yaml:6: error a: budget_left is 150%"),
+            "{told}"
+        );
+        // The rest is done all the same.
+        let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(found["slos"].as_array().map(Vec::len), Some(2), "{found}");
+        // Another objective of the file is not touched by it.
+        arguments.extend(["--name", "b"]);
+        assert!(run(data, &arguments).status.success());
+    }
+}
+
+#[test]
+fn a_condition_to_compare_by_is_one_condition() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    good(data, &["import", &fixture(NASA)]);
+    let all = rows(data, "select count(*) n from executions")[0]["n"].clone();
+    let right = "status <> 'SUCCEEDED' -- and so on";
+    let compared = good(
+        data,
+        &[
+            "compare",
+            "--format",
+            "json",
+            right,
+            "status = 'FAILED' or name like '%)%'",
+        ],
+    );
+    let compared: Value = serde_json::from_str(&compared).expect("JSON");
+    assert_eq!(compared["a"]["executions"], all, "{compared}");
+    let server = Server::start(data);
+    for evil in [
+        "status = 'x') OR (true",
+        "true) UNION ALL SELECT trace_id, 1, 1 FROM executions WHERE (true",
+        "true) ORDER BY (SELECT 1",
+        "true /*",
+        "status = 'x'; select 1",
+        "status = 'x' limit 1",
+    ] {
+        let output = run(data, &["compare", evil, "status = 'FAILED'"]);
+        assert!(!output.status.success(), "{evil}");
+        let encoded: String = evil.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let (status, answer) = send(
+            &server,
+            "GET",
+            &format!("/api/v1/compare?a={encoded}&b=true%20"),
+            "",
+        );
+        assert_eq!(status, 400, "{evil}: {answer}");
+    }
+    // Neither does depth harm: the server answers on.
+    let deep = format!("a{}", "[1]".repeat(9_000));
+    let (status, _) = send(&server, "GET", &format!("/api/v1/compare?a={deep}&b=x"), "");
+    assert_eq!(status, 400);
+    let question = json!({"query": format!("select a{}", "[1]".repeat(20_000))}).to_string();
+    let (status, answer) = send(&server, "POST", "/api/sql", &question);
+    assert!(status == 400 && answer.contains("brackets"), "{answer}");
+    server.terminate();
+}
