@@ -209,3 +209,37 @@ fn a_condition_to_compare_by_is_one_condition() {
     assert!(status == 400 && answer.contains("brackets"), "{answer}");
     server.terminate();
 }
+
+#[test]
+fn an_id_in_json_that_is_none_refuses_its_span_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(folder.path());
+    let span = |trace: &str, id: &str| {
+        json!({"traceId": trace, "spanId": id, "name": "a", "startTimeUnixNano": "1700000000000000000",
+               "endTimeUnixNano": "1700000000000000005"})
+    };
+    let trace = "5b8efff798038103d269b633813fc60c";
+    let spans = [
+        span(trace, "eee19b7ec3c1b174"),
+        span("not-hexadecimal", "eee19b7ec3c1b175"),
+        span(trace, "eee19b7ec3c1b1"),
+        span(trace, "eee19b7ec3c1b176"),
+    ];
+    let body = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string();
+    let headers = "Content-Type: application/json\r\n";
+    let (status, answer) =
+        request(&server.http, "POST", "/v1/traces", headers, body.as_bytes()).expect("an answer");
+    let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+    assert_eq!(status, 200, "{answer}");
+    let told = &answer["partialSuccess"];
+    let rejected = &told["rejectedSpans"];
+    assert!(*rejected == json!(2) || *rejected == json!("2"), "{answer}");
+    let message = told["errorMessage"].as_str().expect("a message");
+    assert!(
+        message.contains("trace id") && message.contains("span id"),
+        "{message}"
+    );
+    server.terminate();
+    let held = rows(folder.path(), "select count(*) n from spans");
+    assert_eq!(held[0]["n"], 2);
+}
