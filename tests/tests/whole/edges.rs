@@ -243,3 +243,103 @@ fn an_id_in_json_that_is_none_refuses_its_span_only() {
     let held = rows(folder.path(), "select count(*) n from spans");
     assert_eq!(held[0]["n"], 2);
 }
+
+/// What log delivery writes of an execution: kinds of events with details, a second apart; the redrive each belongs to.
+fn written(arn: &str, begin: i64, events: &[(&str, Value, u32)]) -> String {
+    let mut text = String::new();
+    for (n, (kind, details, redrive)) in events.iter().enumerate() {
+        let id = n + 1;
+        let event = json!({
+            "id": id.to_string(), "type": kind, "details": details, "previous_event_id": n.to_string(),
+            "event_timestamp": ((begin + n as i64) * 1_000).to_string(), "execution_arn": arn,
+            "redrive_count": redrive.to_string(),
+        });
+        text += &format!("{event}\n");
+    }
+    text
+}
+
+#[test]
+fn a_nested_execution_says_how_it_ended_and_a_redrive_is_no_back_off() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let begin = crate::objectives::now() - 3_600;
+    let arn = |machine: &str, name: &str| {
+        format!("arn:aws:states:eu-west-1:123456789012:execution:{machine}:{name}")
+    };
+    let (parent, child) = (arn("outer", "parent-1"), arn("inner", "child-1"));
+    let task = json!({"resourceType": "states", "resource": "startExecution.sync:2", "region": "eu-west-1", "parameters": "{}"});
+    let started = json!({"resourceType": "states", "resource": "startExecution.sync:2"});
+    let submitted = json!({"resourceType": "states", "resource": "startExecution.sync:2",
+        "output": json!({"ExecutionArn": child, "StartDate": 1}).to_string()});
+    let failed = json!({"resourceType": "states", "resource": "startExecution.sync:2", "error": "States.TaskFailed",
+        "cause": json!({"ExecutionArn": child, "Status": "FAILED"}).to_string()});
+    let ends = json!({"error": "States.TaskFailed", "cause": "the child failed"});
+    let first: Vec<(&str, Value, u32)> = vec![
+        ("ExecutionStarted", json!({"input": "{}"}), 0),
+        (
+            "TaskStateEntered",
+            json!({"name": "Call", "input": "{}"}),
+            0,
+        ),
+        ("TaskScheduled", task.clone(), 0),
+        ("TaskStarted", started.clone(), 0),
+        ("TaskSubmitted", submitted.clone(), 0),
+        ("TaskFailed", failed.clone(), 0),
+        ("ExecutionFailed", ends.clone(), 0),
+    ];
+    import(data, &written(&parent, begin, &first));
+    let shown = good(data, &["show", "parent-1", "--color", "never"]);
+    assert!(shown.contains("[not held]"), "{shown}");
+    let inner = [
+        ("ExecutionStarted", json!({"input": "{}"}), 0),
+        (
+            "ExecutionFailed",
+            json!({"error": "Boom", "cause": "it broke"}),
+            0,
+        ),
+    ];
+    import(data, &written(&child, begin + 5, &inner));
+    let id = rows(
+        data,
+        "select trace_id from executions where name = 'child-1'",
+    )[0]["trace_id"]
+        .clone();
+    let id = id.as_str().expect("an id");
+    let shown = good(data, &["show", "parent-1", "--color", "never"]);
+    let says = format!("✗ execution child-1  1 s  [FAILED, inquest show {id}]");
+    assert!(shown.contains(&says), "{says}: {shown}");
+    assert!(shown.contains("Boom: it broke"), "{shown}");
+    assert!(
+        shown.contains("1 state entered, 1 attempt, 0 retries"),
+        "{shown}"
+    );
+    let json = good(data, &["show", "parent-1", "--format", "json"]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["nested"][0]["status"], "FAILED");
+
+    // Hours later somebody starts it again.
+    let mut all = first;
+    all.extend([
+        ("ExecutionRedriven", json!({"redriveCount": 1}), 1),
+        ("TaskScheduled", task.clone(), 1),
+        ("TaskStarted", started.clone(), 1),
+        ("TaskFailed", failed.clone(), 1),
+        ("TaskScheduled", task, 1),
+        ("TaskStarted", started, 1),
+        ("TaskSucceeded", submitted, 1),
+        (
+            "TaskStateExited",
+            json!({"name": "Call", "output": "{}"}),
+            1,
+        ),
+        ("ExecutionSucceeded", json!({"output": "{}"}), 1),
+    ]);
+    let other = arn("outer", "parent-2");
+    import(data, &written(&other, begin, &all));
+    let shown = good(data, &["show", "parent-2", "--color", "never"]);
+    assert_eq!(shown.matches("after a redrive").count(), 1, "{shown}");
+    assert_eq!(shown.matches("retry after 1 s").count(), 1, "{shown}");
+    assert!(shown.contains("3 attempts, 1 retry,"), "{shown}");
+    assert!(shown.contains("[1 retry, redriven]"), "{shown}");
+}
