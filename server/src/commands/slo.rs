@@ -18,6 +18,7 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use model::api::slo::Replay;
+use model::text::counted;
 use serde_json::{Map, Value, json};
 use slo::{Level, duration};
 use std::{collections::BTreeSet, io::Read, path::PathBuf, process::ExitCode, sync::Arc};
@@ -409,9 +410,15 @@ async fn lint(config: &Config, files: &Files) -> Result<ExitCode> {
                 text += &format!("{finding}\n");
             }
             text += &format!(
-                "{} objectives, {} other objects; {errors} errors, {warnings} warnings\n",
-                definitions.slos.len(),
-                definitions.others.len()
+                "{}, {}; {}, {}\n",
+                counted(definitions.slos.len() as u64, "objective", "objectives"),
+                counted(
+                    definitions.others.len() as u64,
+                    "other object",
+                    "other objects"
+                ),
+                counted(errors as u64, "error", "errors"),
+                counted(warnings as u64, "warning", "warnings")
             );
             say(&text)?;
         }

@@ -343,3 +343,130 @@ fn a_nested_execution_says_how_it_ended_and_a_redrive_is_no_back_off() {
     assert!(shown.contains("3 attempts, 1 retry,"), "{shown}");
     assert!(shown.contains("[1 retry, redriven]"), "{shown}");
 }
+
+#[test]
+fn numbers_of_rows_that_cannot_be_are_refused_and_unknown_names_are_hinted_at_everywhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    good(data, &["import", &fixture(NASA)]);
+    let now = crate::objectives::now();
+    import(
+        data,
+        &log_lines([("run-1".to_owned(), now - 600, false)].into_iter()),
+    );
+    let slos = data.join("slo");
+    std::fs::create_dir_all(&slos).expect("made");
+    std::fs::write(
+        slos.join("it.yaml"),
+        "slo: ingest\ntarget: 99%\nindicator: {workflow: w}\n",
+    )
+    .expect("written");
+    let server = Server::start(data);
+    let lists = [
+        "executions?limit",
+        "executions/histogram?buckets",
+        "executions/x/events?limit",
+        "executions/x/twins?k",
+        "traces?limit",
+        "traces/0000000000000000000000000000abcd/logs?limit",
+        "mysteries?limit",
+        "mysteries?buckets",
+        "cold-starts?limit",
+        "map?limit",
+        "alerts?limit",
+        "deliveries?limit",
+        "experiments?limit",
+        "slos/x?points",
+    ];
+    for list in lists {
+        let (_, name) = list.split_once('?').expect("a parameter");
+        for value in ["0", "-1", "-0", "10001", "99999999999999999999999999"] {
+            let (status, answer) = send(&server, "GET", &format!("/api/v1/{list}={value}"), "");
+            let expect = format!("{name} is '{value}': give a number from 1 to 10000");
+            assert_eq!((status, error_of(&answer)), (400, expect), "{list}");
+        }
+        let (_, answer) = send(&server, "GET", &format!("/api/v1/{list}=1000"), "");
+        assert!(!answer.contains("give a number"), "{answer}");
+    }
+    // Changes are not paged: they have no such parameter.
+    for path in ["/api/v1/changes?limit=0", "/api/changes?limit=-1"] {
+        let (status, answer) = send(&server, "GET", path, "");
+        assert!(status == 400 && answer.contains("'limit'"), "{answer}");
+    }
+    for (path, expect) in [
+        (
+            "/api/v1/experiments?slo=ingst",
+            "there is no objective 'ingst': did you mean ingest?".to_owned(),
+        ),
+        (
+            "/api/v1/alerts?slo=ingst",
+            "there is no objective 'ingst': did you mean ingest?".to_owned(),
+        ),
+        (
+            "/api/v1/map?service=zz",
+            "there is no service 'zz': there are ".to_owned(),
+        ),
+        (
+            "/api/v1/map?state_machine=oders",
+            "there is no state machine 'oders': did you mean orders?".to_owned(),
+        ),
+    ] {
+        let hint = get(&server, path)["hint"].clone();
+        let hint = hint.as_str().unwrap_or_else(|| panic!("{path}"));
+        assert!(hint.starts_with(&expect), "{path}: {hint}");
+    }
+    assert_eq!(
+        get(&server, "/api/v1/experiments?slo=ingest")["hint"],
+        Value::Null
+    );
+    assert_eq!(get(&server, "/api/v1/map")["hint"], Value::Null);
+    // JSON without its content type is JSON.
+    let question =
+        r#"{"query": "select count(*) as n from executions where state_machine = 'orders'"}"#;
+    for headers in [
+        "",
+        "Content-Type: application/x-www-form-urlencoded\r\n",
+        "Content-Type: text/plain\r\n",
+    ] {
+        let answer = request(
+            &server.api,
+            "POST",
+            "/api/sql",
+            headers,
+            question.as_bytes(),
+        );
+        let (status, body) = answer.expect("an answer");
+        let body = String::from_utf8_lossy(&body).into_owned();
+        assert!(status == 200 && body.contains("{\"n\":1}"), "{body}");
+    }
+    let (status, answer) = send(&server, "POST", "/api/sql", "  {\"query\": 5}");
+    assert!(
+        status == 400 && error_of(&answer).contains("{\"query\""),
+        "{answer}"
+    );
+    server.terminate();
+}
+
+#[test]
+fn one_is_not_told_as_several() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let import = good(data, &["import", &fixture(NASA)]);
+    assert!(import.contains("\n1 file: "), "{import}");
+    let id = rows(data, "select trace_id from executions")[0]["trace_id"].clone();
+    let id = id.as_str().expect("an id");
+    let compared = good(data, &["compare", id, id]);
+    assert!(compared.contains("1 execution, 1 failed"), "{compared}");
+    let file = data.join("it.yaml");
+    std::fs::write(
+        &file,
+        "slo: a\ntarget: 99%\nindicator: {workflow: w, good: x = 1}\n",
+    )
+    .expect("written");
+    let output = run(data, &["slo", "lint", &file.to_string_lossy()]);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        told.contains("1 objective, 0 other objects; 1 error, 0 warnings"),
+        "{told}"
+    );
+}
