@@ -2,6 +2,7 @@
 
 use crate::tolerance::within;
 use model::api::experiments::Steady;
+use model::text::counted;
 use serde_json::Value;
 
 /// Executions below which nothing is judged, unless the hypothesis says otherwise.
@@ -33,7 +34,10 @@ pub fn judge(steady: &mut Steady, before: &Measured, during: &Measured, after: O
     } else if let Some(sample) = few {
         (
             "unknown",
-            format!("{sample} executions during it, at least {least} are needed"),
+            format!(
+                "{} during it, at least {least} needed",
+                counted(sample, "execution", "executions")
+            ),
         )
     } else if during.value.is_null() {
         ("unknown", "nothing was measured during it".to_owned())

@@ -16,6 +16,7 @@ use arrow::{
     datatypes::{Field, Schema},
     error::ArrowError,
 };
+use model::text::counted;
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use store::Table;
 
@@ -23,9 +24,17 @@ use store::Table;
 pub const MAX_REQUEST: usize = 256 << 20;
 /// How many bytes the rows of one request may take beyond what was sent for them.
 const MAX_OVERHEAD: usize = 128 << 20;
+/// How many bytes of resource and scope they may have in common. Memory holds these once, but files and those who read
+/// them see them in every row.
+const MAX_REPEATED: usize = 1 << 30;
 /// What a row takes at least, bytes; and a row of an attribute's column.
 const ROW: usize = 128;
 const CELL: usize = 5;
+/// What is said of a text that was not UTF-8, and of several.
+const REPAIRED: (&str, &str) = (
+    "text was not UTF-8 and repaired",
+    "texts were not UTF-8 and repaired",
+);
 /// Rows for which room is made in advance, at most.
 const MOST_EXPECTED: usize = 4096;
 
@@ -113,17 +122,38 @@ fn nanos(unsigned: u64) -> Result<i64, &'static str> {
 #[derive(Default)]
 struct Notes {
     rejected: BTreeMap<&'static str, u64>,
-    changed: BTreeMap<&'static str, u64>,
+    /// By what is said of one, and of several.
+    changed: BTreeMap<(&'static str, &'static str), u64>,
     overhead: usize,
+    repeated: usize,
+}
+
+/// What a row has of its resource and scope, bytes.
+#[derive(Clone, Copy)]
+struct Common {
+    /// What lies in memory once for all rows.
+    shared: usize,
+    /// What is written into every row.
+    copied: usize,
 }
 
 impl Notes {
-    /// Accounts for one more row, which repeats `shared` bytes of resource and scope and has cells
-    /// in `columns` columns of attributes.
-    fn admit(&mut self, shared: usize, columns: usize) -> Result<(), &'static str> {
-        self.overhead += shared + ROW + CELL * columns;
+    /// Accounts for text that rows share.
+    fn hold(&mut self, bytes: usize) {
+        self.overhead += bytes;
+    }
+
+    /// Accounts for one more row, which has cells in `columns` columns of attributes.
+    fn admit(&mut self, common: Common, columns: usize) -> Result<(), &'static str> {
+        self.overhead += common.copied + ROW + CELL * columns;
+        self.repeated += common.shared + common.copied;
         if self.overhead > MAX_OVERHEAD {
-            return Err("the request has too many rows for its resources: send smaller batches");
+            return Err("the request has too many rows: send smaller batches");
+        }
+        if self.repeated > MAX_REPEATED {
+            return Err(
+                "the request has too many rows for resources of this size: send smaller batches",
+            );
         }
         Ok(())
     }
@@ -132,22 +162,22 @@ impl Notes {
         *self.rejected.entry(reason).or_default() += 1;
     }
 
-    fn change(&mut self, what: &'static str, count: u64) {
+    fn change(&mut self, one: &'static str, many: &'static str, count: u64) {
         if count > 0 {
-            *self.changed.entry(what).or_default() += count;
+            *self.changed.entry((one, many)).or_default() += count;
         }
     }
 
+    /// `noun` is what a row is.
     fn decoded(self, batch: RecordBatch, noun: &str) -> Decoded {
         let mut message = String::new();
         for (reason, count) in &self.rejected {
-            sentence(
-                &mut message,
-                format_args!("{count} {noun} rejected: {reason}"),
-            );
+            let counted = counted(*count, noun, &format!("{noun}s"));
+            sentence(&mut message, format_args!("{counted} rejected: {reason}"));
         }
-        for (what, count) in &self.changed {
-            sentence(&mut message, format_args!("{count} {what}"));
+        for ((one, many), count) in &self.changed {
+            let counted = counted(*count, one, many);
+            sentence(&mut message, format_args!("{counted}"));
         }
         Decoded {
             batch,

@@ -4,7 +4,7 @@
 use crate::{
     budget::{Budget, Held},
     decode::{self, Decoded},
-    judged::{Watched, judged},
+    judged::{Watched, facts, judged},
     promotion::Promotion,
     redact::Redactor,
 };
@@ -238,7 +238,7 @@ impl Door {
                 let decoded = self.decode(kind, entry.payload).await?;
                 let named = judged(kind, &decoded.batch, &self.watched);
                 self.append(kind, decoded.batch).await?;
-                self.join(named, entry.position).await
+                self.join(kind, named, entry.position).await
             }
         }
     }
@@ -267,7 +267,8 @@ impl Door {
                 let named = judged(kind, &decoded.batch, &door.watched);
                 let new = door.append(kind, decoded.batch).await?;
                 // What was held already was joined when it came.
-                door.join(named.filter(|_| new > 0), position).await?;
+                let named = if new > 0 { named } else { Vec::new() };
+                door.join(kind, named, position).await?;
                 Ok(new)
             });
             outcome.new = new.await?;
@@ -324,8 +325,13 @@ impl Door {
     }
 
     /// Has facts judged from which something is derived; then the entry is applied.
-    async fn join(&self, judged: Option<Batch>, position: Position) -> Result<(), Refusal> {
-        if let Some(batch) = judged {
+    async fn join(
+        &self,
+        kind: EntryKind,
+        judged: Vec<RecordBatch>,
+        position: Position,
+    ) -> Result<(), Refusal> {
+        for batch in judged.iter().filter_map(|rows| facts(kind, rows)) {
             self.submit(batch, None).await?;
         }
         self.store.applied(position);

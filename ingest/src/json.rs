@@ -151,6 +151,7 @@ impl<'de> Visitor<'de> for MemberSeed<'_> {
     fn visit_bool<E: serde::de::Error>(self, truth: bool) -> Result<(), E> {
         match self.member.kind {
             Kind::Bool => self.varint(u64::from(truth)),
+            Kind::Id(_) => self.bytes(NO_ID),
             _ => return Err(E::invalid_type(serde::de::Unexpected::Bool(truth), &self)),
         }
         Ok(())
@@ -162,6 +163,7 @@ impl<'de> Visitor<'de> for MemberSeed<'_> {
             Kind::Fixed64 => self.fixed64(number),
             Kind::Fixed32 => self.fixed32(number)?,
             Kind::Double => self.fixed64((number as f64).to_bits()),
+            Kind::Id(_) => self.bytes(NO_ID),
             _ => {
                 return Err(E::invalid_type(
                     serde::de::Unexpected::Unsigned(number),
@@ -176,6 +178,7 @@ impl<'de> Visitor<'de> for MemberSeed<'_> {
         match self.member.kind {
             Kind::Varint | Kind::Enum(_) => self.varint(number.cast_unsigned()),
             Kind::Double => self.fixed64((number as f64).to_bits()),
+            Kind::Id(_) => self.bytes(NO_ID),
             _ => {
                 return Err(E::invalid_type(
                     serde::de::Unexpected::Signed(number),
@@ -196,6 +199,7 @@ impl<'de> Visitor<'de> for MemberSeed<'_> {
             }
             Kind::Fixed64 if whole => self.fixed64(number as u64),
             Kind::Fixed32 if whole => self.fixed32(number as u64)?,
+            Kind::Id(_) => self.bytes(NO_ID),
             _ => return Err(E::invalid_type(serde::de::Unexpected::Float(number), &self)),
         }
         Ok(())
@@ -206,8 +210,8 @@ impl<'de> Visitor<'de> for MemberSeed<'_> {
         match self.member.kind {
             Kind::Text => self.bytes(text.as_bytes()),
             Kind::Id(length) => {
-                let id = id(text, length).ok_or_else(invalid)?;
-                self.bytes(&id);
+                let id = id(text, length);
+                self.bytes(id.as_deref().unwrap_or(NO_ID));
             }
             Kind::Base64 => {
                 let bytes = from_base64(text).ok_or_else(invalid)?;
@@ -279,8 +283,11 @@ pub(crate) fn write_varint(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
+/// What is written where an id stands that is none: of no id's length, so that the decoder rejects that span and no other.
+const NO_ID: &[u8] = &[0];
+
 /// Hex digits, as OTLP says, or base64, as protobuf's own JSON mapping says. Empty is no id.
-/// What is neither is an error; hex of another length is left for the decoder to reject.
+/// What is neither is none; hex of another length is left for the decoder to reject.
 fn id(text: &str, length: usize) -> Option<Vec<u8>> {
     let digit = |byte: &u8| (*byte as char).to_digit(16).map(|digit| digit as u8);
     let digits: Option<Vec<u8>> = text.as_bytes().iter().map(digit).collect();

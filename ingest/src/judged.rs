@@ -31,6 +31,9 @@ const OF_LOGS: [&str; 3] = [
 /// What Envoy's OpenTelemetry access logger adds to its resource.
 const RESOURCE: &str = "\"log_name\"";
 
+/// Bytes of text that rows share and that are written out at once, at most.
+const MOST_SHARED: usize = 32 << 20;
+
 /// Traces of which somebody waits for spans, and who: the traces of executions that sent their context.
 /// Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -73,21 +76,30 @@ impl Watched {
     }
 }
 
-/// The facts among these rows that are to be judged; `None` if there are none.
-pub(crate) fn judged(kind: EntryKind, rows: &RecordBatch, watched: &Watched) -> Option<Batch> {
-    let mut batch = Batch::default();
-    match kind {
+/// The rows that are to be judged, in parts that are small enough to be written out: what rows share is small only as
+/// long as they share it.
+pub(crate) fn judged(kind: EntryKind, rows: &RecordBatch, watched: &Watched) -> Vec<RecordBatch> {
+    let named = match kind {
         EntryKind::OtlpLogs => {
             let proxy = |text: &str| text.contains(RESOURCE);
-            let named = chosen(rows, &OF_LOGS, "resource", proxy, &[])?;
-            batch.logs = store::rows::read_logs(&named).ok()?;
+            chosen(rows, &OF_LOGS, "resource", proxy, &[])
         }
         _ => {
             let proxy = |name: &str| PROXIES.contains(&name);
             let traces = watched.among(rows);
-            let named = chosen(rows, &OF_SPANS, "service_name", proxy, &traces)?;
-            batch.spans = store::rows::read_spans(&named).ok()?;
+            chosen(rows, &OF_SPANS, "service_name", proxy, &traces)
         }
+    };
+    named.map_or_else(Vec::new, |named| store::in_parts(&named, MOST_SHARED))
+}
+
+/// The facts in such rows.
+pub(crate) fn facts(kind: EntryKind, rows: &RecordBatch) -> Option<Batch> {
+    let rows = store::plain(rows).ok()?;
+    let mut batch = Batch::default();
+    match kind {
+        EntryKind::OtlpLogs => batch.logs = store::rows::read_logs(&rows).ok()?,
+        _ => batch.spans = store::rows::read_spans(&rows).ok()?,
     }
     Some(batch)
 }
@@ -131,8 +143,7 @@ fn chosen(
     if wanted.true_count() == 0 {
         return None;
     }
-    let chosen = filter_record_batch(rows, &wanted).ok()?;
-    store::plain(&chosen).ok()
+    filter_record_batch(rows, &wanted).ok()
 }
 
 /// Which rows have a text that fits; each text is looked at once, however many rows share it.

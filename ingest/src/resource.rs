@@ -75,7 +75,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) version_place: Option<i32>,
     /// Its attributes, named as OpenTelemetry names those of formats without a scope.
     pub(crate) attributes: Vec<(Vec<u8>, AnyValue<'a>)>,
-    /// How many bytes every row of the scope repeats.
+    /// How many bytes of attributes are written into every row of the scope.
     pub(crate) len: usize,
 }
 
@@ -98,8 +98,12 @@ impl<'a> Scope<'a> {
                 _ => {}
             }
         }
-        scope.len += scope.name.len() + scope.version.len();
         Ok(scope)
+    }
+
+    /// Bytes of its name and version.
+    pub(crate) fn named(&self) -> usize {
+        self.name.len() + self.version.len()
     }
 }
 

@@ -6,6 +6,11 @@ use std::fmt::Write;
 /// Longest names that are compared, characters.
 const LONGEST: usize = 64;
 
+/// A number with its noun: `1 span`, `2 spans`.
+pub fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 /// The name that differs least from `wanted`, if it differs little; letter case does not count.
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();

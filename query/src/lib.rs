@@ -36,3 +36,4 @@ mod tests;
 pub use engine::{Answer, Engine, Limits, Options};
 pub use error::{Error, Kind};
 pub use format::Format;
+pub use parse::{Condition, condition};

@@ -5,12 +5,13 @@
 //! `INTERVAL INTERVAL …`, it forgets to count its depth and runs out of stack. It asks the dialect before
 //! every expression, though, and there both are counted.
 
-use crate::Error;
+use crate::{Error, place::Known};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 use std::any::TypeId;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,8 +24,12 @@ const STACK: usize = 1024 * 1024;
 /// Operators in one text. A chain of them is as deep as it is long: what walks over it recurses, and
 /// planning it takes time by the square of its length.
 const OPERATORS: usize = 1_000;
+/// The same of one condition, which is printed: that takes more stack.
+const OPERATORS_OF_ONE: usize = 200;
 /// Places where rows are combined: each is a level of the plan.
 const COMBINATIONS: usize = 200;
+/// Opening square brackets in one text. `a[1][1]…` is tried as a type, too, which is as deep as it is long.
+const BRACKETS: usize = 1_000;
 /// Levels of nesting.
 const DEPTH: usize = 50;
 
@@ -33,31 +38,14 @@ pub(crate) fn parse(
     text: &str,
     explain: impl Fn(DataFusionError) -> Error,
 ) -> Result<Statement, Error> {
-    check_combinations(text)?;
-    let dialect = Budgeted {
-        operators: AtomicUsize::new(OPERATORS),
-        left: AtomicUsize::new(STEPS + text.len()),
-        stack: stack_here(),
-    };
-    let parse = || {
+    let parse = |dialect: &Budgeted| {
         DFParserBuilder::new(text)
-            .with_dialect(&dialect)
+            .with_dialect(dialect)
             .with_recursion_limit(DEPTH)
             .build()
             .and_then(|mut parser| parser.parse_statements())
     };
-    let parsed = panic::catch_unwind(AssertUnwindSafe(parse));
-    let (Ok(parsed), 1..) = (parsed, dialect.left.load(Ordering::Relaxed)) else {
-        return Err(Error::sql(
-            "the query cannot be parsed in reasonable time; it is nested too deeply, or a CASE has no END",
-        ));
-    };
-    if dialect.operators.load(Ordering::Relaxed) == 0 {
-        return Err(Error::sql(format!(
-            "the query has more than {OPERATORS} operators; a long list of OR can be written as IN (…)"
-        )));
-    }
-    let mut statements = parsed.map_err(explain)?;
+    let mut statements = within_budget(text, OPERATORS, parse)?.map_err(explain)?;
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
         (None, _) => Err(Error::sql("the query is empty")),
@@ -68,8 +56,98 @@ pub(crate) fn parse(
     }
 }
 
-/// Counts the words that combine rows, also where they are only text: it is an upper bound.
+/// A condition as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The whole of it, printed from what was parsed: no comment and no bracket of it reaches beyond it.
+    pub text: String,
+    /// What AND, OR, NOT and brackets put together, in order.
+    pub parts: Vec<String>,
+}
+
+/// Reads one condition, such as stands behind WHERE.
+///
+/// # Errors
+/// When the text is no expression, or more than one.
+pub fn condition(text: &str) -> Result<Condition, Error> {
+    if text.len() > crate::guard::MAX_TEXT {
+        return Err(Error::sql("the condition is too long"));
+    }
+    let parse = |dialect: &Budgeted| {
+        let mut parser = Parser::new(dialect)
+            .with_recursion_limit(DEPTH)
+            .try_with_sql(text)?;
+        let expression = parser.parse_expr()?;
+        match parser.peek_token().token {
+            Token::EOF => Ok(expression),
+            _ => parser.expected("the end of the condition", parser.peek_token()),
+        }
+    };
+    let explain = |error: ParserError| {
+        let error = DataFusionError::SQL(Box::new(error), None);
+        crate::place::explain(error, text, &Known::default())
+    };
+    let expression = within_budget(text, OPERATORS_OF_ONE, parse)?.map_err(explain)?;
+    let mut parts = Vec::new();
+    collect(&expression, &mut parts);
+    Ok(Condition {
+        text: expression.to_string(),
+        parts,
+    })
+}
+
+fn collect(expression: &Expr, parts: &mut Vec<String>) {
+    match expression {
+        Expr::Nested(inner) => collect(inner, parts),
+        Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr,
+        } => collect(expr, parts),
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And | BinaryOperator::Or,
+            right,
+        } => {
+            collect(left, parts);
+            collect(right, parts);
+        }
+        other => parts.push(other.to_string()),
+    }
+}
+
+/// Parses, unless it takes too many steps or too much stack.
+fn within_budget<T>(
+    text: &str,
+    operators: usize,
+    parse: impl FnOnce(&Budgeted) -> T,
+) -> Result<T, Error> {
+    check_combinations(text)?;
+    let dialect = Budgeted {
+        operators: AtomicUsize::new(operators),
+        left: AtomicUsize::new(STEPS + text.len()),
+        stack: stack_here(),
+    };
+    let parsed = panic::catch_unwind(AssertUnwindSafe(|| parse(&dialect)));
+    let (Ok(parsed), 1..) = (parsed, dialect.left.load(Ordering::Relaxed)) else {
+        return Err(Error::sql(
+            "the query cannot be parsed in reasonable time; it is nested too deeply, or a CASE has no END",
+        ));
+    };
+    if dialect.operators.load(Ordering::Relaxed) == 0 {
+        return Err(Error::sql(format!(
+            "the query has more than {operators} operators; a long list of OR can be written as IN (…)"
+        )));
+    }
+    Ok(parsed)
+}
+
+/// Counts the words that combine rows, and brackets, also where they are only text: it is an upper bound.
 fn check_combinations(text: &str) -> Result<(), Error> {
+    if text.bytes().filter(|byte| *byte == b'[').count() > BRACKETS {
+        return Err(Error::sql(format!(
+            "the query has more than {BRACKETS} square brackets"
+        )));
+    }
     let combines = |word: &&str| {
         ["union", "except", "intersect", "join"]
             .iter()

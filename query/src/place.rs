@@ -9,6 +9,7 @@ use model::text::nearest;
 type Place = (u64, u64);
 
 /// Names that can be suggested.
+#[derive(Default)]
 pub(crate) struct Known {
     pub tables: Vec<String>,
     pub functions: Vec<String>,

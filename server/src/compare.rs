@@ -132,18 +132,22 @@ pub async fn compare(engine: &Engine, snapshot: &Snapshot, a: &str, b: &str) -> 
     Ok(tokio::task::spawn_blocking(judge).await?)
 }
 
-/// The condition that a selection stands for.
-fn condition(selection: &str) -> String {
+/// The condition that a selection stands for. What is written in SQL is one expression, printed as it was parsed:
+/// it cannot end the question that it is put into.
+fn condition(selection: &str) -> Result<String, query::Error> {
     let is_trace = selection.parse::<TraceId>().is_ok();
     if selection.starts_with("arn:") || is_trace {
         let id = quoted(selection);
-        return format!("execution_arn = {id} OR trace_id = {id}");
+        return Ok(format!("execution_arn = {id} OR trace_id = {id}"));
     }
     // A name has no spaces and no comparison in it.
     let plain = |c: char| c.is_alphanumeric() || "-_.:+@".contains(c);
     match selection.chars().all(plain) {
-        true => format!("name = {0} OR execution_arn = {0}", quoted(selection)),
-        false => selection.to_owned(),
+        true => Ok(format!(
+            "name = {0} OR execution_arn = {0}",
+            quoted(selection)
+        )),
+        false => query::condition(selection).map(|it| it.text),
     }
 }
 
@@ -152,14 +156,13 @@ async fn group(engine: &Engine, snapshot: &Snapshot, selection: &str) -> Result<
     if selection.is_empty() {
         bail!("say what to compare: an execution, or a condition such as status = 'FAILED'");
     }
-    let condition = condition(selection);
+    let cannot = || format!("cannot select '{selection}'");
+    let condition = condition(selection).with_context(cannot)?;
     let list = format!(
         "SELECT trace_id, count(*) OVER () AS executions, events FROM executions WHERE ({condition}) \
          ORDER BY start_time DESC, trace_id LIMIT {MOST_IN_GROUP}"
     );
-    let batches = ask(engine, snapshot, &list)
-        .await
-        .with_context(|| format!("cannot select '{selection}'"))?;
+    let batches = ask(engine, snapshot, &list).await.with_context(cannot)?;
     let ids = ids_of(&batches)?;
     let number = |name: &str| -> Result<Vec<i64>> {
         let mut all = Vec::new();

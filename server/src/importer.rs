@@ -10,6 +10,7 @@ use bytes::Bytes;
 use collectors::import::{self, Chunk, Progress, Refused, Report};
 use ingest::{Door, Outcome, Refusal};
 use model::Batch;
+use model::text::counted;
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -169,8 +170,8 @@ impl Entrance {
         match outcome.rejected {
             0 => Ok(()),
             rejected => Err(Refused::Skip(format!(
-                "{rejected} of {} records refused: {}",
-                rejected + outcome.accepted,
+                "{rejected} of {} refused: {}",
+                counted(rejected + outcome.accepted, "record", "records"),
                 outcome.message
             ))),
         }

@@ -90,6 +90,7 @@ fn all(conditions: &[Condition]) -> String {
             |condition| match (condition.column.as_str(), &condition.op) {
                 ("status", Op::In(values)) if values == &["SUCCEEDED"] => "succeed".to_owned(),
                 ("duration_ns", Op::AtMost(most)) => format!("take at most {}", time(*most)),
+                ("retries", Op::AtMost(1)) => "need at most 1 retry".to_owned(),
                 ("retries", Op::AtMost(most)) => format!("need at most {most} retries"),
                 _ => format!("have {}", condition.sql()),
             },

@@ -15,6 +15,7 @@ use crate::{
     definition::{NoData, Rule, Test},
     duration,
 };
+use model::text::counted;
 use std::cmp::Ordering;
 
 /// The moment, and what is known of the data.
@@ -278,10 +279,8 @@ impl Evaluation<'_> {
                     }));
                 }
                 Test::Outage { within, .. } => {
-                    parts.push(format!(
-                        "{} failures in a row",
-                        self.outage(moment, *within)
-                    ));
+                    let failures = self.outage(moment, *within);
+                    parts.push(counted(failures, "failure", "failures") + " in a row");
                 }
                 Test::Silence(length) => {
                     parts.push(format!("no event for {}", duration::words(*length)));

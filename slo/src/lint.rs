@@ -5,6 +5,7 @@ use crate::{
     definition::{Indicator, Slo, Source, Test},
     duration,
 };
+use model::text::counted;
 use std::fmt;
 
 /// How bad a finding is.
@@ -185,8 +186,9 @@ pub fn traffic(slo: &Slo, per_window: u64) -> Option<Finding> {
         line: slo.source.line,
         slo: Some(slo.name.clone()),
         text: format!(
-            "with {per_window} events in its window one failure costs {:.0} % of the budget and can page: \
+            "with {} in its window one failure costs {:.0} % of the budget and can page: \
              set min_bad, and outage to be told when all fail",
+            counted(per_window, "event", "events"),
             share * 100.0
         ),
     })

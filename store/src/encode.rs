@@ -4,7 +4,7 @@ use crate::{
     Error, Table,
     block::{Block, PromotedType},
     memory::{align, union},
-    shared,
+    shared::{in_parts, once},
     tables::ATTRIBUTE_PREFIX,
 };
 use arrow::{
@@ -35,6 +35,8 @@ const PAGE_ROWS: usize = 2048;
 const DICTIONARY_BYTES: usize = 96 << 10;
 /// Rows gathered at a time.
 const STEP_ROWS: usize = 8192;
+/// Bytes of shared text that are written at a time.
+const MOST_SHARED: usize = 16 << 20;
 /// Bytes at which a block ends even if it may have more rows.
 pub(crate) const BLOCK_BYTES: usize = 192 << 20;
 /// Days of one write that get blocks of their own; rows of the others share one.
@@ -120,7 +122,7 @@ pub(crate) fn in_order(table: Table, batches: &[&RecordBatch]) -> Result<RecordB
         .collect();
     let sources: Vec<&RecordBatch> = aligned.iter().collect();
     let together = interleave_record_batch(&sources, &at);
-    together.and_then(shared::once).map_err(rows_error(table))
+    together.and_then(once).map_err(rows_error(table))
 }
 
 /// All rows in the order in which they are written.
@@ -241,7 +243,13 @@ impl BlockWriter {
             self.max_time = times.values().iter().copied().fold(self.max_time, i64::max);
         }
         self.rows += batch.num_rows();
-        self.writer.write(batch).map_err(encode_error(&self.target))
+        // The writer looks at the size of its page between writes.
+        for rows in in_parts(batch, MOST_SHARED) {
+            self.writer
+                .write(&rows)
+                .map_err(encode_error(&self.target))?;
+        }
+        Ok(())
     }
 
     /// Bytes so far, roughly.

@@ -46,7 +46,7 @@ pub use config::StoreConfig;
 pub use error::Error;
 pub use lock::{Holder, holder};
 pub use promote::{MOST_PROMOTED, is_promotable};
-pub use shared::{plain, shared, shared_text};
+pub use shared::{in_parts, plain, shared, shared_text};
 pub use snapshot::Snapshot;
 pub use state_tables::StateTable;
 pub use store::{Appended, Store, Unit, Units};

@@ -49,6 +49,40 @@ pub fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
+/// The rows in parts, none of which has more than `most` bytes of shared text as it would be written out, unless it is a
+/// single row. What rows share is small only as long as they share it.
+pub fn in_parts(batch: &RecordBatch, most: usize) -> Vec<RecordBatch> {
+    let mut parts = Vec::new();
+    let (mut from, mut bytes) = (0, 0);
+    for (row, size) in bytes_of(batch).into_iter().enumerate() {
+        if bytes + size > most && row > from {
+            parts.push(batch.slice(from, row - from));
+            (from, bytes) = (row, 0);
+        }
+        bytes += size;
+    }
+    parts.push(batch.slice(from, batch.num_rows() - from));
+    parts
+}
+
+/// How many bytes of shared text each row has.
+fn bytes_of(batch: &RecordBatch) -> Vec<usize> {
+    let mut bytes = vec![0; batch.num_rows()];
+    for column in batch.columns() {
+        let Some(held) = column.as_dictionary_opt::<Int32Type>() else {
+            continue;
+        };
+        let Some(values) = held.values().as_string_opt::<i32>() else {
+            continue;
+        };
+        for (sum, number) in bytes.iter_mut().zip(held.keys()) {
+            let number = number.and_then(|it| usize::try_from(it).ok());
+            *sum += number.map_or(0, |it| values.value_length(it).cast_unsigned() as usize);
+        }
+    }
+    bytes
+}
+
 /// True when a column of this type is taken for one of the other.
 pub(crate) fn stands_for(data_type: &DataType, wanted: &DataType) -> bool {
     data_type == wanted || *wanted == DataType::Utf8 && *data_type == shared_text()
@@ -135,6 +169,26 @@ mod tests {
         assert_eq!(before[4], None);
         let values = once.column(0).as_dictionary::<Int32Type>().values().len();
         assert_eq!(values, 3);
+    }
+
+    #[test]
+    fn rows_that_share_much_text_come_in_parts() {
+        let long = "x".repeat(10);
+        let rows = batch(
+            &[Some(&long), Some("y")],
+            &[Some(0), Some(0), None, Some(1), Some(0), Some(0)],
+        );
+        let check = |most: usize, expect: &[usize]| {
+            let parts = in_parts(&rows, most);
+            let sizes: Vec<usize> = parts.iter().map(RecordBatch::num_rows).collect();
+            assert_eq!(sizes, expect, "{most}");
+            let texts: Vec<_> = parts.iter().flat_map(text).collect();
+            assert_eq!(texts, text(&rows));
+        };
+        check(1_000, &[6]);
+        check(21, &[4, 2]);
+        check(10, &[1, 2, 1, 1, 1]);
+        check(0, &[1; 6]);
     }
 
     #[test]

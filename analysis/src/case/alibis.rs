@@ -8,6 +8,7 @@ use super::{
     scene::Scene,
     text,
 };
+use model::text::counted;
 use model::{Cleared, Entity, Status, time::human_duration};
 
 /// Cleared suspects that are told.
@@ -173,7 +174,10 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
                 // A role, a secret or a route takes no part in a run by itself: that nothing failed in it says nothing.
                 (false, 0) if !takes_part(scene, &name) => return None,
                 (false, 0) => format!("the failure is not in it; {} was changed", change.kind),
-                (false, n) => format!("{n} runs went well after its change"),
+                (false, n) => format!(
+                    "{} went well after its change",
+                    counted(n as u64, "run", "runs")
+                ),
             };
             Some(Cleared {
                 kind: change.kind.clone(),
@@ -220,7 +224,10 @@ fn usual_noise(scene: &Scene) -> Vec<Cleared> {
             (with * 2 > healthy).then(|| Cleared {
                 kind: "service".into(),
                 name: log.service_name.clone(),
-                reason: format!("it writes the same in {with} of {healthy} healthy runs"),
+                reason: format!(
+                    "it writes the same in {with} of {}",
+                    counted(healthy as u64, "healthy run", "healthy runs")
+                ),
                 reference: format!("log:{}", log.log_id),
             })
         })

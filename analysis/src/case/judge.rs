@@ -12,6 +12,7 @@ use super::{
     silent, slots, slow,
     text::Topic,
 };
+use model::text::counted;
 use model::{
     Attempt, ExecutionStatus, Exhibit, Fatality, ITS_END, Outcome, Verdict, time::human_duration,
 };
@@ -362,11 +363,17 @@ fn no_crime(scene: &Scene, why: String) -> String {
     }
     let healthy = scene.healthy.len();
     let retries = scene.case.execution.retries;
+    let tries = |n: u32| counted(n.into(), "retry", "retries");
     match (healthy, retries) {
         (0, 0) => "it succeeded; there is no other run to compare it with".to_owned(),
+        (1, 0) => "it ran as the one healthy run did".to_owned(),
         (n, 0) => format!("it ran as {n} healthy runs do"),
-        (0, r) => format!("it succeeded after {r} retries"),
-        (n, r) => format!("it succeeded after {r} retries, within what {n} healthy runs take"),
+        (0, r) => format!("it succeeded after {}", tries(r)),
+        (n, r) => format!(
+            "it succeeded after {}, within what {} took",
+            tries(r),
+            counted(n as u64, "healthy run", "healthy runs")
+        ),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::scene::Scene;
 use crate::coverage;
 use model::Missing;
+use model::text::counted;
 use std::collections::BTreeMap;
 
 /// Things of one kind that are told.
@@ -48,7 +49,10 @@ fn sentence(missing: &Missing) -> String {
         "invocation" => format!("the log of {} for this invocation", function(place)),
         "report" => format!("the REPORT line of {} for request {id}", function(place)),
         "execution" => format!("the history of {id}"),
-        "child_execution" => format!("the histories of {count} executions of {place}"),
+        "child_execution" => format!(
+            "the histories of {} of {place}",
+            counted(*count, "execution", "executions")
+        ),
         "map_run" => format!("the description of the map run {id}"),
         "job" => format!("the end of the job {id} of {place}"),
         "span" => format!("span {id}, {place}"),

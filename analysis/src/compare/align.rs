@@ -2,6 +2,7 @@
 //! the same place in the tree, the same time around; what order Maps and Parallels ran in does not count.
 
 use crate::baseline::Run;
+use model::text::counted;
 use model::{
     Execution, Invocation, SpanId, State,
     compare::{AlignedState, AlignedVisit, Compared, Twins},
@@ -237,7 +238,7 @@ fn differences(state: &AlignedState, added: i64) -> Vec<String> {
         found.push(format!("{}{error}{caught}", own.status.to_lowercase()));
     }
     if none(&|it| it.retries >= own.retries) {
-        found.push(format!("{} retries", own.retries));
+        found.push(counted(own.retries.into(), "retry", "retries"));
     }
     if own.function_version.is_some() && none(&|it| it.function_version == own.function_version) {
         let usual = held[0].function_version.as_deref().unwrap_or("unknown");

@@ -128,11 +128,17 @@ impl<'a> Importer<'a> {
         let pieces = std::mem::take(&mut self.pieces);
         let (batch, skips) = step_functions::assemble(pieces);
         for skip in skips {
-            // Taken were the pieces; what pairing leaves out was none after all.
-            let left_out = u64::from(skip.reason.ends_with("was left out"));
-            let taken = &mut self.report.of(&skip.path).taken;
-            taken.documents = taken.documents.saturating_sub(left_out);
-            self.report.of(&skip.path).skip(skip.position, skip.reason);
+            // Counted were the pieces; what pairing leaves out was not taken after all.
+            let file = self.report.of(&skip.path);
+            let count = match skip.lost {
+                step_functions::Lost::Nothing => None,
+                step_functions::Lost::Document => Some(&mut file.taken.documents),
+                step_functions::Lost::Event => Some(&mut file.taken.events),
+            };
+            if let Some(count) = count {
+                *count = count.saturating_sub(1);
+            }
+            file.skip(skip.position, skip.reason);
         }
         let sent = self.sink.whole(batch);
         sent.or_else(|refused| self.refused(refused))

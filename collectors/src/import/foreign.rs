@@ -2,6 +2,7 @@
 
 use super::{Refused, dispatch::Place, file::Importer};
 use crate::{changes, chaos, envoy, xray, zipkin};
+use model::text::counted;
 use model::{Change, LogRecord, Span};
 use serde_json::Value;
 use std::io::BufRead;
@@ -126,8 +127,8 @@ impl Importer<'_> {
             }
         }
         if other > 0 {
-            self.file
-                .skip("", format!("{other} lines are no access log lines"));
+            let lines = counted(other, "line is", "lines are");
+            self.file.skip("", format!("{lines} no access log lines"));
         }
         Ok(())
     }

@@ -24,6 +24,19 @@ pub struct Skip {
     pub position: String,
     /// Why, and what to do.
     pub reason: String,
+    /// What was counted when it was read, and is left out all the same.
+    pub lost: Lost,
+}
+
+/// What a skip leaves out of what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// Nothing that was counted.
+    Nothing,
+    /// A description or definition.
+    Document,
+    /// An event.
+    Event,
 }
 
 /// How much room the copies of one definition may take: every execution keeps its own.
@@ -46,7 +59,7 @@ pub fn assemble(pieces: Vec<(PathBuf, Piece)>) -> (Batch, Vec<Skip>) {
         .retain(|described| match refused(described) {
             None => true,
             Some((position, reason)) => {
-                out.skip(&described.path, position, reason);
+                out.lose(Lost::Document, &described.path, position, reason);
                 false
             }
         });
@@ -164,10 +177,22 @@ struct Assembly {
 
 impl Assembly {
     fn skip(&mut self, path: &Path, position: impl Into<String>, reason: impl Into<String>) {
+        self.lose(Lost::Nothing, path, position, reason);
+    }
+
+    /// The same of something that was counted as taken.
+    fn lose(
+        &mut self,
+        lost: Lost,
+        path: &Path,
+        position: impl Into<String>,
+        reason: impl Into<String>,
+    ) {
         self.skips.push(Skip {
             path: path.to_owned(),
             position: position.into(),
             reason: reason.into(),
+            lost,
         });
     }
 
@@ -228,7 +253,8 @@ impl Assembly {
                 .zip(begun)
                 .is_some_and(|(time, begun)| begun.since(time) > SLACK)
             {
-                self.skip(
+                self.lose(
+                    Lost::Event,
                     &history.path,
                     format!("event id {}", event.id),
                     "an event whose time lies before the start of its execution was left out",
@@ -258,7 +284,7 @@ impl Assembly {
     fn description(&mut self, described: Described) {
         let known = self.known.contains_key(&described.execution_arn);
         if described.start.is_none() && !known {
-            return self.skip(&described.path, "startDate",
+            return self.lose(Lost::Document, &described.path, "startDate",
                 "a description without a legible startDate, and no history of its execution, was left out");
         }
         let end = described.document.get("stopDate").and_then(parse_time);
@@ -267,7 +293,8 @@ impl Assembly {
             .zip(end)
             .is_some_and(|(start, end)| end < start)
         {
-            return self.skip(
+            return self.lose(
+                Lost::Document,
                 &described.path,
                 "stopDate",
                 "a description whose stopDate lies before its startDate was left out",
@@ -296,7 +323,8 @@ impl Assembly {
             Some(arn) if document.contains_key("startDate") => {
                 self.document(arn, DocumentKind::MapRun, document)
             }
-            _ => self.skip(
+            _ => self.lose(
+                Lost::Document,
                 path,
                 "startDate",
                 "a map run without a legible startDate was left out",
@@ -318,7 +346,8 @@ impl Assembly {
     fn state_machine(&mut self, path: &Path, machine: StateMachine) {
         let owners = self.owners(path, &machine);
         if owners.is_empty() {
-            return self.skip(
+            return self.lose(
+                Lost::Document,
                 path,
                 "definition",
                 "no execution of this state machine is among the files",

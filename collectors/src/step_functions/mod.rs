@@ -16,7 +16,7 @@ mod pairing;
 mod recognise;
 mod time;
 
-pub use assemble::{Skip, assemble};
+pub use assemble::{Lost, Skip, assemble};
 pub use event::Event;
 pub(crate) use event::{camel, whole};
 pub use log::parse_log_message;

@@ -6,6 +6,7 @@ use super::{
     event::{Event, is_event},
     log::{is_log_event, read_log_event},
 };
+use model::text::counted;
 use serde_json::{Map, Value};
 
 /// How deep wrappers may be nested.
@@ -108,11 +109,13 @@ fn fill_times(history: &mut History, path: &str) {
     let (total, id) = (history.events.len(), history.events[bad].id);
     let reason = match any {
         Some(_) => format!(
-            "{count} of {total} events have no legible timestamp (first: id {id}); each took that of its neighbour"
+            "{count} of {} with no legible timestamp (first: id {id}); each took that of its neighbour",
+            counted(total as u64, "event", "events")
         ),
         None => format!(
-            "none of {total} events has a legible timestamp (epoch seconds or ISO 8601 are expected; masked recordings \
-             cannot be imported); the history was left out"
+            "none of {} has a legible timestamp (epoch seconds or ISO 8601 are expected; masked recordings \
+             cannot be imported); the history was left out",
+            counted(total as u64, "event", "events")
         ),
     };
     history.problems.push(Problem {
@@ -157,7 +160,11 @@ fn read_all<T, E: std::fmt::Display>(
     if more > 0 {
         problems.push(Problem {
             position: path.to_owned(),
-            reason: format!("{more} more items of this list were left out, too"),
+            reason: counted(
+                more as u64,
+                "more item of this list was left out, too",
+                "more items of this list were left out, too",
+            ),
         });
     }
     (taken, problems)

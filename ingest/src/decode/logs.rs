@@ -4,7 +4,7 @@
 //! one is made of all that a row says, and of how many equal rows came before it in the request:
 //! a request delivered again gives the same ids, two equal lines in one request give two.
 
-use super::{DecodeError, Decoded, Notes, nanos};
+use super::{Common, DecodeError, Decoded, Notes, REPAIRED, nanos};
 use crate::{
     attributes::AttributeColumns,
     columns::{BytesColumn, NumberColumn, SharedColumn},
@@ -28,6 +28,7 @@ pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, D
         let resource_logs = field.message()?;
         let mut resource = Resource::of(resource_logs)?;
         resource.place = rows.resource.share(&resource.json);
+        rows.notes.hold(resource.json.len());
         let mut scopes = resource_logs;
         while let Some((number, field)) = scopes.next()? {
             if number != 2 {
@@ -153,11 +154,15 @@ impl<'a> Rows<'a> {
         scope: &Scope<'a>,
         record: &Record<'a>,
     ) -> Result<(), WireError> {
-        let shared = resource.json.len() + resource.service_name.len() + scope.len;
+        let group = resource.log_group.len() + resource.log_stream.len();
+        let common = Common {
+            shared: resource.json.len(),
+            copied: resource.service_name.len() + group + scope.name.len() + scope.len,
+        };
         let times = nanos(record.time).and_then(|time| Ok((time, nanos(record.observed_time)?)));
         let checked = times.and_then(|times| {
             self.notes
-                .admit(shared, self.attributes.width())
+                .admit(common, self.attributes.width())
                 .map(|()| times)
         });
         let (time, observed) = match checked {
@@ -195,6 +200,16 @@ impl<'a> Rows<'a> {
         let (trace_id, span_id) = (record.trace_id, record.span_id);
         let names_trace = trace_id.len() == 16 && trace_id != [0; 16];
         let names_span = span_id.len() == 8 && span_id != [0; 8];
+        // OTLP: a record with an id that is none belongs to no trace.
+        for (id, length) in [(trace_id, 16), (span_id, 8)] {
+            if !id.is_empty() && id.len() != length {
+                self.notes.change(
+                    "trace or span id was not of its length and left out",
+                    "trace or span ids were not of their length and left out",
+                    1,
+                );
+            }
+        }
         self.trace_id
             .push_or_null(if names_trace { trace_id } else { &[] });
         self.span_id
@@ -286,9 +301,8 @@ impl<'a> Rows<'a> {
             resource,
             rest,
         ];
-        self.notes
-            .change("texts were not UTF-8 and repaired", replaced);
+        self.notes.change(REPAIRED.0, REPAIRED.1, replaced);
         let batch = super::batch(Table::Logs, base, promoted)?;
-        Ok(self.notes.decoded(batch, "log records"))
+        Ok(self.notes.decoded(batch, "log record"))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Field numbers: `opentelemetry/proto/trace/v1/trace.proto`.
 
-use super::{DecodeError, Decoded, Notes, nanos};
+use super::{Common, DecodeError, Decoded, Notes, REPAIRED, nanos};
 use crate::{
     attributes::AttributeColumns,
     columns::{BytesColumn, NumberColumn, SharedColumn},
@@ -36,6 +36,8 @@ pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, D
         let mut resource = Resource::of(resource_spans)?;
         resource.place = rows.resource.share(&resource.json);
         resource.service_place = rows.service_name.share(&resource.service_name);
+        rows.notes
+            .hold(resource.json.len() + resource.service_name.len());
         let mut scopes = resource_spans;
         while let Some((number, field)) = scopes.next()? {
             if number != 2 {
@@ -45,6 +47,7 @@ pub(super) fn decode(request: &[u8], promotion: &Promotion) -> Result<Decoded, D
             let mut scope = Scope::of(scope_spans)?;
             scope.name_place = rows.scope_name.share(scope.name);
             scope.version_place = rows.scope_version.share(scope.version);
+            rows.notes.hold(scope.named());
             let mut spans = scope_spans;
             while let Some((number, field)) = spans.next()? {
                 if number == 2 {
@@ -197,10 +200,13 @@ impl<'a> Rows<'a> {
         scope: &Scope<'a>,
         span: &Span<'a>,
     ) -> Result<(), WireError> {
-        let shared = resource.json.len() + resource.service_name.len() + scope.len;
+        let common = Common {
+            shared: resource.json.len() + resource.service_name.len() + scope.named(),
+            copied: scope.len,
+        };
         let checked = span.check().and_then(|times| {
             self.notes
-                .admit(shared, self.attributes.width())
+                .admit(common, self.attributes.width())
                 .map(|()| times)
         });
         let (start, end) = match checked {
@@ -228,8 +234,11 @@ impl<'a> Rows<'a> {
         self.parent_span_id
             .push_or_null(if has_parent { parent } else { &[] });
         if !parent.is_empty() && parent.len() != 8 {
-            self.notes
-                .change("parent span ids were not 8 bytes and left out", 1);
+            self.notes.change(
+                "parent span id was not 8 bytes and left out",
+                "parent span ids were not 8 bytes and left out",
+                1,
+            );
         }
         self.name.push(span.name);
         self.kind.push(word(&KINDS, span.kind));
@@ -271,6 +280,7 @@ impl<'a> Rows<'a> {
             let end = AnyValue::Int(end);
             self.attributes.add_rest(b"inquest.end_time", end)?;
             self.notes.change(
+                "span ends before it starts: its duration is 0, the end is in inquest.end_time",
                 "spans end before they start: their duration is 0, the end is in inquest.end_time",
                 1,
             );
@@ -311,10 +321,9 @@ impl<'a> Rows<'a> {
             text(self.links),
             rest,
         ];
-        self.notes
-            .change("texts were not UTF-8 and repaired", replaced);
+        self.notes.change(REPAIRED.0, REPAIRED.1, replaced);
         let batch = super::batch(Table::Spans, base, promoted)?;
-        Ok(self.notes.decoded(batch, "spans"))
+        Ok(self.notes.decoded(batch, "span"))
     }
 }
 

@@ -245,6 +245,11 @@ fn bad_spans_are_left_out_with_a_reason_and_the_others_kept() {
     late.start_time_unix_nano = u64::MAX;
     let decoded = decode_spans(&of_spans(vec![no_trace, plain_span(4), short, late]));
     assert_eq!((decoded.batch.num_rows(), decoded.rejected), (1, 3));
+    assert!(
+        decoded.message.starts_with("1 span rejected: "),
+        "{}",
+        decoded.message
+    );
     for reason in [
         "trace id is not 16",
         "span id is not 8",
@@ -283,19 +288,48 @@ fn fields_in_any_order_give_the_same_rows() {
     assert_eq!(decoded.batch, decode_spans(&request).batch);
 }
 
+/// A request whose resource, or scope, has this many bytes of text, with this many spans.
+fn repeating(resource: usize, scope: usize, spans: usize) -> ExportTraceServiceRequest {
+    let mut request = of_spans((0..spans).map(|_| plain_span(1)).collect());
+    let outer = &mut request.resource_spans[0];
+    let of = |size: usize| pair("big", text(&"x".repeat(size)));
+    let held = outer.resource.as_mut().unwrap();
+    held.attributes.push(of(resource));
+    let held = outer.scope_spans[0].scope.as_mut().unwrap();
+    held.attributes.push(of(scope));
+    request
+}
+
+#[test]
+fn a_resource_that_memory_holds_once_is_counted_once() {
+    // Rows with together more of the resource than a request may take of memory.
+    let decoded = decode_spans(&repeating(MAX_OVERHEAD / 32, 0, 200));
+    assert_eq!((decoded.rejected, decoded.batch.num_rows()), (0, 200));
+    let values = decoded.batch["resource"]
+        .as_dictionary::<Int32Type>()
+        .values();
+    assert_eq!(values.len(), 1);
+    let size = decoded.batch.get_array_memory_size();
+    assert!(size < MAX_OVERHEAD / 8, "{size}");
+}
+
 #[test]
 fn rows_do_not_grow_far_beyond_what_was_sent() {
-    let mut request = of_spans((0..40).map(|_| plain_span(1)).collect());
-    let resource = request.resource_spans[0].resource.as_mut().unwrap();
-    let big = "x".repeat(MAX_OVERHEAD / 32);
-    resource.attributes.push(pair("big", text(&big)));
-    let decoded = decode_spans(&request);
-    assert!((8..40).contains(&decoded.rejected), "{}", decoded.rejected);
-    assert!(
-        decoded.message.contains("smaller batches"),
-        "{}",
-        decoded.message
-    );
+    let check = |resource: usize, scope: usize, spans: usize, kept: std::ops::Range<usize>| {
+        let decoded = decode_spans(&repeating(resource, scope, spans));
+        let rows = decoded.batch.num_rows();
+        assert!(kept.contains(&rows), "{rows}");
+        assert_eq!(rows as u64 + decoded.rejected, spans as u64);
+        assert!(
+            decoded.message.contains("smaller batches"),
+            "{}",
+            decoded.message
+        );
+    };
+    // Attributes of a scope are written into every row.
+    check(0, MAX_OVERHEAD / 32, 40, 24..33);
+    // Files and readers have the resource in every row, too.
+    check(MAX_REPEATED / 64, 0, 80, 60..65);
 
     // Two bytes each: `log_records: {}`.
     let mut records = [0x12, 0].repeat(2_000_000);

@@ -43,7 +43,6 @@ fn lenient_forms_mean_the_same() {
 
 #[test]
 fn errors_name_the_member_and_the_place() {
-    check_error(r#""traceId":"xyz""#, "an id in hex digits in traceId");
     check_error(
         r#""startTimeUnixNano":"soon""#,
         "a whole number in startTimeUnixNano",
@@ -58,6 +57,83 @@ fn errors_name_the_member_and_the_place() {
     check_error(r#""flags":99999999999"#, "a whole number in flags");
     assert!(traces(b"{} {}").is_err());
     assert!(traces(b"[").is_err());
+}
+
+#[test]
+fn an_id_that_is_none_refuses_its_span_and_no_other() {
+    let good = r#""traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708""#;
+    let check = |members: &str, kept: usize, says: &str| {
+        let spans = format!(
+            r#"{{{good}}},{{{members}}},{{{}}}"#,
+            good.replace("0708\"", "0709\"")
+        );
+        let text = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+        let bytes = traces(text.as_bytes()).expect("the rest is right");
+        let decoded = decode::traces(&bytes, &Promotion::default()).expect("decodes");
+        let found = (decoded.batch.num_rows(), decoded.rejected as usize);
+        assert_eq!(found, (kept, 3 - kept), "{members}");
+        assert!(
+            decoded.message.contains(says),
+            "{members}: {}",
+            decoded.message
+        );
+    };
+    let with = |trace: &str, span: &str| format!(r#""traceId":{trace},"spanId":{span}"#);
+    let (trace, span) = (
+        r#""0102030405060708090a0b0c0d0e0f11""#,
+        r#""0102030405060711""#,
+    );
+    check(&with(trace, span), 3, "");
+    let traces = "1 span rejected: the trace id is not 16 bytes";
+    for bad in [
+        r#""xyz""#,
+        r#""0102""#,
+        r#""0102030405060708090a0b0c0d0e0f1""#,
+        r#""zzzzzzzzzzzzzzzz""#,
+        r#""zz02030405060708090a0b0c0d0e0f11""#,
+        r#""ünicode und so""#,
+        r#""""#,
+        "null",
+        "17",
+        "-1",
+        "1.5",
+        "true",
+    ] {
+        check(&with(bad, span), 2, traces);
+        check(
+            &with(trace, bad),
+            2,
+            "1 span rejected: the span id is not 8 bytes",
+        );
+        // A span whose parent cannot be named is a span.
+        let parent = format!(r#"{},"parentSpanId":{bad}"#, with(trace, span));
+        let says = if matches!(bad, "null" | r#""""#) {
+            ""
+        } else {
+            "1 parent span id was not 8 bytes"
+        };
+        check(&parent, 3, says);
+        check(
+            &format!(r#"{},"links":[{{"traceId":{bad}}}]"#, with(trace, span)),
+            3,
+            "",
+        );
+    }
+}
+
+#[test]
+fn a_record_with_an_id_that_is_none_belongs_to_no_trace() {
+    let record = r#"{"body":{"stringValue":"a"},"traceId":"xyz","spanId":"0102030405060708"}"#;
+    let text = format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#);
+    let bytes = logs(text.as_bytes()).expect("converts");
+    let decoded = decode::logs(&bytes, &Promotion::default()).expect("decodes");
+    assert_eq!((decoded.batch.num_rows(), decoded.rejected), (1, 0));
+    assert_eq!(decoded.batch["trace_id"].null_count(), 1);
+    assert_eq!(decoded.batch["span_id"].null_count(), 0);
+    assert_eq!(
+        decoded.message,
+        "1 trace or span id was not of its length and left out"
+    );
 }
 
 #[test]

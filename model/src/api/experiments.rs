@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 pub struct ExperimentPage {
     /// At most as many as were asked for.
     pub rows: Vec<Experiment>,
+    /// Why there are none, if nobody has a name that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Which executions an experiment touches. Every part that is given must match.

@@ -115,6 +115,9 @@ pub struct ServiceMap {
     pub width: f64,
     /// Height of the drawing.
     pub height: f64,
+    /// Why it is empty, if nobody has a name that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// The proxies on the way of a trace.

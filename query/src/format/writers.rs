@@ -151,7 +151,8 @@ impl TextTable {
         let table = pretty_format_batches_with_schema(self.schema, &self.batches)
             .map_err(|cause| failure(Format::Table, &cause))?;
         let more = match self.rows.checked_sub(TABLE_ROWS) {
-            Some(more @ 1..) => format!("{more} more rows are not shown\n"),
+            Some(1) => "1 more row is not shown\n".to_owned(),
+            Some(more @ 2..) => format!("{more} more rows are not shown\n"),
             _ => String::new(),
         };
         Ok(Bytes::from(format!("{table}\n{more}")))

@@ -1,7 +1,7 @@
 //! SQL from people who mean harm, or whose cat walked over the keyboard.
 
 use super::{csv, data, engine};
-use crate::{Error, parse::parse};
+use crate::{Error, condition, parse::parse};
 use data::Layout;
 use std::time::{Duration, Instant};
 
@@ -184,6 +184,12 @@ fn nesting_is_parsed_or_given_up_quickly() {
             around(n, "* from (a join ", ")"),
             around(n, "cast(1 as array<", ">)"),
             format!("select cast(1 as {}", "array<".repeat(n)),
+            format!("select a{}", "[1]".repeat(n)),
+            format!("select a{}", "[]".repeat(n)),
+            format!("select cast(1 as int{})", "[]".repeat(n)),
+            format!("select a{}", "::int".repeat(n)),
+            format!("select a{}", ".b".repeat(n)),
+            format!("select a{}", "!".repeat(n)),
         ]
     };
     for n in [4, 8, 12, 16, 20, 24, 48, 400, 10_000] {
@@ -195,6 +201,87 @@ fn nesting_is_parsed_or_given_up_quickly() {
                 took < Duration::from_secs(5),
                 "{took:?}: {n} × {}",
                 &text[..30]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_condition_is_one_expression_and_nothing_beyond_it() {
+    let check = |text: &str, expect: Option<(&str, &[&str])>| {
+        let read = condition(text).ok().map(|it| (it.text, it.parts));
+        let expect = expect.map(|(text, parts)| {
+            let parts = parts.iter().map(|it| (*it).to_owned()).collect();
+            (text.to_owned(), parts)
+        });
+        assert_eq!(read, expect, "{text}");
+    };
+    check("status = 'x'", Some(("status = 'x'", &["status = 'x'"])));
+    check(
+        "a = 1 and not (b > 2 or c is null)",
+        Some((
+            "a = 1 AND NOT (b > 2 OR c IS NULL)",
+            &["a = 1", "b > 2", "c IS NULL"],
+        )),
+    );
+    check(
+        "name = 'o''clock -- no' -- a comment",
+        Some(("name = 'o''clock -- no'", &["name = 'o''clock -- no'"])),
+    );
+    check(
+        "attributes['http.route'] = '/x'",
+        Some((
+            "attributes['http.route'] = '/x'",
+            &["attributes['http.route'] = '/x'"],
+        )),
+    );
+    check(
+        "input ->> 'a' = 'b'",
+        Some(("input ->> 'a' = 'b'", &["input ->> 'a' = 'b'"])),
+    );
+    for text in [
+        "status = 'x') OR (true",
+        "true) UNION SELECT 1 WHERE (true",
+        "true; SELECT 1",
+        "true /* to be continued",
+        "name = 'open",
+        "true, false",
+        "status = 'x' ORDER BY 1",
+        "",
+        "-- nothing",
+        ")",
+    ] {
+        check(text, None);
+    }
+}
+
+#[test]
+fn long_and_deep_conditions_end() {
+    for n in [10, 40, 200, 900, 1_100, 20_000] {
+        for text in [
+            format!("a = 1{}", " and a = 1".repeat(n)),
+            format!("a = 1{}", " or (a = 1".repeat(n) + &")".repeat(n)),
+            format!("{}true", "not ".repeat(n)),
+            format!("{}true{}", "(".repeat(n), ")".repeat(n)),
+            format!("{}1", "- ".repeat(n)),
+            "case when true then ".repeat(n),
+            format!("a{}", "::int".repeat(n)),
+            format!("a{}", "[1]".repeat(n)),
+            format!("a{}", " is null".repeat(n)),
+            format!("a{}", " between 1 and 2".repeat(n)),
+            format!("a{}", " collate x".repeat(n)),
+            format!("a{}", " at time zone 'x'".repeat(n)),
+            format!("a = {}", "any(".repeat(n)),
+            format!("a{}", " in (1)".repeat(n)),
+            format!("a{}", " like 'x'".repeat(n)),
+            format!("a{}", "!".repeat(n)),
+        ] {
+            let started = Instant::now();
+            let _ = condition(&text);
+            assert!(
+                started.elapsed() < Duration::from_secs(5),
+                "{n} × {}",
+                &text[..30.min(text.len())]
             );
         }
     }

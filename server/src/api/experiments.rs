@@ -70,8 +70,11 @@ pub async fn page(
         .iter()
         .filter(|it| fits(it))
         .take(filter.limit.unwrap_or(100).min(1_000));
+    let rows: Vec<Experiment> = rows.map(view).collect();
+    let wanted = filter.slo.as_deref().filter(|_| rows.is_empty());
     Ok(Json(ExperimentPage {
-        rows: rows.map(view).collect(),
+        hint: app.slos.unknown(wanted),
+        rows,
     }))
 }
 

@@ -1,7 +1,7 @@
 //! The service map, and what is known of a whole trace beside its tree.
 
 use super::{
-    App,
+    App, hints,
     params::{NoParams, Params},
     problem::{Answer, Failure},
     traces::trace_id,
@@ -25,8 +25,24 @@ pub async fn map(
     times::settle(&mut filter.from, &mut filter.to).map_err(Failure::bad_request)?;
     let snapshot = app.store.snapshot();
     let mut map = app.engine.map(&snapshot, &filter).await?;
+    if map.nodes.is_empty() {
+        map.hint = hint(&app, &filter).await;
+    }
     analysis::graph::place_services(&mut map);
     Ok(Json(map))
+}
+
+/// Which name in the filter nobody has. A service may be anything that stands on the map.
+async fn hint(app: &App, filter: &MapFilter) -> Option<String> {
+    let workflow = filter.state_machine.as_deref();
+    if let Some(hint) = hints::of_data(app, &hints::STATE_MACHINES, workflow).await {
+        return Some(hint);
+    }
+    let wanted = filter.service.as_deref().filter(|it| !it.is_empty())?;
+    let (snapshot, all) = (app.store.snapshot(), MapFilter::default());
+    let whole = app.engine.map(&snapshot, &all).await.ok()?;
+    let names: Vec<&str> = whole.nodes.iter().map(|it| it.name.as_str()).collect();
+    hints::of_names("service", Some(wanted), &names)
 }
 
 /// `GET /api/v1/traces/{trace id}/hops`

@@ -17,6 +17,12 @@ use serde::{
 /// Longest value that an error repeats, characters.
 const LONGEST: usize = 64;
 
+/// Parameters that say how many, and the most that anybody can mean: an endpoint may give fewer at once.
+const COUNTS: [&str; 4] = ["limit", "buckets", "points", "k"];
+const MOST: i128 = 10_000;
+/// The one endpoint for which none, and millions, make sense.
+const SQL: &str = "/api/sql";
+
 /// The parameters of an endpoint of our own. A parameter that `T` does not have is refused with the one that is
 /// probably meant; endpoints that stand for other products take what they take.
 pub struct Params<T>(pub T);
@@ -50,10 +56,30 @@ fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T, String> {
             return Err(format!("{name} is given twice: give it once"));
         }
     }
+    if uri.path() != SQL {
+        check_counts(&pairs)?;
+    }
     match Query::<T>::try_from_uri(uri) {
         Ok(Query(read)) => Ok(read),
         Err(error) => Err(wrong(&error.body_text(), &pairs)),
     }
+}
+
+/// Refuses numbers of things that are none.
+fn check_counts(pairs: &[(String, String)]) -> Result<(), String> {
+    for (name, value) in pairs {
+        let is_count = COUNTS.contains(&name.as_str());
+        let is_number = value.strip_prefix('-').unwrap_or(value);
+        let is_number = !is_number.is_empty() && is_number.bytes().all(|it| it.is_ascii_digit());
+        let fits = value.parse().is_ok_and(|it| (1..=MOST).contains(&it));
+        if is_count && is_number && !fits {
+            let value = shown(value);
+            return Err(format!(
+                "{name} is '{value}': give a number from 1 to {MOST}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn unknown(name: &str, known: &[&str]) -> String {
@@ -177,15 +203,19 @@ mod tests {
             "limit=abc",
             "limit is 'abc', which is no whole number from 0 on",
         );
-        check(
-            "limit=-1",
-            "limit is '-1', which is no whole number from 0 on",
-        );
+        check("limit=-1", "limit is '-1': give a number from 1 to 10000");
         check("limit=", "limit is '', which is no whole number from 0 on");
         check(
             "limit=99999999999999999999999",
-            "limit is '99999999999999999999999', which is out of bounds: give a smaller number",
+            "limit is '99999999999999999999999': give a number from 1 to 10000",
         );
+        check("limit=0", "limit is '0': give a number from 1 to 10000");
+        check(
+            "limit=10001",
+            "limit is '10001': give a number from 1 to 10000",
+        );
+        let sql: Uri = "/api/sql?limit=0".parse().expect("a URI");
+        assert_eq!(read::<Wanted>(&sql).map(|it| it.limit), Ok(Some(0)));
         check("limit=1&limit=2", "limit is given twice: give it once");
         check(
             "limt=1",

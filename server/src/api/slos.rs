@@ -111,7 +111,9 @@ pub async fn save(
     let board = app.slos.board();
     let held = board.definitions.clone();
     let (read, _) = beside(&app, &text).await?;
-    refuse(&app.slos.mistakes(&text, &read.slos).await)?;
+    let mut found = read.findings.clone();
+    found.extend(app.slos.mistakes(&text, &read.slos).await);
+    refuse(&found)?;
     let slos = app.slos.clone();
     let saving = tokio::task::spawn_blocking(move || slos.places().save(&name, &text, &held));
     let saved = saving.await.map_err(Failure::internal)?;
@@ -121,7 +123,9 @@ pub async fn save(
         .slos
         .iter()
         .flat_map(|slo| app.slos.unknown_receivers(slo));
+    let misspelt = app.slos.misspelt(&loaded.slos).await;
     let findings = loaded.findings.iter().cloned().chain(unknown);
+    let findings = findings.chain(misspelt);
     Ok(Json(SloSaved {
         names: loaded.slos.iter().map(|slo| slo.name.clone()).collect(),
         file: file.display().to_string(),
@@ -175,12 +179,14 @@ pub async fn preview(
     text: String,
 ) -> Answer<Json<Replay>> {
     let (own, all) = beside(&app, &text).await?;
-    refuse(&own.findings)?;
-    refuse(&app.slos.mistakes(&text, &own.slos).await)?;
+    let mut found = own.findings.clone();
+    found.extend(app.slos.mistakes(&text, &own.slos).await);
+    refuse(&found)?;
+    found.extend(app.slos.misspelt(&own.slos).await);
     let names: BTreeSet<String> = own.slos.iter().map(|it| it.name.clone()).collect();
     let mut definitions = crate::slo::definitions::Definitions {
         slos: all.slos.into_iter().map(Arc::new).collect(),
-        findings: own.findings,
+        findings: found,
         ..Default::default()
     };
     definitions.retain(&names);
@@ -258,14 +264,14 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     )
 }
 
-/// The first error of findings, with its line.
+/// The errors among findings, each with its line; the line of the answer is that of the first.
 fn refuse(findings: &[slo::Finding]) -> Result<(), Failure> {
-    let mut errors = findings.iter().filter(|it| it.level == slo::Level::Error);
-    let Some(error) = errors.next() else {
+    let errors = || findings.iter().filter(|it| it.level == slo::Level::Error);
+    let Some(first) = errors().map(|it| it.line).min() else {
         return Ok(());
     };
-    let mut failure = Failure::bad_request(format!("line {}: {}", error.line, error.text));
-    failure.problem.line = Some(error.line);
+    let mut failure = Failure::bad_request(crate::slo::definitions::errors(errors()));
+    failure.problem.line = Some(first);
     Err(failure)
 }
 

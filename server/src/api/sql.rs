@@ -68,7 +68,9 @@ pub async fn sql(
 fn question(in_url: Question, headers: &HeaderMap, body: &[u8]) -> Result<Question, Failure> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let is_json = text(header::CONTENT_TYPE).is_some_and(|it| it.starts_with("application/json"));
-    let mut question = match is_json {
+    // No question in SQL begins with a brace: it is JSON, whatever the client calls it.
+    let begins = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let mut question = match is_json || begins == Some(&b'{') {
         true => serde_json::from_slice(body).map_err(|error| {
             Failure::bad_request(format!("the body is not {{\"query\": \"…\"}}: {error}"))
         })?,

@@ -10,6 +10,7 @@ use crate::{
     terminal, times,
 };
 use anyhow::{Result, bail};
+use model::text::counted;
 use model::{
     UnixNanos,
     api::deliveries::{Delivery, ReceiverView, Silence, TestOutcome},
@@ -234,14 +235,14 @@ fn receiver_line(it: &ReceiverView) -> String {
 fn delivery_line(it: &Delivery) -> String {
     let last = it.log.last().map(|it| it.error.clone()).unwrap_or_default();
     format!(
-        "{} {:<10} {:<16} {:<22} {} {}  {} attempts  {} {last}",
+        "{} {:<10} {:<16} {:<22} {} {}  {}  {} {last}",
         when(&it.enqueued),
         it.status,
         it.receiver,
         it.kind,
         it.id,
         it.incident,
-        it.attempts,
+        counted(it.attempts.into(), "attempt", "attempts"),
         it.note
     )
 }

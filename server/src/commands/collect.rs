@@ -14,6 +14,7 @@ use collectors::{
     collect::{Advice, Check, CheckOutcome, Collector, Failure},
 };
 use futures::{StreamExt, stream::FuturesOrdered};
+use model::text::counted;
 use model::text::visible_line;
 use state::State;
 use std::{collections::BTreeSet, process::ExitCode, sync::Arc, time::Duration};
@@ -369,10 +370,10 @@ fn report(around: &Surroundings, format: ReportFormat) -> Result<()> {
     let mut said = BTreeSet::new();
     for row in &page.rows {
         let text = format!(
-            "{:<40} {:<9} {} records  {}",
+            "{:<40} {:<9} {}  {}",
             row.name,
             row.state.as_str(),
-            row.records,
+            counted(row.records, "record", "records"),
             row.detail
         );
         terminal::say(&format!("{}\n", visible_line(text.trim_end())))?;

@@ -3,6 +3,7 @@
 use crate::{ask::Source, cli::ReportFormat, compare, config::Config, terminal};
 use anyhow::Result;
 use clap::Args;
+use model::text::counted;
 use model::{
     compare::{AlignedState, Comparison, GroupSummary},
     cost::usd,
@@ -116,8 +117,10 @@ fn text(found: &Comparison) -> Result<String> {
 fn side(out: &mut String, name: &str, group: &GroupSummary) -> Result<()> {
     write!(
         out,
-        "{name}  {}: {} executions, {} failed",
-        group.selection, group.executions, group.failed
+        "{name}  {}: {}, {} failed",
+        group.selection,
+        counted(group.executions, "execution", "executions"),
+        group.failed
     )?;
     if group.looked_at < group.executions {
         write!(out, " (of the newest {})", group.looked_at)?;

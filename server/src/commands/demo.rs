@@ -5,6 +5,7 @@ use crate::{cli::Demo, clock, config::Config, core::Core};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use collectors::import;
+use model::text::counted;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -98,7 +99,11 @@ fn write(folder: &Path, files: &[::demo::File]) -> Result<ExitCode> {
         }
         std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("{} files in {}", files.len(), folder.display());
+    println!(
+        "{} in {}",
+        counted(files.len() as u64, "file", "files"),
+        folder.display()
+    );
     println!("try: inquest import {}", folder.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use collectors::import::{Progress, Report};
+use model::text::counted;
 use model::text::visible_line;
 use serde::Serialize;
 use std::{
@@ -161,8 +162,8 @@ fn print_text(report: &Report, new: Counts) -> Result<()> {
     let skipped = report.skipped();
     writeln!(
         out,
-        "{} files: {} taken, {skipped} skipped",
-        report.files.len(),
+        "{}: {} taken, {skipped} skipped",
+        counted(report.files.len() as u64, "file", "files"),
         report.taken()
     )?;
     match new.is_zero() && skipped > 0 {
@@ -190,7 +191,7 @@ pub(super) fn words(new: Counts) -> String {
     let words: Vec<String> = counts
         .iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}{}", if *count == 1 { "" } else { "s" }))
+        .map(|(count, word)| counted(*count, word, &format!("{word}s")))
         .collect();
     format!("new or changed: {}", words.join(", "))
 }

@@ -31,6 +31,8 @@ struct Shown {
     attempts: Vec<Row>,
     invocations: Vec<Row>,
     joins: Vec<Row>,
+    /// Executions that it started and that are held.
+    nested: Vec<Row>,
     spans: Vec<Row>,
 }
 
@@ -58,8 +60,9 @@ pub async fn show(config: &Config, command: Show) -> Result<ExitCode> {
                 }
             };
             let painter = Painter { colour };
-            painter.head(&shown, &mut out)?;
-            painter.tree(&Tree::of(&shown), &mut out)?;
+            let tree = Tree::of(&shown);
+            painter.head(&shown, tree.redriven, &mut out)?;
+            painter.tree(&tree, &mut out)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -127,7 +130,7 @@ impl Shown {
              duration_ns, retries FROM states WHERE trace_id = {id}"
         ));
         let attempts = of(format!(
-            "SELECT span_id, attempt, retry, backoff_ns, resource_type, resource, function_name, \
+            "SELECT span_id, parent_span_id, attempt, retry, backoff_ns, redrive_count, resource_type, resource, function_name, \
              child_execution_arn, status, error, cause, start_time, duration_ns \
              FROM attempts WHERE trace_id = {id}"
         ));
@@ -137,13 +140,16 @@ impl Shown {
         ));
         let joins = of(format!("SELECT * FROM joins WHERE trace_id = {id}"));
         let (states, attempts, spans, joins) = futures::try_join!(states, attempts, spans, joins)?;
-        let invocations = invocations(source, &joins).await?;
+        let invocations = joined(source, &joins, "invocation", "invocations", "*").await?;
+        let columns = "trace_id, execution_arn, name, state_machine, status, error, cause, start_time, duration_ns";
+        let nested = joined(source, &joins, "execution", "executions", columns).await?;
         Ok(Shown {
             execution,
             states,
             attempts,
             invocations,
             joins,
+            nested,
             spans,
         })
     }
@@ -155,6 +161,7 @@ impl Shown {
             &mut self.attempts,
             &mut self.invocations,
             &mut self.joins,
+            &mut self.nested,
             &mut self.spans,
         ];
         let cells = rows
@@ -177,21 +184,28 @@ impl Shown {
             "attempts": self.attempts,
             "invocations": self.invocations,
             "joins": self.joins,
+            "nested": self.nested,
         })
     }
 }
 
-/// The invocations that joins name.
-async fn invocations(source: &Source, joins: &[Row]) -> Result<Vec<Row>> {
+/// The rows of a table that joins name as children of this kind.
+async fn joined(
+    source: &Source,
+    joins: &[Row],
+    kind: &str,
+    table: &str,
+    columns: &str,
+) -> Result<Vec<Row>> {
     let ids: Vec<String> = joins
         .iter()
-        .filter(|join| lines::text(join, "child_kind") == "invocation")
+        .filter(|join| lines::text(join, "child_kind") == kind)
         .map(|join| quoted(&lines::text(join, "child_trace_id")))
         .collect();
     let mut all = Vec::new();
     for part in ids.chunks(1_000) {
         let list = part.join(", ");
-        let query = format!("SELECT * FROM invocations WHERE trace_id IN ({list})");
+        let query = format!("SELECT {columns} FROM {table} WHERE trace_id IN ({list})");
         all.extend(source.rows(&query).await?);
     }
     Ok(all)

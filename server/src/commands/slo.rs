@@ -10,7 +10,7 @@ use crate::{
     slo::{
         check,
         definitions::{self, Definitions},
-        receivers, replay,
+        names, receivers, replay,
     },
     terminal::{exactly, say, tell},
     times,
@@ -18,6 +18,7 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use model::api::slo::Replay;
+use model::text::counted;
 use serde_json::{Map, Value, json};
 use slo::{Level, duration};
 use std::{collections::BTreeSet, io::Read, path::PathBuf, process::ExitCode, sync::Arc};
@@ -187,6 +188,9 @@ async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
             let slos = definitions.slos.iter().map(|slo| &**slo);
             let mistakes = check::check(&core.engine, &snapshot, slos, text_of).await;
             definitions.findings.extend(mistakes);
+            let slos = definitions.slos.iter().map(|slo| &**slo);
+            let misspelt = names::misspelt(&core.engine, &snapshot, slos).await;
+            definitions.findings.extend(misspelt);
             replay::over_data(&core.engine, &snapshot, &definitions, from, to, every).await?
         }
     };
@@ -198,7 +202,7 @@ async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
         ReportFormat::Json => exactly(&format!("{}\n", json_of(&found)?))?,
         ReportFormat::Text => say(&replays(&found, args.counts.is_some()))?,
     }
-    let mistakes = mistakes_of(&found, &definitions);
+    let mistakes = mistakes_of(&args, &definitions);
     for mistake in &mistakes {
         tell(&mistake.to_string());
     }
@@ -208,19 +212,20 @@ async fn replay_command(config: &Config, args: ReplayArgs) -> Result<ExitCode> {
     })
 }
 
-/// Mistakes for which an objective, or a part of it, could not be measured: missing data is none.
-fn mistakes_of<'a>(found: &[Replay], definitions: &'a Definitions) -> Vec<&'a slo::Finding> {
-    let unmeasured = found.iter().filter(|it| it.not_measured.is_some());
-    let names = unmeasured.map(|it| it.slo.as_str());
+/// Mistakes in the files, or, where one objective was asked for, in it, in what it is made of, or in a file as a whole.
+/// Counts of a file stand for the indicator.
+fn mistakes_of<'a>(args: &ReplayArgs, definitions: &'a Definitions) -> Vec<&'a slo::Finding> {
     let slos = definitions.slos.iter().map(|slo| &**slo);
-    let with_parts: BTreeSet<String> = slo::parts::with_parts(names.collect::<Vec<_>>(), slos)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    let is_of = |it: &&slo::Finding| it.slo.as_ref().is_some_and(|slo| with_parts.contains(slo));
+    let with_parts = slo::parts::with_parts(args.name.as_deref(), slos);
+    let is_asked = |it: &&slo::Finding| match (&args.name, &it.slo) {
+        (Some(name), Some(slo)) => name == slo || with_parts.contains(slo.as_str()),
+        _ => true,
+    };
+    let counted = args.counts.is_some();
     let all = definitions.findings.iter();
     all.filter(|it| it.level == Level::Error)
-        .filter(is_of)
+        .filter(|it| !(counted && matches!(it.rule, "indicator" | "sql")))
+        .filter(is_asked)
         .collect()
 }
 
@@ -315,14 +320,17 @@ fn read(path: &PathBuf) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Mistakes in the SQL of definitions, planned against the data folder, or, without one, against empty tables.
+/// Mistakes in the SQL of definitions, planned against the data folder, or, without one, against empty tables; and names
+/// that nothing in the folder has.
 async fn mistakes(config: &Config, definitions: &Definitions) -> Result<Vec<slo::Finding>> {
     let slos = || definitions.slos.iter().map(|slo| &**slo);
     if config.data.is_dir()
         && let Ok(core) = Core::open_read_only(config).await
     {
         let snapshot = core.store.snapshot();
-        return Ok(check::check(&core.engine, &snapshot, slos(), text_of).await);
+        let mut found = check::check(&core.engine, &snapshot, slos(), text_of).await;
+        found.extend(names::misspelt(&core.engine, &snapshot, slos()).await);
+        return Ok(found);
     }
     let folder = tempfile::tempdir().context("cannot make a folder to plan in")?;
     let empty = Config {
@@ -402,9 +410,15 @@ async fn lint(config: &Config, files: &Files) -> Result<ExitCode> {
                 text += &format!("{finding}\n");
             }
             text += &format!(
-                "{} objectives, {} other objects; {errors} errors, {warnings} warnings\n",
-                definitions.slos.len(),
-                definitions.others.len()
+                "{}, {}; {}, {}\n",
+                counted(definitions.slos.len() as u64, "objective", "objectives"),
+                counted(
+                    definitions.others.len() as u64,
+                    "other object",
+                    "other objects"
+                ),
+                counted(errors as u64, "error", "errors"),
+                counted(warnings as u64, "warning", "warnings")
             );
             say(&text)?;
         }

@@ -8,6 +8,7 @@ use super::{
 };
 use anyhow::Result;
 use experiments::{Experiment, ledger::Spender};
+use model::text::counted;
 use model::{
     UnixNanos,
     api::experiments::{ExampleExecution, ExperimentReport},
@@ -239,8 +240,11 @@ fn markdown(report: &ExperimentReport, experiment: &Experiment) -> String {
     }
     line("\n## Executions\n".into());
     line(format!(
-        "- {} in scope, {} failed, {} retries and {} catches absorbed failures",
-        report.executions, report.failed, report.retried_attempts, report.caught_failures
+        "- {} in scope, {} failed; {} and {} absorbed failures",
+        report.executions,
+        report.failed,
+        counted(report.retried_attempts, "retry", "retries"),
+        counted(report.caught_failures, "catch", "catches")
     ));
     if let Some(usd) = report.cost_usd {
         line(format!("- {usd:.6} USD"));

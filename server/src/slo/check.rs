@@ -7,13 +7,16 @@ use store::Snapshot;
 
 /// Indicators that are planned at most; what is wrong with the rest is told when it is counted.
 const MOST: usize = 2_000;
+/// Parts of one predicate that are planned apart at most.
+const MOST_PARTS: usize = 50;
 
-/// A piece of a definition, as a question and as it is written.
-struct Piece {
-    /// What it is.
+/// What is wrong with a piece.
+#[derive(Clone)]
+struct Mistake {
     name: &'static str,
-    question: String,
-    written: String,
+    /// Where to look for its line: the part that is wrong, and what it is a part of.
+    written: [String; 2],
+    error: String,
 }
 
 /// Plans what each of the objectives counts. `text_of` gives the text of a file, to find lines in.
@@ -24,113 +27,156 @@ pub async fn check(
     text_of: impl Fn(&str) -> Option<String>,
 ) -> Vec<Finding> {
     // Many objectives share an indicator; each is planned once.
-    let mut known: BTreeMap<String, Option<(&'static str, String, String)>> = BTreeMap::new();
+    let mut known: BTreeMap<String, Vec<Mistake>> = BTreeMap::new();
     let mut findings = Vec::new();
     for slo in slos {
         let (Some(key), Indicator::Measured(measure)) = (super::series::key(slo), &slo.indicator)
         else {
             continue;
         };
-        let wrong = match known.get(&key) {
-            Some(wrong) => wrong.clone(),
+        let mistakes = match known.get(&key) {
+            Some(mistakes) => mistakes.clone(),
             None if known.len() >= MOST => continue,
             None => {
-                let wrong = wrong(engine, snapshot, measure, slo.group_by.as_deref()).await;
-                known.insert(key, wrong.clone());
-                wrong
+                let group_by = slo.group_by.as_deref();
+                let mistakes = mistakes(engine, snapshot, measure, group_by).await;
+                known.insert(key, mistakes.clone());
+                mistakes
             }
         };
-        let Some((piece, written, error)) = wrong else {
+        if mistakes.is_empty() {
             continue;
-        };
+        }
         let text = text_of(&slo.source.file).unwrap_or_default();
-        findings.push(Finding {
+        let table = measure.over.table();
+        findings.extend(mistakes.into_iter().map(|it| Finding {
             level: Level::Error,
             rule: "sql",
             file: slo.source.file.clone(),
-            line: line_of(&text, slo.source.line, &written),
+            line: line_of(&text, slo.source.line, &it.written),
             slo: Some(slo.name.clone()),
-            text: format!(
-                "{piece} cannot be asked of {}: {error}",
-                measure.over.table()
-            ),
-        });
+            text: format!("{} cannot be asked of {table}: {}", it.name, it.error),
+        }));
     }
     findings
 }
 
-/// The first piece that cannot be planned, as it is written, and why not.
-async fn wrong(
+/// Everything that cannot be planned. What is right apart can be wrong together, which is only looked at then.
+async fn mistakes(
     engine: &Engine,
     snapshot: &Snapshot,
     measure: &Measure,
     group_by: Option<&str>,
-) -> Option<(&'static str, String, String)> {
-    for piece in pieces(measure, group_by) {
-        let options = Options {
-            limit: Some(0),
-            ..Options::default()
-        };
-        if let Err(error) = engine.sql(snapshot, &piece.question, &options).await {
-            return Some((piece.name, piece.written, error.problem().error));
-        }
-    }
-    None
-}
-
-fn pieces(measure: &Measure, group_by: Option<&str>) -> Vec<Piece> {
+) -> Vec<Mistake> {
     let table = measure.over.table();
-    let mut pieces = Vec::new();
-    let mut add = |name, question, written: &str| {
-        pieces.push(Piece {
-            name,
-            question,
-            written: written.to_owned(),
-        });
-    };
+    let mut found = Vec::new();
     for column in measure.columns() {
-        add("a column", format!("SELECT {column} FROM {table}"), column);
+        let question = format!("SELECT {column} FROM {table}");
+        found.extend(planned(engine, snapshot, "a column", question, column).await);
     }
-    if let Some(sql) = &measure.valid_sql {
-        add(
-            "valid",
-            format!("SELECT end_time FROM {table} WHERE ({sql})"),
-            sql,
-        );
-    }
-    if let Good::Sql(sql) = &measure.good {
-        let question = format!("SELECT end_time FROM {table} WHERE ({sql})");
-        // `bad` is kept as its opposite.
-        let bad = sql
-            .strip_prefix("NOT (")
-            .and_then(|it| it.strip_suffix(')'));
-        add(
-            if bad.is_some() { "bad" } else { "good" },
-            question,
-            bad.unwrap_or(sql),
-        );
+    for (name, sql) in predicates(measure) {
+        found.extend(predicate(engine, snapshot, table, name, sql).await);
     }
     if let Some(column) = group_by {
         // As it is counted: an aggregate, which could be selected, cannot be grouped by.
         let question =
             format!("SELECT CAST({column} AS VARCHAR) AS part, count(*) FROM {table} GROUP BY 1");
-        add("group_by", question, column);
+        found.extend(match query::condition(column) {
+            Ok(_) => planned(engine, snapshot, "group_by", question, column).await,
+            Err(error) => Some(mistake("group_by", column, "", &error)),
+        });
     }
-    // And as it is counted: what is right apart can be wrong together.
-    let question = format!(
-        "SELECT count(*) FILTER (WHERE NOT ({})) AS bad FROM {table} WHERE end_time IS NOT NULL AND ({})",
-        measure.good_sql(),
-        measure.valid_sql()
-    );
-    add("the indicator", question, "");
-    pieces
+    if found.is_empty() {
+        let question = format!(
+            "SELECT count(*) FILTER (WHERE NOT ({})) AS bad FROM {table} WHERE end_time IS NOT NULL AND ({})",
+            measure.good_sql(),
+            measure.valid_sql()
+        );
+        found.extend(planned(engine, snapshot, "the indicator", question, "").await);
+    }
+    found
 }
 
-/// The line at or after `first` in which something is written.
-fn line_of(text: &str, first: u64, written: &str) -> u64 {
-    let head = written.lines().map(str::trim).find(|it| !it.is_empty());
+/// The predicates in SQL of a measure, as they are written.
+fn predicates(measure: &Measure) -> Vec<(&'static str, &str)> {
+    let valid = measure.valid_sql.as_deref().map(|sql| ("valid", sql));
+    let good = match &measure.good {
+        // `bad` is kept as its opposite.
+        Good::Sql(sql) => Some(
+            match sql
+                .strip_prefix("NOT (")
+                .and_then(|it| it.strip_suffix(')'))
+            {
+                Some(bad) => ("bad", bad),
+                None => ("good", sql.as_str()),
+            },
+        ),
+        _ => None,
+    };
+    valid.into_iter().chain(good).collect()
+}
+
+/// What is wrong with a predicate: with each of its parts, or with all of it.
+async fn predicate(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    table: &str,
+    name: &'static str,
+    sql: &str,
+) -> Vec<Mistake> {
+    let read = match query::condition(sql) {
+        Ok(read) => read,
+        Err(error) => return vec![mistake(name, sql, "", &error)],
+    };
+    let question = |sql: &str| format!("SELECT end_time FROM {table} WHERE ({sql})");
+    let Some(whole) = planned(engine, snapshot, name, question(&read.text), sql).await else {
+        return Vec::new();
+    };
+    let mut found: Vec<Mistake> = Vec::new();
+    for part in read.parts.iter().take(MOST_PARTS) {
+        let Some(mut wrong) = planned(engine, snapshot, name, question(part), part).await else {
+            continue;
+        };
+        wrong.written[1] = sql.to_owned();
+        if !found.iter().any(|it| it.error == wrong.error) {
+            found.push(wrong);
+        }
+    }
+    match found.is_empty() {
+        true => vec![whole],
+        false => found,
+    }
+}
+
+/// The mistake of a question, if it cannot be planned.
+async fn planned(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    name: &'static str,
+    question: String,
+    written: &str,
+) -> Option<Mistake> {
+    let options = Options {
+        limit: Some(0),
+        ..Options::default()
+    };
+    let error = engine.sql(snapshot, &question, &options).await.err()?;
+    Some(mistake(name, written, "", &error))
+}
+
+fn mistake(name: &'static str, part: &str, whole: &str, error: &query::Error) -> Mistake {
+    Mistake {
+        name,
+        written: [part.to_owned(), whole.to_owned()],
+        error: error.problem().error,
+    }
+}
+
+/// The line at or after `first` in which the first of these that is found is written.
+fn line_of(text: &str, first: u64, written: &[String]) -> u64 {
     let skipped = usize::try_from(first.saturating_sub(1)).unwrap_or(usize::MAX);
-    let found = head.and_then(|head| {
+    let found = written.iter().find_map(|written| {
+        let head = written.lines().map(str::trim).find(|it| !it.is_empty())?;
         let mut lines = text.lines().skip(skipped);
         lines.position(|line| line.contains(head))
     });
@@ -145,7 +191,12 @@ mod tests {
     fn lines_are_found() {
         let text = "slo: a\ngood: x\n---\nslo: b\nindicator:\n  good: x = 1\n";
         let check = |first: u64, written: &str, expect: u64| {
-            assert_eq!(line_of(text, first, written), expect, "{first} {written}");
+            let written = ["not there".to_owned(), written.to_owned()];
+            assert_eq!(
+                line_of(text, first, &written),
+                expect,
+                "{first} {written:?}"
+            );
         };
         check(1, "x", 2);
         check(4, "\n x = 1\n and y", 6);

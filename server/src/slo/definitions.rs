@@ -105,8 +105,9 @@ impl Places {
         let file = path.display().to_string();
         loaded.findings.retain(|it| it.file == file);
         loaded.slos.retain(|it| it.source.file == file);
-        if let Some(error) = loaded.findings.iter().find(|it| it.level == Level::Error) {
-            bail!("line {}: {}", error.line, error.text);
+        let wrong = || loaded.findings.iter().filter(|it| it.level == Level::Error);
+        if wrong().next().is_some() {
+            bail!("{}", errors(wrong()));
         }
         if !loaded.slos.iter().any(|slo| slo.name == name) {
             let names: Vec<&str> = loaded.slos.iter().map(|slo| slo.name.as_str()).collect();
@@ -197,6 +198,23 @@ impl Places {
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         Ok(true)
     }
+}
+
+/// Findings, a line each, in the order of their places.
+pub fn errors<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
+    const MOST: usize = 20;
+    let mut all: Vec<&Finding> = findings.collect();
+    all.sort_by_key(|it| it.line);
+    let rest = all.len().saturating_sub(MOST);
+    let mut lines: Vec<String> = all
+        .iter()
+        .take(MOST)
+        .map(|it| format!("line {}: {}", it.line, it.text))
+        .collect();
+    if rest > 0 {
+        lines.push(format!("and {rest} more"));
+    }
+    lines.join("\n")
 }
 
 /// A name that can be the name of a file, and nothing else.

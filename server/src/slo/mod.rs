@@ -8,6 +8,7 @@
 //! | [`series`] | counts by indicator, kept up to date minute by minute |
 //! | [`board`] | how every objective stands at a moment |
 //! | [`keeper`] | evaluates when a minute is over or data came late; writes what was decided |
+//! | [`names`] | names that nothing held has |
 //! | [`receivers`] | names of receivers that nobody has |
 //! | [`rest`] | events without those of experiments, for alerts |
 //! | [`incidents`] | alerts, as they are kept |
@@ -28,6 +29,7 @@ mod generations;
 mod incidents;
 mod keeper;
 mod metrics;
+pub mod names;
 mod notices;
 mod pages;
 pub mod receivers;
@@ -122,6 +124,12 @@ impl Slos {
     pub async fn mistakes(&self, text: &str, slos: &[slo::Slo]) -> Vec<slo::Finding> {
         let snapshot = self.0.store.snapshot();
         check::check(&self.0.engine, &snapshot, slos, |_| Some(text.to_owned())).await
+    }
+
+    /// Names in objectives that nothing held has, and that are probably misspelt.
+    pub async fn misspelt(&self, slos: impl IntoIterator<Item = &slo::Slo>) -> Vec<slo::Finding> {
+        let snapshot = self.0.store.snapshot();
+        names::misspelt(&self.0.engine, &snapshot, slos).await
     }
 
     /// Receivers that an objective asks for and nobody has.

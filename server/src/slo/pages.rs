@@ -176,7 +176,7 @@ impl Slos {
             contributors: culprits.contributors,
             alerts,
             annotations: self.annotations(&unit, begin, end).await,
-            findings: self.findings(&board, &unit),
+            findings: self.findings(&board, &unit).await,
             explain: explain(&unit, moment),
             editable: std::path::Path::new(&unit.slo.source.file)
                 .starts_with(&self.places().folder),
@@ -185,7 +185,7 @@ impl Slos {
         }))
     }
 
-    fn findings(&self, board: &Board, unit: &Unit) -> Vec<model::api::slo::SloFinding> {
+    async fn findings(&self, board: &Board, unit: &Unit) -> Vec<model::api::slo::SloFinding> {
         let name = unit.slo.name.split(':').next().unwrap_or_default();
         let of = board.definitions.findings.iter().filter(|it| {
             it.slo.as_deref().is_some_and(|slo| slo == name)
@@ -193,8 +193,14 @@ impl Slos {
         });
         let traffic =
             slo::lint::traffic(&unit.slo, unit.row.total).filter(|_| unit.not_measured.is_none());
+        // What counts events is bound to something, unless it names several.
+        let misspelt = match unit.row.total == 0 || super::names::names_several(&unit.slo) {
+            true => self.misspelt([&*unit.slo]).await,
+            false => Vec::new(),
+        };
         of.cloned()
             .chain(traffic)
+            .chain(misspelt)
             .chain(self.unknown_receivers(&unit.slo))
             .map(|it| it.to_api())
             .collect()

@@ -57,6 +57,7 @@ pub fn own(node: &Node) -> Result<Indicator, String> {
         "fresh",
         "count_aborted",
     ];
+    const TRUTHS: [&str; 6] = ["true", "yes", "bad", "false", "no", "good"];
     const MORE: [&str; 4] = ["latency_ms", "cost_usd", "max_retries", "any_status"];
     for (key, _) in node.entries() {
         if !KEYS.contains(&key.as_str()) && !MORE.contains(&key.as_str()) {
@@ -65,6 +66,12 @@ pub fn own(node: &Node) -> Result<Indicator, String> {
                 KEYS.join(", "),
                 MORE.join(", ")
             ));
+        }
+    }
+    for (key, value) in node.entries() {
+        let is_truth = value.text().is_some_and(|it| TRUTHS.contains(&it));
+        if matches!(key.as_str(), "count_aborted" | "any_status") && !is_truth {
+            return Err(format!("{key} is true or false"));
         }
     }
     let over = over(node)?;
@@ -305,6 +312,7 @@ fn good(node: &Node, over: Over) -> Result<(Good, Option<i64>), String> {
     }
     if let Some(most) = key("max_retries") {
         let most = most.text().and_then(|it| it.parse().ok());
+        let most = most.filter(|it| *it >= 0);
         more.push(Condition::new(
             "retries",
             Op::AtMost(most.ok_or("max_retries is a whole number")?),

@@ -67,16 +67,16 @@ fn outage(node: &Node) -> Result<Rule, String> {
     let events = events
         .and_then(|it| it.parse::<u64>().ok())
         .filter(|it| *it > 0);
-    let within = node
-        .text_of("within")
-        .map_or(Some(86_400), duration::seconds);
+    let within = node.text_of("within").map_or(Some(86_400), |text| {
+        duration::seconds(text).filter(|it| *it >= 60)
+    });
     let severity = node.text_of("severity").unwrap_or("page");
     Ok(Rule {
         id: format!("{severity}-outage"),
         severity: severity.to_owned(),
         tests: vec![Test::Outage {
             events: events.ok_or("outage is a number of failures in a row, such as 5")?,
-            within: within.ok_or("within is a length of time such as 1d")?,
+            within: within.ok_or("within is a length of time of at least 1m, such as 1d")?,
         }],
         for_s: 0,
         hold_s: 0,
@@ -127,7 +127,20 @@ fn rule(node: &Node, slo: &Slo) -> Result<Rule, String> {
             .parse::<u64>()
             .map_err(|_| format!("{key} is {text:?}, which is no whole number")),
     };
+    // Nothing is counted in less than a minute.
+    let stretch = |key: &str| match seconds(key)? {
+        Some(length) if length < 60 => Err(format!("{key} is at least 1m, not {length}s")),
+        length => Ok(length),
+    };
+    let or_equal = match node.text_of("compare") {
+        None | Some(">" | "gt") => false,
+        Some(">=" | "gte") => true,
+        Some(_) => return Err("compare is > or >=".to_owned()),
+    };
     let severity = node.text_of("severity").unwrap_or("page").to_owned();
+    if severity.trim().is_empty() {
+        return Err("severity is a word such as page or ticket".to_owned());
+    }
     let mut tests = Vec::new();
     let mut name = Vec::new();
     let long = seconds("long")?.or(seconds("window")?);
@@ -141,40 +154,44 @@ fn rule(node: &Node, slo: &Slo) -> Result<Rule, String> {
             return Err("a window is at least 1m".to_owned());
         }
         super::pair(&windows)?;
-        let share = |key| node.text_of(key).map(super::share);
-        let factor = match (node.text_of("burn").map(Ratio::parse), share("budget")) {
-            (Some(burn), _) => burn.ok_or("burn is a number such as 14.4")?,
-            (None, budget) => {
-                let budget = budget.flatten().ok_or("budget is a share such as 2%")?;
-                factor(budget, slo.window.nominal_seconds(), long)
-            }
-        };
+        let factor = burn(node, slo, long)?;
         name.extend(windows.iter().map(|it| duration::words(*it)));
         tests.push(Test::Burn {
             windows,
             factor,
-            or_equal: matches!(node.text_of("compare"), Some(">=" | "gte")),
+            or_equal,
         });
     }
     if let Some(text) = node.text_of("budget_left") {
         let share = super::share(text).ok_or("budget_left is a share such as 10% or 0")?;
+        if !(Ratio::ZERO..Ratio::ONE).contains(&share) {
+            return Err(format!(
+                "budget_left is {text}: give a share from 0 to less than 100%; all of it is left to begin with"
+            ));
+        }
         name.push(format!("budget-{}", share.times(Ratio::new(100, 1))));
         tests.push(Test::BudgetAtMost(share));
     }
-    if let Some(within) = seconds("exhausts_within")? {
-        let lookback = seconds("lookback")?.unwrap_or(3_600);
+    if let Some(within) = stretch("exhausts_within")? {
+        let lookback = stretch("lookback")?.unwrap_or(3_600);
         name.push(format!("exhausts-{}", duration::words(within)));
         tests.push(Test::ExhaustsWithin { within, lookback });
     }
     if node.get("outage").is_some() {
         name.push("outage".to_owned());
-        tests.extend(outage(node).map(|rule| rule.tests).or_else(|_| {
-            let events = number("outage")?;
-            let within = seconds("within")?.unwrap_or(86_400);
-            Ok::<_, String>(vec![Test::Outage { events, within }])
-        })?);
+        tests.extend(match node.get("outage").filter(|it| it.is_map()) {
+            Some(inner) => outage(inner)?.tests,
+            None => {
+                let events = number("outage")?;
+                if events == 0 {
+                    return Err("outage is a number of failures in a row, such as 5".to_owned());
+                }
+                let within = stretch("within")?.unwrap_or(86_400);
+                vec![Test::Outage { events, within }]
+            }
+        });
     }
-    if let Some(length) = seconds("no_data")? {
+    if let Some(length) = stretch("no_data")? {
         name.push(format!("no-data-{}", duration::words(length)));
         tests.push(Test::Silence(length));
     }
@@ -193,4 +210,21 @@ fn rule(node: &Node, slo: &Slo) -> Result<Rule, String> {
         min_bad: number("min_bad")?,
         min_total: number("min_total")?,
     })
+}
+
+/// The factor of a burn rule: as it is said, or the one at which a share of the budget goes in the long window.
+fn burn(node: &Node, slo: &Slo, long: i64) -> Result<Ratio, String> {
+    match (node.text_of("burn"), node.text_of("budget")) {
+        (Some(_), Some(_)) => Err("burn and budget say the same: give one of them".to_owned()),
+        (Some(text), None) => Ratio::parse(text)
+            .filter(|it| *it >= Ratio::ZERO)
+            .ok_or_else(|| format!("burn is {text:?}: give a number such as 14.4")),
+        (None, text) => {
+            let text = text.unwrap_or_default();
+            let share = super::share(text).filter(|it| (Ratio::ZERO..=Ratio::ONE).contains(it));
+            let share =
+                share.ok_or_else(|| format!("budget is {text:?}: give a share such as 2%"))?;
+            Ok(factor(share, slo.window.nominal_seconds(), long))
+        }
+    }
 }

@@ -354,7 +354,11 @@ fn slices(
     Ok(Slices {
         length,
         target: match target {
-            Some(text) => share(text).ok_or_else(|| format!("{text:?} is no share"))?,
+            Some(text) => share(text)
+                .filter(|it| *it > Ratio::ZERO && *it <= Ratio::ONE)
+                .ok_or_else(|| {
+                    format!("the target of a slice is {text:?}: give a share above 0, at most 100%")
+                })?,
             None => Ratio::ONE,
         },
         empty: match empty {

@@ -2,7 +2,7 @@
 
 use super::{Context, blank, conditions, share, slices, target, texts};
 use crate::{
-    Indicator, Slo, Window, bind,
+    Indicator, Ratio, Slo, Window, bind,
     definition::{Exclusion, Method, NoData, workbook},
     duration,
     lint::{Findings, Level},
@@ -291,21 +291,24 @@ pub(super) fn options(keys: Keys<'_>, slo: &mut Slo) -> Result<(), String> {
         Some(other) => return Err(format!("no_data is {other:?}: give hold, ok or bad")),
     };
     if let Some(text) = keys.text("coverage") {
-        let ratio =
-            share(text).ok_or_else(|| format!("coverage is {text:?}: give a share such as 90%"))?;
+        let ratio = share(text).filter(|it| (Ratio::ZERO..=Ratio::ONE).contains(it));
+        let ratio = ratio.ok_or_else(|| {
+            format!("coverage is {text:?}: give a share from 0 to 100%, such as 90%")
+        })?;
         slo.coverage = Some(ratio);
     }
     slo.group_by = keys
         .text("group_by")
         .map(str::to_owned)
         .or(slo.group_by.take());
-    slo.send_resolved = match keys.text("send_resolved") {
-        None => slo.send_resolved,
-        Some("true" | "yes") => true,
-        Some("false" | "no") => false,
-        Some(other) => return Err(format!("send_resolved is {other:?}: give true or false")),
+    let truth = |key: &str| match keys.text(key) {
+        None => Ok(None),
+        Some("true" | "yes") => Ok(Some(true)),
+        Some("false" | "no") => Ok(Some(false)),
+        Some(other) => Err(format!("{key} is {other:?}: give true or false")),
     };
-    slo.inhibit = matches!(keys.text("inhibit"), Some("true" | "yes"));
+    slo.send_resolved = truth("send_resolved")?.unwrap_or(slo.send_resolved);
+    slo.inhibit = truth("inhibit")?.unwrap_or(false);
     let receivers = keys.get("receivers").map_or(&[][..], Node::items);
     for name in receivers.iter().filter_map(Node::text) {
         if !slo.receivers.iter().any(|it| it == name) {
@@ -323,7 +326,14 @@ pub(super) fn options(keys: Keys<'_>, slo: &mut Slo) -> Result<(), String> {
     slo.silent_after = match keys.text("silent_after") {
         None => slo.silent_after,
         Some("none" | "never" | "off") => Some(0),
-        Some(_) => seconds("silent_after")?,
+        Some(text) => match seconds("silent_after")? {
+            Some(length) if length < 60 => {
+                return Err(format!(
+                    "silent_after is {text:?}: give at least 1m, or none"
+                ));
+            }
+            length => length,
+        },
     };
     for node in keys.get("exclude").map_or(&[][..], Node::items) {
         slo.exclusions.push(exclusion(node)?);
@@ -331,13 +341,13 @@ pub(super) fn options(keys: Keys<'_>, slo: &mut Slo) -> Result<(), String> {
     Ok(())
 }
 
-fn budget_alerts(node: &Node) -> Result<Vec<crate::Ratio>, String> {
+fn budget_alerts(node: &Node) -> Result<Vec<Ratio>, String> {
     if node.text() == Some("none") {
         return Ok(Vec::new());
     }
     let of = |item: &Node| {
         let text = item.text().unwrap_or_default();
-        let shares = share(text).filter(|it| *it > crate::Ratio::ZERO);
+        let shares = share(text).filter(|it| *it > Ratio::ZERO);
         shares
             .ok_or_else(|| format!("budget_alerts has {text:?}: give shares such as 50%, or none"))
     };
@@ -388,6 +398,9 @@ fn exclusion(node: &Node) -> Result<Exclusion, String> {
             Some(days.ok_or_else(|| format!("every is {text:?}: give day, week or 14d"))?)
         }
     };
+    if every_days.is_some_and(|days| to - from > days.saturating_mul(86_400)) {
+        return Err("an exclusion is longer than the time after which it begins again".to_owned());
+    }
     Ok(Exclusion {
         from,
         to,

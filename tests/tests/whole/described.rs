@@ -93,6 +93,8 @@ fn what_names_no_durable_execution_is_refused_with_the_reason() {
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(told.contains(expect), "{told}");
         assert!(!told.contains("held already"), "{told}");
+        // What was refused was not taken.
+        assert!(told.contains("1 file: nothing taken, 1 skipped"), "{told}");
         assert!(arns(&data).is_empty(), "{told}");
     };
     check(

@@ -95,7 +95,7 @@ fn the_books_of_an_execution_add_up_and_every_door_says_the_same() {
     );
     let text = good(data, &["compare", &id, &id]);
     assert!(
-        text.contains("1 executions, 1 failed") && text.contains("SyncGranule"),
+        text.contains("1 execution, 1 failed") && text.contains("SyncGranule"),
         "{text}"
     );
 

@@ -9,6 +9,7 @@ mod deliveries;
 mod described;
 mod doors;
 mod ecosystem;
+mod edges;
 mod exact;
 mod import;
 mod lifecycle;

@@ -117,10 +117,10 @@ fn source(row: &SourceRow) -> impl IntoView + use<> {
 fn quota(quota: &QuotaUse) -> impl IntoView + use<> {
     let share = quota.used_per_s / quota.allowed_per_s.max(f64::MIN_POSITIVE);
     let words = format!(
-        "{:.2} of {:.2} calls a second, {} calls, {} throttled",
+        "{:.2} of {:.2} calls a second, {}, {} throttled",
         quota.used_per_s,
         quota.allowed_per_s,
-        format::count(quota.calls),
+        format::plural(quota.calls, "call", "calls"),
         format::count(quota.throttled)
     );
     view! {

@@ -9,6 +9,7 @@ use crate::case::{
     text,
 };
 use model::Category;
+use model::text::counted;
 
 /// Executions that were served before a refusal is blamed on what was sent.
 const WELL: usize = 3;
@@ -50,15 +51,16 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         true => text::brief(&message(&failure.cause), 160),
         false => line.map_or_else(String::new, |it| text::brief(&it.body, 160)),
     };
+    let others = counted(well as u64, "other execution", "other executions");
     let mechanism = format!(
-        "{name} refused what {} gave it, and served {well} other executions: {what}",
+        "{name} refused what {} gave it, and served {others}: {what}",
         visit.state
     );
     let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
     let cleared = (well >= WELL).then(|| Explained {
         kind: "function".into(),
         name: name.to_owned(),
-        reason: format!("{name} served the same state in {well} other executions"),
+        reason: format!("{name} served the same state in {others}"),
         reference,
     });
     let entered = scene.event(visit.entered_event_id);

@@ -10,6 +10,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
+use model::text::counted;
 use model::{Attempt, Category, Exhibit, time};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
@@ -45,13 +46,14 @@ fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) 
             .filter(|it| it.status.is_failure())
             .count()
     });
+    let times = counted(tries as u64, "time", "times");
     let own = scene.world.loads.iter().find(|load| load.function == name);
     let consumer = consumer(scene, name, own);
     let reserved = failure.said().contains("Reserved");
     let mut clues = Vec::new();
     if let Some(load) = consumer.filter(|_| !reserved) {
         let mechanism = format!(
-            "{} ran {} invocations at once and took the concurrency that {name} needed; Lambda refused {name} {tries} times in {}",
+            "{} ran {} invocations at once and took the concurrency that {name} needed; Lambda refused {name} {times} in {}",
             load.function,
             load.peak,
             failure.state()
@@ -76,7 +78,7 @@ fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) 
     }
     let weight = if clues.is_empty() { 0.86 } else { 0.5 };
     let mechanism = format!(
-        "Lambda refused {name} for want of concurrency, {tries} times in {}",
+        "Lambda refused {name} for want of concurrency, {times} in {}",
         failure.state()
     );
     let mut clue = Clue::new(victim, Category::Capacity, weight, mechanism)

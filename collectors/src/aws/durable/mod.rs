@@ -23,6 +23,7 @@ use aws_smithy_types::DateTime;
 use futures::{FutureExt, future::BoxFuture};
 use memory::{Memory, OVERLAP, Open, SECOND};
 use model::UnixNanos;
+use model::text::counted;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
@@ -83,17 +84,28 @@ impl Durable {
         let wait = if busy { SECOND } else { self.interval() };
         let waiting = (crowded > 0).then(|| {
             format!(
-                "{crowded} executions wait: {} are followed already, the most at once; they are listed again",
+                "{}: {} are followed already, the most at once; what waits is listed again",
+                counted(crowded as u64, "execution waits", "executions wait"),
                 memory::MAX_OPEN
             )
         });
-        let slow = (left > 0).then(|| format!("{left} executions wait for their turn"));
+        let slow = (left > 0).then(|| {
+            counted(
+                left as u64,
+                "execution waits for its turn",
+                "executions wait for their turn",
+            )
+        });
         Round {
             wait: Duration::from_nanos(wait.unsigned_abs()),
             following: open as u64,
             up_to: Some(UnixNanos(begun)).filter(|_| left == 0 && crowded == 0),
             behind: waiting.or(slow),
-            detail: format!("{functions} durable functions, {open} executions followed"),
+            detail: format!(
+                "{}, {} followed",
+                counted(functions as u64, "durable function", "durable functions"),
+                counted(open as u64, "execution", "executions")
+            ),
             caught_up: !busy,
         }
     }

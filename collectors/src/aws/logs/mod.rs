@@ -20,6 +20,7 @@ use crate::{
     collect::{About, Check, Collector, Failure, Meter, Outlet, Round, recall},
 };
 use futures::{FutureExt, future::BoxFuture};
+use model::text::counted;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
@@ -113,10 +114,12 @@ impl Logs {
             behind: None,
             detail: match self.whose {
                 Whose::Functions => {
-                    format!("{count} log groups of functions that executions called, or configured")
+                    let groups = counted(count, "log group", "log groups");
+                    format!("{groups} of functions that executions called, or configured")
                 }
                 Whose::StateMachines => {
-                    format!("{count} log groups that state machines deliver to")
+                    let groups = counted(count, "log group", "log groups");
+                    format!("{groups} that state machines deliver to")
                 }
             },
             caught_up: true,

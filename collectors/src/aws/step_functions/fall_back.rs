@@ -14,6 +14,7 @@ use crate::{
     aws::{api, call::CallError, config::Part, logs::group_of_arn},
     collect::{Failure, Outlet},
 };
+use model::text::counted;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -139,8 +140,9 @@ impl StepFunctions {
                 false => "the part step_functions_logs is not collected",
             };
             format!(
-                "{left} executions wait; {slow} {share} of its quota, and {why}: let the busiest state machines \
-                 do that, raise quota_share, or have the quota raised"
+                "{}; {slow} {share} of its quota, and {why}: let the busiest state machines \
+                 do that, raise quota_share, or have the quota raised",
+                counted(left as u64, "execution waits", "executions wait")
             )
         })
     }

@@ -21,6 +21,7 @@ use crate::collect::{About, Check, Collector, Failure, Meter, Outlet, Round, rec
 use definitions::Definitions;
 use futures::{FutureExt, future::BoxFuture};
 use memory::{Memory, SECOND};
+use model::text::counted;
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -111,12 +112,22 @@ impl StepFunctions {
         let following = self.memory.open.len() + self.memory.map_runs.len();
         let express = self.machines.iter().filter(|(_, express)| *express).count();
         let mut detail = format!(
-            "{} state machines ({express} Express, read from their logs), {following} executions and map runs followed",
-            self.machines.len()
+            "{} ({express} Express, read from their logs), {} followed",
+            counted(
+                self.machines.len() as u64,
+                "state machine",
+                "state machines"
+            ),
+            counted(
+                following as u64,
+                "execution or map run",
+                "executions and map runs"
+            )
         );
         if undefined > 0 {
             detail += &format!(
-                ", {undefined} definitions wait for their turn (DescribeStateMachineForExecution allows few calls)"
+                ", {} for its turn (DescribeStateMachineForExecution allows few calls)",
+                counted(undefined as u64, "definition waits", "definitions wait")
             );
         }
         let behind = self.crowded().or_else(|| self.fallen_back(left));

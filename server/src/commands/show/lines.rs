@@ -4,7 +4,7 @@ use super::{
     Row, Shown,
     tree::{Node, Tree},
 };
-use model::time::human_duration;
+use model::{text::counted, time::human_duration};
 use serde_json::Value;
 use std::io::{self, Write};
 
@@ -38,7 +38,13 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    pub(super) fn head(&self, shown: &Shown, out: &mut impl Write) -> io::Result<()> {
+    /// `redriven` attempts were no retries.
+    pub(super) fn head(
+        &self,
+        shown: &Shown,
+        redriven: usize,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let row = &shown.execution;
         let word = |name| text(row, name);
         writeln!(out, "{}", self.paint("1", &word("execution_arn")))?;
@@ -69,17 +75,18 @@ impl Painter {
                 word("root_state")
             )?;
         }
-        let count = |name| number(row, name).unwrap_or(0);
-        writeln!(
-            out,
-            "{} states entered, {} attempts, {} retries, {} iterations, {} caught failures, {} cold starts",
-            count("states_entered"),
-            count("attempts"),
-            count("retries"),
-            count("iterations"),
-            count("caught_failures"),
-            count("cold_starts")
-        )?;
+        let number_of = |name| number(row, name).unwrap_or(0).max(0) as u64;
+        let count = |name, one, many| counted(number_of(name), one, many);
+        let retries = number_of("retries").saturating_sub(redriven as u64);
+        let counts = [
+            count("states_entered", "state entered", "states entered"),
+            count("attempts", "attempt", "attempts"),
+            counted(retries, "retry", "retries"),
+            count("iterations", "iteration", "iterations"),
+            count("caught_failures", "caught failure", "caught failures"),
+            count("cold_starts", "cold start", "cold starts"),
+        ];
+        writeln!(out, "{}", counts.join(", "))?;
         if !flag(row, "complete") {
             writeln!(out, "partial: {}", word("incomplete_reason"))?;
         }

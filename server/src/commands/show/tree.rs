@@ -4,6 +4,7 @@ use super::{
     Row, Shown,
     lines::{flag, number, text},
 };
+use model::text::counted;
 use std::collections::HashMap;
 
 /// What a line of the tree shows.
@@ -28,6 +29,8 @@ pub(super) struct Node {
 /// A whole tree; its root is the execution.
 pub(super) struct Tree {
     pub root: Node,
+    /// Attempts that the tables count as retries although a redrive made them.
+    pub redriven: usize,
 }
 
 impl Tree {
@@ -42,19 +45,21 @@ impl Tree {
             shown,
             states: by_span(&shown.states),
             attempts: by_span(&shown.attempts),
-            invocations: shown
-                .invocations
-                .iter()
-                .enumerate()
-                .map(|(n, row)| (text(row, "trace_id"), n))
-                .collect(),
+            invocations: by_trace(&shown.invocations),
+            nested: by_trace(&shown.nested),
+            redriven: redriven(&shown.attempts),
             children: children(&shown.spans),
             joins: joins(&shown.joins),
         };
         let root_id = text(&shown.execution, "span_id");
         let mut root = maker.execution();
         root.children = maker.below(&root_id, 0);
-        Tree { root }
+        let attempts = shown.attempts.iter();
+        let redriven = attempts.filter(|row| maker.redriven.contains_key(&text(row, "span_id")));
+        Tree {
+            root,
+            redriven: redriven.count(),
+        }
     }
 }
 
@@ -66,8 +71,40 @@ struct Maker<'a> {
     states: HashMap<String, usize>,
     attempts: HashMap<String, usize>,
     invocations: HashMap<String, usize>,
+    nested: HashMap<String, usize>,
+    /// Attempts with which a redrive went on, and how many of them each state has.
+    redriven: HashMap<String, usize>,
     children: HashMap<String, Vec<&'a Row>>,
     joins: HashMap<String, Vec<&'a Row>>,
+}
+
+fn by_trace(rows: &[Row]) -> HashMap<String, usize> {
+    let ids = rows.iter().enumerate();
+    ids.map(|(n, row)| (text(row, "trace_id"), n)).collect()
+}
+
+/// Attempts that are the first of their state after a redrive: what came before them was no back-off. By span; and how
+/// many there are by span of the state.
+fn redriven(attempts: &[Row]) -> HashMap<String, usize> {
+    let mut by_state: HashMap<String, Vec<&Row>> = HashMap::new();
+    for row in attempts {
+        by_state
+            .entry(text(row, "parent_span_id"))
+            .or_default()
+            .push(row);
+    }
+    let mut found = HashMap::new();
+    for (state, mut rows) in by_state {
+        rows.sort_by_key(|row| number(row, "attempt"));
+        let count = |row: &Row| number(row, "redrive_count").unwrap_or(0);
+        for pair in rows.windows(2) {
+            if flag(pair[1], "retry") && count(pair[1]) > count(pair[0]) {
+                found.insert(text(pair[1], "span_id"), 1);
+                *found.entry(state.clone()).or_default() += 1;
+            }
+        }
+    }
+    found
 }
 
 fn children(spans: &[Row]) -> HashMap<String, Vec<&Row>> {
@@ -131,8 +168,14 @@ impl Maker<'_> {
     fn span(&self, span: &Row, depth: usize) -> Node {
         let id = text(span, "span_id");
         let mut node = match (self.states.get(&id), self.attempts.get(&id)) {
-            (Some(at), _) => state(&self.shown.states[*at]),
-            (_, Some(at)) => attempt(&self.shown.attempts[*at]),
+            (Some(at), _) => {
+                let redriven = self.redriven.get(&id).copied().unwrap_or(0);
+                state(&self.shown.states[*at], redriven)
+            }
+            (_, Some(at)) => {
+                let redriven = self.redriven.contains_key(&id);
+                attempt(&self.shown.attempts[*at], redriven)
+            }
             _ => Node {
                 label: text(span, "name"),
                 status: outcome(span),
@@ -151,10 +194,7 @@ impl Maker<'_> {
                 let at = self.invocations.get(&text(join, "child_trace_id"))?;
                 invocation(&self.shown.invocations[*at])
             }
-            "execution" => Node {
-                label: format!("execution {}", text(join, "child_trace_id")),
-                ..Node::default()
-            },
+            "execution" => self.nested_execution(&text(join, "child_trace_id")),
             _ => return None,
         };
         let confidence = join.get("confidence").and_then(serde_json::Value::as_f64);
@@ -167,17 +207,42 @@ impl Maker<'_> {
         }
         Some(node)
     }
+
+    /// A nested execution: how it ended, and the id to open it with.
+    fn nested_execution(&self, id: &str) -> Node {
+        let Some(at) = self.nested.get(id) else {
+            return Node {
+                label: format!("execution {id}"),
+                notes: vec!["not held".to_owned()],
+                ..Node::default()
+            };
+        };
+        let row = &self.shown.nested[*at];
+        Node {
+            label: format!("execution {}", text(row, "name")),
+            status: text(row, "status"),
+            duration_ns: number(row, "duration_ns"),
+            notes: vec![text(row, "status"), format!("inquest show {id}")],
+            error: error_of(row, "error", "cause"),
+            start: text(row, "start_time"),
+            ..Node::default()
+        }
+    }
 }
 
-fn state(row: &Row) -> Node {
+fn state(row: &Row, redriven: usize) -> Node {
     let mut notes = Vec::new();
     if flag(row, "caught") {
         notes.push("caught".to_owned());
     }
-    match number(row, "retries") {
-        Some(1) => notes.push("1 retry".to_owned()),
-        Some(n) if n > 1 => notes.push(format!("{n} retries")),
-        _ => {}
+    // The tables count every try after a failure of the same visit.
+    let retries = number(row, "retries").unwrap_or(0).max(0) as u64;
+    let retries = retries.saturating_sub(redriven as u64);
+    if retries > 0 {
+        notes.push(counted(retries, "retry", "retries"));
+    }
+    if redriven > 0 {
+        notes.push("redriven".to_owned());
     }
     Node {
         label: format!("{} ({})", text(row, "state"), text(row, "state_type")),
@@ -189,7 +254,7 @@ fn state(row: &Row) -> Node {
     }
 }
 
-fn attempt(row: &Row) -> Node {
+fn attempt(row: &Row, redriven: bool) -> Node {
     let mut label = format!("attempt {}", number(row, "attempt").unwrap_or(1));
     let target = [text(row, "resource_type"), text(row, "resource")];
     let function = text(row, "function_name");
@@ -198,7 +263,9 @@ fn attempt(row: &Row) -> Node {
         true => label += &format!(" {}", target.join(":").trim_matches(':')),
     }
     let mut notes = Vec::new();
-    if flag(row, "retry") {
+    if redriven {
+        notes.push("after a redrive".to_owned());
+    } else if flag(row, "retry") {
         let backoff = number(row, "backoff_ns").map(model::time::human_duration);
         notes.push(match backoff {
             Some(wait) => format!("retry after {wait}"),

@@ -2,6 +2,7 @@
 
 use super::Make;
 use anyhow::{Context, Result, bail};
+use model::text::counted;
 use sim::{Order, Truth};
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,11 +25,15 @@ pub(super) fn make(command: &Make) -> Result<ExitCode> {
     };
     write(&command.out, &mystery.files, &mystery.truth)?;
     let truth = &mystery.truth;
-    println!("{} files in {}", mystery.files.len(), command.out.display());
     println!(
-        "{}: {} executions to explain; the answer is in truth.json",
+        "{} in {}",
+        counted(mystery.files.len() as u64, "file", "files"),
+        command.out.display()
+    );
+    println!(
+        "{}: {} to explain; the answer is in truth.json",
         truth.fault,
-        truth.cases.len()
+        counted(truth.cases.len() as u64, "execution", "executions")
     );
     println!("try: inquest import {}", command.out.display());
     Ok(ExitCode::SUCCESS)
