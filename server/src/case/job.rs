@@ -193,7 +193,7 @@ impl Court {
     }
 
     /// Judges what is fresh, and notes whom it concerns.
-    async fn round(&self, bench: &mut Bench) -> Result<BTreeSet<TraceId>> {
+    pub(super) async fn round(&self, bench: &mut Bench) -> Result<BTreeSet<TraceId>> {
         let fresh = std::mem::take(&mut bench.fresh);
         let news = self.enlist(&fresh).await?;
         let changed = self.judge_enlisted(&fresh).await?;
@@ -214,7 +214,7 @@ impl Court {
     }
 
     /// Looks again at some of those that wait for it, if there is time left for that.
-    async fn second_look(&self, bench: &mut Bench) -> Result<BTreeSet<TraceId>> {
+    pub(super) async fn second_look(&self, bench: &mut Bench) -> Result<BTreeSet<TraceId>> {
         let started = Instant::now();
         if bench.siblings.is_empty() && bench.reached.is_empty() || !bench.credit.is_left(started) {
             return Ok(BTreeSet::new());
@@ -238,9 +238,9 @@ impl Court {
 
 /// Who waits for judgement.
 #[derive(Debug, Default)]
-struct Bench {
+pub(super) struct Bench {
     /// Executions that changed.
-    fresh: BTreeSet<TraceId>,
+    pub fresh: BTreeSet<TraceId>,
     /// Executions whose siblings changed, and those that started them.
     siblings: Waiting,
     /// Executions that spans and lines may have reached.
@@ -250,6 +250,15 @@ struct Bench {
     latest: Latest,
     credit: Credit,
     turn: bool,
+}
+
+#[cfg(test)]
+impl Bench {
+    /// True when nobody waits for a second look. What time those took is forgiven.
+    pub fn is_idle(&mut self) -> bool {
+        self.credit = Credit::default();
+        self.siblings.is_empty() && self.reached.is_empty()
+    }
 }
 
 /// The latest executions of all, by their start.

@@ -22,6 +22,8 @@ pub mod mysteries;
 mod recent;
 mod roster;
 pub mod services;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use crate::assembler::held::Held;
