@@ -25,6 +25,21 @@ const LEAST: f64 = 0.3;
 /// Runs of a workflow that make a habit.
 const HABIT: usize = 3;
 
+/// What is told of executions of whose history too little is held.
+const UNTOLD: &str = "the part of the history that tells how it failed is not held";
+const TORN: &str = "a part of the history is not held";
+const NOWHERE: &str = "it failed, and nothing tells where";
+
+/// Whether a verdict may become another when other runs of the workflow are held. Not one that says that nothing is
+/// wrong, if enough healthy runs were known by then; nor one that says that the execution's own history is not held.
+pub fn hangs_on_siblings(verdict: &Verdict) -> bool {
+    match verdict.outcome {
+        Outcome::Verdict => true,
+        Outcome::NoCrime => false,
+        Outcome::ColdCase => ![UNTOLD, TORN, NOWHERE].contains(&verdict.mechanism.as_str()),
+    }
+}
+
 /// Judges an execution. The same facts give the same verdict, whatever their order; `version` is 1, and whoever
 /// keeps verdicts counts it up.
 pub fn judge(case: &Case, world: &World) -> Verdict {
@@ -104,7 +119,7 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
         .is_some_and(|it| it.end_event_id.is_some());
     // A hole in the middle may hold the beginning of it all; a tail that is not there yet does not.
     if has_gaps(scene) && (!ended || torn(scene)) {
-        let mechanism = "the part of the history that tells how it failed is not held".to_owned();
+        let mechanism = UNTOLD.to_owned();
         return cold(verdict, mechanism, lacks::of(scene, None));
     }
     let Some(fatal) = fatal else {
@@ -112,11 +127,7 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
         if missing.is_empty() {
             missing.push("the history of the execution".to_owned());
         }
-        return cold(
-            verdict,
-            "it failed, and nothing tells where".to_owned(),
-            missing,
-        );
+        return cold(verdict, NOWHERE.to_owned(), missing);
     };
     verdict.fatality = Fatality::Fatal;
     let clues = fatal_clues(scene, &fatal);
@@ -256,7 +267,7 @@ fn usual(scene: &Scene, failure: &Failure) -> bool {
 
 fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
     if has_gaps(scene) {
-        let mechanism = "a part of the history is not held".to_owned();
+        let mechanism = TORN.to_owned();
         return cold(verdict, mechanism, lacks::of(scene, None));
     }
     let masked: Vec<Failure> = failures::masked(scene)

@@ -54,7 +54,7 @@ mod waits;
 mod world;
 
 pub use charges::Charge;
-pub use judge::judge;
+pub use judge::{hangs_on_siblings, judge};
 pub use profile::{FunctionProfile, Profile, StateProfile, profile};
 pub use world::{Load, World};
 

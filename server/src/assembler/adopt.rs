@@ -191,6 +191,11 @@ impl Assembler {
         if let Some(end) = execution.end_time {
             self.outdate(execution.start_time, end);
         }
+        // Whoever judges has to strike it off, too.
+        self.changed
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(id);
         self.live.changed(BTreeSet::from([id]));
         Ok(())
     }

@@ -7,32 +7,55 @@
 //! | [`load`] | one case, or many, in few look-ups |
 //! | [`world`] | siblings, changes, load around an execution |
 //! | [`job`] | judges what changed, at the end of an import and while serving |
+//! | [`again`] | which others are looked at again then, and in how much of the time |
+//! | [`roster`], [`enrol`] | who ran when, read for all workflows of a round together and kept up to date |
+//! | [`recent`] | memory of what was used lately |
 //! | [`mysteries`] | verdicts grouped by culprit |
 //! | [`services`] | suspects in plain traces and logs, without a workflow |
 
+mod again;
+mod enrol;
 mod job;
 mod letters;
 mod load;
 pub mod mysteries;
+mod recent;
+mod roster;
 pub mod services;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use crate::assembler::held::Held;
 use analysis::case::{self, Profile};
 use anyhow::{Result, bail};
 use model::{Change, Execution, TraceId, Verdict};
+use recent::Recent;
 use std::{
-    collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex},
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+/// What profiles in memory weigh at most in each of two generations, in things of some 200 bytes.
+const MOST_REMEMBERED: usize = 300_000;
+/// Executions of which it is known whether their verdict hangs on others, in each of two generations.
+const MOST_KNOWN: usize = 200_000;
 
 /// Judges executions. Clones are the same.
 #[derive(Clone)]
 pub struct Court {
     held: Held,
-    profiles: Arc<Mutex<HashMap<TraceId, Arc<Profile>>>>,
+    profiles: Arc<Mutex<Recent<Arc<Profile>>>>,
     news: Arc<Mutex<Option<Arc<Vec<Change>>>>>,
-    rosters: Arc<Mutex<HashMap<String, Arc<Vec<world::Sibling>>>>>,
+    kept: Arc<Mutex<enrol::Kept>>,
+    /// Nobody enlists while another reads what is enlisted.
+    enrolling: Arc<tokio::sync::Mutex<()>>,
+    /// Whether the verdict of an execution may change with its siblings.
+    hanging: Arc<Mutex<Recent<bool>>>,
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Court {
@@ -40,9 +63,11 @@ impl Court {
     pub fn new(held: Held) -> Self {
         Court {
             held,
-            profiles: Arc::default(),
+            profiles: Arc::new(Mutex::new(Recent::new(MOST_REMEMBERED))),
             news: Arc::default(),
-            rosters: Arc::default(),
+            kept: Arc::default(),
+            enrolling: Arc::default(),
+            hanging: Arc::new(Mutex::new(Recent::new(MOST_KNOWN))),
         }
     }
 
@@ -58,7 +83,7 @@ impl Court {
             return Ok((execution, kept.verdict));
         }
         let only = BTreeSet::from([id]);
-        self.forget(&only);
+        self.enlist(&only).await?;
         let found = self.find(&only).await?;
         match found.into_iter().next() {
             Some(judged) => Ok((execution, judged.verdict)),
@@ -70,14 +95,17 @@ impl Court {
     async fn find(&self, ids: &BTreeSet<TraceId>) -> Result<Vec<store::rows::Judged>> {
         let ids: Vec<TraceId> = ids.iter().copied().collect();
         let cases = self.cases(&ids).await?;
+        self.prepare(&cases).await?;
         let mut all = Vec::new();
         for case in cases {
             let world = self.world(&case).await?;
             let judged = tokio::task::spawn_blocking(move || {
                 let verdict = case::judge(&case, &world);
-                store::rows::Judged::new(&case.execution, verdict)
+                (store::rows::Judged::new(&case.execution, verdict), case)
             });
-            all.push(judged.await?);
+            let (judged, case) = judged.await?;
+            self.remember(case).await?;
+            all.push(judged);
         }
         Ok(all)
     }

@@ -1,6 +1,6 @@
 //! What is known besides an execution: how its siblings ran, what changed, who else was busy.
 
-use super::Court;
+use super::{Court, enrol, lock, roster::Sibling};
 use analysis::case::{self, Case, Load, Profile, World};
 use anyhow::Result;
 use arrow::{
@@ -10,37 +10,17 @@ use arrow::{
 };
 use model::{Change, Invocation, SpanId, TraceId, UnixNanos};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
-/// Healthy siblings that an execution is compared with: those before it, then those after it.
-const HEALTHY_BEFORE: usize = 40;
-const HEALTHY_AFTER: usize = 15;
-/// Failed siblings.
-const FAILED: usize = 25;
-/// Executions of a workflow among which siblings are chosen, the latest.
-const CANDIDATES: usize = 50_000;
-/// Events of all siblings together, beyond which only [`ENOUGH`] of each kind are looked at.
-const EVENTS: i64 = 150_000;
-const ENOUGH: usize = 6;
 /// Workflows below an execution whose other executions are looked at.
 const WORKFLOWS_BELOW: usize = 6;
-/// Profiles that are kept in memory.
-const MOST_PROFILES: usize = 20_000;
-/// Profiles that are made at once.
-const AT_ONCE: usize = 50;
+/// Profiles that are made at once: of executions of so many events and bytes of input, and of so many executions.
+const EVENTS_AT_ONCE: usize = 20_000;
+const AT_ONCE: usize = 500;
 /// Window in which load is measured, nanoseconds.
 const LOAD_WINDOW: i64 = 120_000_000_000;
-
-/// Another execution of the same workflow.
-#[derive(Debug)]
-pub(super) struct Sibling {
-    id: TraceId,
-    well: bool,
-    events: i64,
-    start: i64,
-}
 
 impl Court {
     /// What is known besides the execution.
@@ -71,131 +51,85 @@ impl Court {
         Ok(found)
     }
 
-    /// Forgets what was remembered of executions that changed.
-    pub(super) fn forget(&self, ids: &BTreeSet<TraceId>) {
-        self.rosters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-        *self.news.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let mut kept = self.lock();
-        for id in ids {
-            kept.remove(id);
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TraceId, Arc<Profile>>> {
-        self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ended executions of a workflow, in order of their start: read once per round of judgement.
-    async fn roster(&self, machine: &str) -> Result<Arc<Vec<Sibling>>> {
-        let known = self
-            .rosters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(machine)
-            .cloned();
-        if let Some(roster) = known {
-            return Ok(roster);
-        }
-        let question = format!(
-            "SELECT trace_id, status, events, CAST(start_time AS BIGINT) AS began FROM executions \
-             WHERE state_machine = '{}' AND status IN ('SUCCEEDED', 'FAILED', 'TIMED_OUT') \
-             ORDER BY start_time DESC, trace_id LIMIT {CANDIDATES}",
-            machine.replace('\'', "''")
-        );
-        let mut found = self.rows_of(&question).await?;
-        found.sort_by_key(|it| (it.start, it.id));
-        let roster = Arc::new(found);
-        let mut rosters = self.rosters.lock().unwrap_or_else(PoisonError::into_inner);
-        rosters.insert(machine.to_owned(), roster.clone());
-        Ok(roster)
-    }
-
-    /// Ended executions of the same workflow, the nearest in time.
-    async fn siblings(&self, case: &Case) -> Result<Vec<TraceId>> {
-        let execution = &case.execution;
-        if execution.state_machine.is_empty() {
+    /// Executions of the same workflow that it is compared with, the nearest in time.
+    async fn siblings(&self, case: &Case) -> Result<Vec<Sibling>> {
+        let Some(place) = enrol::place(case) else {
             return Ok(Vec::new());
-        }
-        let roster = self.roster(&execution.state_machine).await?;
-        let split = roster.partition_point(|it| it.start <= execution.start_time.0);
-        let before: Vec<&Sibling> = roster[..split].iter().rev().collect();
-        let after: Vec<&Sibling> = roster[split..].iter().collect();
-        let mut budget = EVENTS;
-        let mut of = |rows: &[&Sibling], well: bool, most: usize| -> Vec<TraceId> {
-            let fitting = rows
-                .iter()
-                .filter(|it| it.well == well && it.id != execution.trace_id);
-            let mut chosen = Vec::new();
-            for sibling in fitting.take(most) {
-                // Of giants a handful has to do.
-                if sibling.events > budget && chosen.len() >= ENOUGH {
-                    break;
-                }
-                budget = budget.saturating_sub(sibling.events);
-                chosen.push(sibling.id);
-            }
-            chosen
         };
-        let mut chosen = of(&before, true, HEALTHY_BEFORE);
-        let missing = HEALTHY_BEFORE - chosen.len();
-        chosen.reverse();
-        chosen.extend(of(&after, true, HEALTHY_AFTER + missing));
-        chosen.extend(of(&before, false, FAILED));
-        chosen.extend(of(&after, false, FAILED));
-        Ok(chosen)
+        // Between two looks others may take the place in memory.
+        for _ in 0..3 {
+            if let Ok(found) = lock(&self.kept).rosters.siblings(&place) {
+                return Ok(found);
+            }
+            self.read_rosters(vec![place.clone()]).await?;
+        }
+        Ok(Vec::new())
     }
 
-    async fn rows_of(&self, question: &str) -> Result<Vec<Sibling>> {
-        let mut found = Vec::new();
-        for batch in self.held.ask(&self.held.store.snapshot(), question).await? {
-            let ids = cast(batch.column(0), &DataType::Utf8)?;
-            let statuses = cast(batch.column(1), &DataType::Utf8)?;
-            let events = cast(batch.column(2), &DataType::Int64)?;
-            let began = cast(batch.column(3), &DataType::Int64)?;
-            let (ids, statuses) = (ids.as_string::<i32>(), statuses.as_string::<i32>());
-            for row in 0..batch.num_rows() {
-                if let Ok(id) = ids.value(row).parse() {
-                    found.push(Sibling {
-                        id,
-                        well: statuses.value(row) == "SUCCEEDED",
-                        events: events.as_primitive::<Int64Type>().value(row),
-                        start: began.as_primitive::<Int64Type>().value(row),
-                    });
-                }
-            }
+    /// Makes the profiles that these cases need, for all of them together.
+    pub(super) async fn prepare(&self, cases: &[Case]) -> Result<()> {
+        self.enrol(cases).await?;
+        let mut all = BTreeMap::new();
+        for case in cases {
+            let siblings = self.siblings(case).await?;
+            all.extend(siblings.into_iter().map(|it| (it.id, it)));
         }
-        Ok(found)
+        let all: Vec<Sibling> = all.into_values().collect();
+        self.make_profiles(&all).await
     }
 
     /// What is remembered of executions, made for those of which nothing is.
-    async fn profiles(&self, ids: &[TraceId]) -> Result<Vec<Arc<Profile>>> {
-        let unknown: Vec<TraceId> = {
-            let kept = self.lock();
-            ids.iter()
-                .filter(|id| !kept.contains_key(*id))
-                .copied()
-                .collect()
+    async fn profiles(&self, siblings: &[Sibling]) -> Result<Vec<Arc<Profile>>> {
+        self.make_profiles(siblings).await?;
+        let mut kept = lock(&self.profiles);
+        let found = siblings.iter().filter_map(|it| kept.get(it.id));
+        Ok(found.collect())
+    }
+
+    async fn make_profiles(&self, siblings: &[Sibling]) -> Result<()> {
+        let mut unknown: Vec<Sibling> = {
+            let kept = lock(&self.profiles);
+            let unknown = siblings.iter().filter(|it| !kept.holds(it.id));
+            unknown.copied().collect()
         };
-        for part in unknown.chunks(AT_ONCE) {
-            let cases = self.flat(part, false).await?;
-            let made = tokio::task::spawn_blocking(move || {
-                cases
-                    .iter()
-                    .map(|it| (it.execution.trace_id, Arc::new(case::profile(it))))
-                    .collect::<Vec<_>>()
+        while !unknown.is_empty() {
+            let mut events = 0;
+            let fitting = unknown.iter().take(AT_ONCE).take_while(|it| {
+                events += it.events as usize;
+                events <= EVENTS_AT_ONCE
             });
-            let made = made.await?;
-            let mut kept = self.lock();
-            if kept.len() + made.len() > MOST_PROFILES {
-                kept.clear();
+            let part = fitting.count().max(1);
+            let part: Vec<TraceId> = unknown.drain(..part).map(|it| it.id).collect();
+            let cases = self.flat(&part, false).await?;
+            let made = tokio::task::spawn_blocking(move || cases.iter().map(weighed).collect());
+            let made: Vec<(Arc<Profile>, usize)> = made.await?;
+            let mut kept = lock(&self.profiles);
+            for (profile, weight) in made {
+                kept.put(profile.trace_id, profile, weight);
             }
-            kept.extend(made);
         }
-        let kept = self.lock();
-        Ok(ids.iter().filter_map(|id| kept.get(id).cloned()).collect())
+        Ok(())
+    }
+
+    /// Forgets profiles of executions to which something may have been added.
+    pub(super) fn forget(&self, ids: &BTreeSet<TraceId>) {
+        let mut kept = lock(&self.profiles);
+        ids.iter().for_each(|id| kept.remove(*id));
+    }
+
+    /// Remembers what was just judged: it will be a sibling soon.
+    pub(super) async fn remember(&self, mut case: Case) -> Result<()> {
+        if !case.execution.status.is_terminal() {
+            return Ok(());
+        }
+        // As siblings are read: without these.
+        case.events.clear();
+        case.documents.clear();
+        case.heard.clear();
+        case.children.clear();
+        let (profile, weight) = tokio::task::spawn_blocking(move || weighed(&case)).await?;
+        lock(&self.profiles).put(profile.trace_id, profile, weight);
+        Ok(())
     }
 
     /// How busy functions were, if anything was refused for want of capacity.
@@ -258,6 +192,27 @@ impl Court {
             .filter_map(|(name, ran)| load(name, &ran, UnixNanos(from)))
             .collect())
     }
+}
+
+/// What is remembered of a case, and about how many things that are.
+fn weighed(case: &Case) -> (Arc<Profile>, usize) {
+    let profile = case::profile(case);
+    let keys =
+        |it: &case::StateProfile| 4 + it.keys.len() + it.input_keys.len() + it.sent_keys.len();
+    let states: usize = profile.states.values().map(keys).sum();
+    let weight = 4
+        + states
+        + 2 * profile.functions.len()
+        + 2 * (profile.charges.len() + profile.hosts.len() + profile.placed.len())
+        + profile.answered.len()
+        + profile.written.len()
+        + profile.settings.len()
+        + profile.errors.len()
+        + profile.templates.len()
+        + profile.edges.len()
+        + profile.output_keys.len()
+        + profile.numbers.len();
+    (Arc::new(profile), weight)
 }
 
 /// Most invocations at once from a time on, and before it.
@@ -323,16 +278,12 @@ impl Court {
 
     /// Every change, in order of time: read once per round of judgement.
     async fn all_changes(&self) -> Result<Arc<Vec<Change>>> {
-        let known = self
-            .news
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let known = lock(&self.news).clone();
         if let Some(all) = known {
             return Ok(all);
         }
         let all = Arc::new(self.read_changes().await?);
-        *self.news.lock().unwrap_or_else(PoisonError::into_inner) = Some(all.clone());
+        *lock(&self.news) = Some(all.clone());
         Ok(all)
     }
 
