@@ -7,7 +7,7 @@ mod stranger;
 
 use stranger::{
     Mystery, blocks, calm, code, desk, fifth, fourth, fourth_tasks, later, later_calm, outside,
-    quiet, shapes, slow, third_calm, words, worker,
+    quiet, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -25,6 +25,8 @@ fn all() -> Vec<Mystery> {
         shapes::all(),
         third_calm::all(),
         fifth::all(),
+        sixth::all(),
+        sixth_deep::all(),
         fourth::all(),
         fourth_tasks::all(),
     ]
@@ -180,7 +182,12 @@ fn kept_mysteries_are_judged() {
             let list = expect[key].as_array().cloned().unwrap_or_default();
             list.is_empty() || list.iter().any(|it| it.as_str() == Some(value))
         };
-        let culprit = verdict.culprit.clone().unwrap_or_default().name;
+        // Of a cold case those are compared whom the facts speak against first.
+        let suspect = verdict.suspects.first().map(|it| it.name.clone());
+        let culprit = match (&verdict.culprit, verdict.outcome) {
+            (None, model::Outcome::ColdCase) => suspect.unwrap_or_default(),
+            (culprit, _) => culprit.clone().unwrap_or_default().name,
+        };
         let plain = culprit.split(':').next().unwrap_or_default();
         let category = verdict.category.map_or("", |it| it.as_str());
         let well = expect["outcome"].as_str() == Some(verdict.outcome.as_str())

@@ -8,6 +8,11 @@ use std::{
     sync::Arc,
 };
 
+/// Spans whose parents are lost that are given to others.
+const MOST_ADOPTED: usize = 300;
+/// How far clocks of two hosts may be apart where one span is to lie inside another, nanoseconds.
+const SLACK_NS: i64 = 2_000_000;
+
 /// Attributes that name the other side of a call, best first.
 const PEER: [&str; 14] = [
     "upstream_cluster",
@@ -138,19 +143,64 @@ impl<'a> Forest<'a> {
             .collect();
         let mut children = vec![Vec::new(); spans.len()];
         let mut parent = vec![None; spans.len()];
+        let mut lost = Vec::new();
         for (n, span) in spans.iter().enumerate() {
             let above = at.get(&(span.trace_id, span.parent_span_id)).copied();
             if let Some(above) = above.filter(|above| *above != n) {
                 children[above].push(n);
                 parent[n] = Some(above);
+            } else if above.is_none() && !span.parent_span_id.is_zero() {
+                lost.push(n);
             }
         }
-        Forest {
+        let mut forest = Forest {
             answered: None,
             spans,
             children,
             parent,
+        };
+        for n in lost.into_iter().take(MOST_ADOPTED) {
+            forest.adopt(n);
         }
+        forest
+    }
+
+    /// Gives a span whose parent was lost to the shortest span of its trace that was at work all the while, where those
+    /// that were are one inside the other: else nobody knows whose it is.
+    fn adopt(&mut self, n: usize) {
+        let own = self.spans[n];
+        let took = |it: &Span| it.end_time.since(it.start_time);
+        let encloses = |it: &Span| {
+            it.start_time.0 <= own.start_time.0.saturating_add(SLACK_NS)
+                && it.end_time.0.saturating_add(SLACK_NS) >= own.end_time.0
+                && took(it) > took(own)
+        };
+        let around = (0..self.spans.len()).filter(|it| {
+            let span = self.spans[*it];
+            *it != n && span.trace_id == own.trace_id && encloses(span) && !self.is_below(*it, n)
+        });
+        let mut around: Vec<usize> = around.take(MOST_ADOPTED).collect();
+        around.sort_by_key(|it| (took(self.spans[*it]), *it));
+        let Some(first) = around.first().copied() else {
+            return;
+        };
+        // Each of the others has to be above it.
+        if around.iter().skip(1).all(|it| self.is_below(first, *it)) {
+            self.children[first].push(n);
+            self.parent[n] = Some(first);
+        }
+    }
+
+    /// Whether a span lies below another one.
+    fn is_below(&self, mut n: usize, above: usize) -> bool {
+        for _ in 0..200 {
+            match self.parent[n] {
+                Some(it) if it == above => return true,
+                Some(it) => n = it,
+                None => return false,
+            }
+        }
+        true
     }
 
     /// The same, where it is known who answers at an address.
@@ -168,6 +218,9 @@ impl<'a> Forest<'a> {
             };
             let other = self.children[n].iter().find_map(|child| {
                 let child = self.spans[*child];
+                if child.parent_span_id != span.span_id {
+                    return None;
+                }
                 // A proxy answers for many: its cluster is the one.
                 let own = || Some(child.service_name.clone());
                 let name = if flags(child).is_some() || proxied(child) {
@@ -194,7 +247,10 @@ impl<'a> Forest<'a> {
             .iter()
             .map(|child| self.spans[*child])
             .find(|child| {
-                child.service_name != span.service_name && !child.service_name.is_empty()
+                // One that was given to it may be further down.
+                child.parent_span_id == span.span_id
+                    && child.service_name != span.service_name
+                    && !child.service_name.is_empty()
             });
         match answering {
             Some(child) if flags(span).is_none() => child.service_name.clone(),

@@ -5,7 +5,7 @@ use super::{
     clue::{self, Clue},
     clues, confidence,
     failures::{self, Failure},
-    lacks, onset,
+    lacks, onset, profile,
     ranking::{self, Charge},
     running::{self, Now},
     scene::Scene,
@@ -53,11 +53,7 @@ pub fn judge(case: &Case, world: &World) -> Verdict {
     match execution.status {
         ExecutionStatus::Failed | ExecutionStatus::TimedOut => failed(&scene, verdict),
         ExecutionStatus::Succeeded => succeeded(&scene, verdict),
-        ExecutionStatus::Aborted => {
-            let why = execution.cause.as_deref().or(execution.error.as_deref());
-            let why = why.map(|it| format!(": {it}")).unwrap_or_default();
-            innocent(verdict, format!("it was stopped from outside{why}"))
-        }
+        ExecutionStatus::Aborted => stopped(&scene, verdict),
         ExecutionStatus::Running | ExecutionStatus::PendingRedrive => unended(&scene, verdict),
     }
 }
@@ -66,6 +62,22 @@ fn innocent(mut verdict: Verdict, mechanism: String) -> Verdict {
     verdict.outcome = Outcome::NoCrime;
     verdict.mechanism = mechanism;
     verdict.confidence = 0.9;
+    verdict
+}
+
+/// Somebody stopped it. Why he had to is a question where it was stuck: it waited far longer than healthy runs do, or
+/// tried the same again and again.
+fn stopped(scene: &Scene, verdict: Verdict) -> Verdict {
+    let execution = &scene.case.execution;
+    let why = execution.cause.as_deref().or(execution.error.as_deref());
+    let why = why.map(|it| format!(": {it}")).unwrap_or_default();
+    let clues = Now::when_stopped(scene).suspicions(scene);
+    if clues.is_empty() || torn(scene) {
+        return innocent(verdict, format!("it was stopped from outside{why}"));
+    }
+    let mut verdict = conclude(scene, verdict, clues, None);
+    verdict.fatality = Fatality::Fatal;
+    verdict.mechanism = format!("{}, until it was stopped from outside", verdict.mechanism);
     verdict
 }
 
@@ -131,6 +143,21 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
     };
     verdict.fatality = Fatality::Fatal;
     let clues = fatal_clues(scene, &fatal);
+    if let Some(child) = clues::untold(scene, &fatal) {
+        verdict.suspects = ranking::suspects(&ranking::rank(clues));
+        let mechanism = format!(
+            "the execution that {} started failed, and nothing that is held tells of what",
+            fatal.state()
+        );
+        let mut missing = vec![format!("the history of the child execution {child}")];
+        missing.extend(
+            lacks::of(scene, None)
+                .into_iter()
+                .filter(|it| !it.contains(&child)),
+        );
+        missing.truncate(6);
+        return cold(verdict, mechanism, missing);
+    }
     conclude(scene, verdict, clues, Some(&fatal))
 }
 
@@ -202,6 +229,7 @@ fn swallowed_before<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
     };
     let mut all = Vec::new();
     for failure in failures::masked(scene) {
+        let vague = vague || known && left_without(scene, &failure, fatal);
         let same = failure.visit.map(|it| it.span_id) == fatal.visit.map(|it| it.span_id);
         if same || failure.at > fatal.at || usual(scene, &failure) {
             continue;
@@ -242,6 +270,31 @@ fn swallowed_before<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
         all.extend(found);
     }
     all
+}
+
+/// True when the state that failed last was given the error of a caught failure instead of what healthy runs are given:
+/// whatever it failed of, it had nothing to work with.
+fn left_without(scene: &Scene, caught: &Failure, fatal: &Failure) -> bool {
+    let (Some(first), Some(last)) = (caught.visit, fatal.visit) else {
+        return false;
+    };
+    let have = profile::keys(last.input.as_deref());
+    let told = have
+        .iter()
+        .any(|it| it == "Cause" || it.ends_with(".Cause"));
+    let lacking = clues::producer(scene, last).is_some_and(|it| it.visit.span_id == first.span_id);
+    // Without a way from the one to the other it tells nothing.
+    let usual: Vec<_> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(&last.state))
+        .collect();
+    let lacks = usual.len() >= HABIT
+        && usual[0]
+            .input_keys
+            .iter()
+            .any(|key| !have.contains(key) && usual.iter().all(|it| it.input_keys.contains(key)));
+    lacking || told && lacks
 }
 
 fn marked(scene: &Scene, failure: &Failure, mut clues: Vec<Clue>, fate: Fatality) -> Vec<Clue> {

@@ -12,7 +12,7 @@
 //! | `hosts`, `pulls`, `slots`, `starts`, `stays` | one host among several; images that take long; a Map's concurrency; cold starts; where a job stayed |
 //! | [`letters`] | messages whose answer never came, and how their receivers are found |
 //! | `onset` | which siblings are fit to be compared with |
-//! | `failures`, `slow`, `waits`, `silent` | what is wrong |
+//! | `failures`, `slow`, `waits`, `silent`, `amounts` | what is wrong |
 //! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
@@ -23,6 +23,7 @@
 //! | [`report`] | the case file as text, Markdown and HTML |
 
 mod alibis;
+mod amounts;
 mod but_for;
 pub(crate) mod charges;
 mod clue;

@@ -59,6 +59,10 @@ pub struct Profile {
     pub edges: BTreeSet<(String, String)>,
     /// Key paths of the output, a few levels deep.
     pub output_keys: BTreeSet<String>,
+    /// Longest call of each service that was answered, nanoseconds.
+    pub calls: BTreeMap<String, i64>,
+    /// It succeeded, whatever a Catch took.
+    pub succeeded: bool,
     /// Numbers at the top of the input, by their key.
     pub numbers: BTreeMap<String, f64>,
 }
@@ -96,6 +100,12 @@ pub struct StateProfile {
     pub at_once: u32,
     /// Longest wait for a token or a job, nanoseconds.
     pub waited_ns: i64,
+    /// Longest try that went well, nanoseconds.
+    pub tried_ns: i64,
+    /// Numbers and lengths in the output of its first visit.
+    pub quantities: BTreeMap<String, f64>,
+    /// Numbers and lengths in the input of its first visit.
+    pub given: BTreeMap<String, f64>,
 }
 
 /// What a function did in one execution.
@@ -133,6 +143,7 @@ pub fn profile(case: &Case) -> Profile {
             execution.status,
             ExecutionStatus::Failed | ExecutionStatus::TimedOut
         ),
+        succeeded: execution.status == ExecutionStatus::Succeeded,
         version: execution.state_machine_version.clone(),
         definition: execution
             .definition
@@ -178,6 +189,10 @@ impl Profile {
             state.input_bytes = state
                 .input_bytes
                 .max(visit.input.as_ref().map_or(0, String::len));
+            if state.visits == 1 {
+                state.quantities = super::amounts::of(visit.output.as_deref());
+                state.given = super::amounts::of(visit.input.as_deref());
+            }
             // Many iterations are alike: the first visits tell the keys.
             if state.visits <= 3 {
                 state.keys.extend(keys(visit.output.as_deref()));
@@ -206,6 +221,11 @@ impl Profile {
             {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.queued_ns = state.queued_ns.max(started.since(attempt.start_time));
+            }
+            if attempt.status == model::Status::Succeeded {
+                let state = self.states.entry(attempt.state.clone()).or_default();
+                let took = attempt.duration_ns.unwrap_or_default();
+                state.tried_ns = state.tried_ns.max(took);
             }
             let stay = super::stays::of(scene.job(attempt), attempt);
             if let Some(queued) = stay.and_then(|it| it.queued_ns) {
@@ -245,6 +265,7 @@ impl Profile {
         }
         let forest = forest.knowing(self.answered.clone().into());
         self.charges = forest.charges();
+        self.calls = calls(&forest);
         for (n, span) in forest.spans.iter().enumerate() {
             if let Some(host) = host(span) {
                 let charge = self.hosts.entry(host).or_default();
@@ -349,6 +370,19 @@ pub(crate) fn written(definition: Option<&str>) -> BTreeMap<String, TraceId> {
         walk(&value, 0, &mut found);
     }
     found
+}
+
+/// The longest call of each service that was answered.
+fn calls(forest: &Forest) -> BTreeMap<String, i64> {
+    let mut all: BTreeMap<String, i64> = BTreeMap::new();
+    for (n, span) in forest.spans.iter().enumerate() {
+        if !super::charges::calls_out(span) || super::charges::failed(span) || all.len() >= MOST {
+            continue;
+        }
+        let longest = all.entry(forest.charged(n)).or_default();
+        *longest = (*longest).max(span.end_time.since(span.start_time));
+    }
+    all
 }
 
 /// Numbers at the top of a JSON object.

@@ -38,6 +38,20 @@ impl<'a> Now<'a> {
         }
     }
 
+    /// What an execution was at when somebody stopped it.
+    pub fn when_stopped(scene: &Scene<'a>) -> Self {
+        let case = scene.case;
+        let open = case.attempts.iter().filter(|it| it.end_event_id.is_none());
+        let attempt = open.max_by_key(|it| (it.start_time, it.scheduled_event_id));
+        let visits = case.states.iter().filter(|it| it.exited_event_id.is_none());
+        let last = visits.max_by_key(|it| (it.start_time, it.entered_event_id));
+        Now {
+            visit: attempt.and_then(|it| scene.visit_of(it)).or(last),
+            attempt,
+            seen: case.execution.end_time.unwrap_or_else(|| seen(scene)),
+        }
+    }
+
     /// What it is at, in words.
     pub fn told(&self) -> String {
         let Some(visit) = self.visit else {

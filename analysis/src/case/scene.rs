@@ -7,7 +7,7 @@ use super::{
 };
 use model::{
     Attempt, Attributes, HistoryEvent, Invocation, Job, Join, LogRecord, Span, SpanId, State,
-    TraceId, Value,
+    TraceId, UnixNanos, Value,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -16,6 +16,8 @@ use std::{
 
 /// Spans of one attempt that are looked at.
 const MOST_SPANS: usize = 5_000;
+/// Siblings that make a habit.
+const HABIT: usize = 3;
 
 /// A case, indexed.
 pub(crate) struct Scene<'a> {
@@ -40,15 +42,43 @@ pub(crate) struct Scene<'a> {
     orphans: HashMap<TraceId, Vec<usize>>,
 }
 
+/// States whose Catch a good part of the successful siblings takes, and did so before the execution: a way like any
+/// other.
+fn habits(world: &World, start: UnixNanos) -> HashSet<&str> {
+    let well: Vec<&Profile> = world
+        .peers
+        .iter()
+        .filter(|it| it.succeeded)
+        .map(|it| &**it)
+        .collect();
+    let names = well.iter().flat_map(|it| &it.states);
+    let names: HashSet<&str> = names
+        .filter(|(_, it)| it.caught > 0)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let habitual = |name: &&str| {
+        let takes = |it: &Profile| it.states.get(*name).is_some_and(|it| it.caught > 0);
+        let fit = onset::fit(&well, start, takes);
+        let with = fit.iter().filter(|it| takes(it)).count();
+        with >= HABIT && with * 4 >= fit.len()
+    };
+    names.into_iter().filter(habitual).collect()
+}
+
 /// Siblings that went well, without those that were slow of the same incident.
 fn healthy<'a>(case: &Case, world: &'a World) -> Vec<&'a Profile> {
+    let execution = &case.execution;
+    let habits = habits(world, execution.start_time);
+    let by_design = |peer: &Profile| {
+        let mut caught = peer.states.iter().filter(|(_, it)| it.caught > 0);
+        peer.succeeded && caught.all(|(state, _)| habits.contains(state.as_str()))
+    };
     let all: Vec<&Profile> = world
         .peers
         .iter()
-        .filter(|peer| peer.healthy)
+        .filter(|peer| peer.healthy || by_design(peer))
         .map(|peer| &**peer)
         .collect();
-    let execution = &case.execution;
     onset::quick(&all, execution.start_time, execution.duration_ns)
 }
 

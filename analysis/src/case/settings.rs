@@ -139,6 +139,18 @@ pub(crate) fn changed_field(scene: &Scene, state: &str, field: &str) -> Option<S
     differences(scene, state, |it| it == field)
 }
 
+/// The same for a field that is a smaller number than in most healthy runs.
+pub(crate) fn lowered(scene: &Scene, state: &str, field: &str) -> Option<String> {
+    let key = (state.to_owned(), field.to_owned());
+    let number = |of: &Settings| of.get(&key).and_then(|it| it.parse::<f64>().ok());
+    let now = number(&of(scene.case.execution.definition.as_deref()))?;
+    let before = number(&usual(scene)?.settings);
+    before
+        .is_none_or(|it| now < it)
+        .then(|| changed_field(scene, state, field))
+        .flatten()
+}
+
 /// The latest healthy run with another definition, where most of them have another.
 fn usual<'a>(scene: &Scene<'a>) -> Option<&'a Profile> {
     scene.case.execution.definition.as_deref()?;

@@ -23,6 +23,9 @@ pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
         .into_iter()
         .collect();
     found.extend(by_output(scene));
+    if found.is_empty() {
+        found.extend(super::amounts::unusual(scene));
+    }
     found
 }
 

@@ -84,7 +84,7 @@ fn by_size(scene: &Scene, ratio: f64) -> Option<f64> {
 }
 
 /// The largest growth of a number in the input that healthy runs have, too: `{"rows": 5000}`.
-fn numeric_growth(scene: &Scene) -> f64 {
+pub(super) fn numeric_growth(scene: &Scene) -> f64 {
     let own = super::profile::numbers(scene.case.execution.input.as_deref());
     let growth = own.iter().filter_map(|(name, value)| {
         let mut in_time: Vec<(model::UnixNanos, f64)> = scene

@@ -14,6 +14,8 @@ pub mod later_calm;
 pub mod outside;
 pub mod quiet;
 pub mod shapes;
+pub mod sixth;
+pub mod sixth_deep;
 pub mod slow;
 pub mod third_calm;
 pub mod words;

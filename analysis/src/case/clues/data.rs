@@ -15,7 +15,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     }
     let state = failure.state();
     let from_function = failure.said().contains("ResponseSizeTooLarge")
-        || failure.said().contains("body size is too long");
+        || failure.said().contains("body size is too long")
+        || failure.said().contains("returned a result with a size");
     if let (true, Some(name), Some(attempt)) = (from_function, failure.function(), failure.attempt)
     {
         let suspect = clue::function(scene, attempt, name, failure.version());

@@ -97,9 +97,17 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let category = match topic {
         Some(Topic::Init | Topic::FunctionTimeout) => Category::Error,
         _ if said.to_lowercase().contains("no healthy") => Category::Infrastructure,
+        // Why a service's own house is not in order, such as a full disk, is an error to who calls it.
+        Some(Topic::Space) if charges::status(span).is_some_and(|it| it >= 500) => Category::Error,
         topic => text::category(topic),
     };
-    let suspect = clue::entity(scene, "service", &origin.name, &[&attempt.path, caller]);
+    // AWS only says no: who was denied is the one that lacks the permission.
+    let denied = topic == Some(Topic::Permission) && of_aws(span) && !span.service_name.is_empty();
+    let who = match denied {
+        true => span.service_name.clone(),
+        false => origin.name.clone(),
+    };
+    let suspect = clue::entity(scene, "service", &who, &[&attempt.path, caller]);
     let what = if said.trim().is_empty() {
         "an error".to_owned()
     } else {
@@ -108,16 +116,25 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(clue) = refused(scene, failure, span, &origin.name, &what) {
         return vec![clue];
     }
-    let mechanism = format!(
-        "{} failed when {caller} called it in {}: {what}",
-        origin.name,
-        failure.state()
-    );
+    let mechanism = match denied {
+        true => format!(
+            "{who} was denied access to {} when {caller} called it in {}: {what}",
+            origin.name,
+            failure.state()
+        ),
+        false => format!(
+            "{} failed when {caller} called it in {}: {what}",
+            origin.name,
+            failure.state()
+        ),
+    };
     let carriers = origin.carriers.iter().map(|n| {
         let carrier = forest.spans[*n];
         super::function::carried(&carrier.service_name, &origin.name, span)
     });
-    let carriers: Vec<Explained> = carriers.filter(|it| it.name != origin.name).collect();
+    let carriers: Vec<Explained> = carriers
+        .filter(|it| it.name != origin.name && it.name != who)
+        .collect();
     let chain = origin.carriers.iter().rev().take(1).map(|n| {
         let carrier = forest.spans[*n];
         clue::span(
@@ -142,6 +159,15 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     ]
 }
 
+/// True for a call of an API of AWS itself.
+fn of_aws(span: &Span) -> bool {
+    let system =
+        crate::case::scene::attribute(&span.attributes, &["rpc.system", "rpc.system.name"]);
+    system.as_deref() == Some("aws-api")
+        || span.status_message.contains("is not authorized to perform")
+        || words(span).contains("is not authorized to perform")
+}
+
 /// A callee that refused what this execution sent (400, 413, 415, 422), and served all the others that sent theirs to the
 /// same state: the callee did its work, the input is what differs. Without others to compare with, nothing is said.
 fn refused(
@@ -152,6 +178,13 @@ fn refused(
     what: &str,
 ) -> Option<Clue> {
     if !matches!(charges::status(span)?, 400 | 413 | 415 | 422) {
+        return None;
+    }
+    // AWS answers 400 to whom it denies or throttles, too: that is not about what was sent.
+    if matches!(
+        text::topic(&words(span)),
+        Some(Topic::Permission | Topic::Throttled)
+    ) {
         return None;
     }
     let visit = failure.visit?;
@@ -245,6 +278,68 @@ fn went_on(failure: &Failure, span: usize) -> bool {
     })
 }
 
+/// A call that was given up sooner than it is usually answered, while who answers took no longer than ever: the patience
+/// of the caller was cut.
+fn impatient(scene: &Scene, failure: &Failure, call: usize, slowest: usize) -> Option<Clue> {
+    let forest = &failure.spans;
+    let waiting = forest.spans[call];
+    let callee = forest.charged(call);
+    let took = |it: &Span| it.end_time.since(it.start_time);
+    let mut usual: Vec<i64> = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.calls.get(&callee).copied())
+        .collect();
+    usual.sort_unstable();
+    let (median, longest) = (*usual.get(usual.len() / 2)?, *usual.last()?);
+    let waited = took(waiting);
+    let as_ever = took(forest.spans[slowest]) <= longest.saturating_add(longest / 4);
+    if usual.len() < WELL || waited.saturating_add(waited / 20) >= median || !as_ever {
+        return None;
+    }
+    let caller = match waiting.service_name.as_str() {
+        "" => failure.function().unwrap_or(failure.state()),
+        name => name,
+    };
+    let own = failure.function().filter(|it| *it == caller);
+    let suspect = match (own, failure.attempt) {
+        (Some(name), Some(attempt)) => clue::function(scene, attempt, name, failure.version()),
+        _ => {
+            let path = failure.attempt.map_or("", |it| it.path.as_str());
+            clue::entity(scene, "service", caller, &[path])
+        }
+    };
+    let change = super::deploy::timeout_change(scene, failure, caller);
+    let mechanism = format!(
+        "{caller} waits {} for {callee} and no longer, too short: healthy runs waited {} and were answered",
+        human_duration(waited),
+        human_duration(median)
+    );
+    let proof = clue::span(
+        waiting,
+        format!("{caller} gave up after {}", human_duration(waited)),
+    );
+    let explained = |name: &str, reason: String| Explained {
+        kind: String::new(),
+        name: name.to_owned(),
+        reason,
+        reference: proof.reference.clone(),
+    };
+    let cleared = explained(
+        &callee,
+        format!("{callee} is usually slower than {caller} waits now"),
+    );
+    let weight = if change.is_some() { 0.96 } else { 0.93 };
+    Some(
+        Clue::new(suspect, Category::TimeoutConfig, weight, mechanism)
+            .with(change.map(|it| clue::change(it, super::deploy::told(it))))
+            .explaining([cleared])
+            .with([proof])
+            .with(failure.exhibit())
+            .changed(change.map(super::deploy::told)),
+    )
+}
+
 /// A call that was given up: whoever took the time below it is to blame.
 fn slow(scene: &Scene, failure: &Failure, call: usize, caller: &str) -> Vec<Clue> {
     let forest = &failure.spans;
@@ -256,6 +351,9 @@ fn slow(scene: &Scene, failure: &Failure, call: usize, caller: &str) -> Vec<Clue
     };
     if name.is_empty() || name == caller {
         return Vec::new();
+    }
+    if let Some(clue) = impatient(scene, failure, call, slowest) {
+        return vec![clue];
     }
     let waited = human_duration(waiting.end_time.since(waiting.start_time));
     let at = forest.spans[slowest];

@@ -30,6 +30,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if activity && attempt.started_time.is_none() {
         return vec![starved(scene, failure, attempt)];
     }
+    if let Some(clue) = super::timeout::window_cut(scene, failure, attempt) {
+        return vec![clue];
+    }
     vec![silent_since(scene, failure, attempt)]
 }
 

@@ -8,6 +8,7 @@ mod deploy;
 mod function;
 mod hang;
 mod init;
+mod item;
 mod limit;
 mod lost;
 mod memory;
@@ -31,7 +32,8 @@ pub(super) use deploy::started;
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;
 pub(super) use lost::unanswered;
-pub(super) use schema::{maker, new_version, producer};
+pub(super) use nested::untold;
+pub(super) use schema::{maker, new_version, new_version_among, producer};
 pub(super) use timeout::input_growth;
 
 /// A detector.

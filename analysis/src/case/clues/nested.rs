@@ -56,18 +56,22 @@ fn of_map_run(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         )
     });
     let told = chosen.filter(|_| depth(scene) < DEEPEST);
-    told.and_then(|child| inside(scene, failure, &visit.path, &visit.state, child))
-        .unwrap_or_else(|| {
-            let run = visit.map_run_arn.as_deref().unwrap_or_default();
-            let how = format!(
-                "executions that {} started for its items failed: {}",
-                visit.state,
-                text::brief(&failure.said(), 160)
-            );
-            let suspect = clue::state(scene, visit);
-            let clue = Clue::new(suspect, Category::Error, 0.5, how).with(failure.exhibit());
-            vec![clue.missing(&format!("the histories of the failed executions of {run}"))]
-        })
+    let speaks = |child: &&Case| {
+        let mut clues = inside(scene, failure, &visit.path, &visit.state, child)?;
+        clues.extend(super::item::refused(scene, failure, visit, child));
+        Some(clues)
+    };
+    told.and_then(|child| speaks(child)).unwrap_or_else(|| {
+        let run = visit.map_run_arn.as_deref().unwrap_or_default();
+        let how = format!(
+            "executions that {} started for its items failed: {}",
+            visit.state,
+            text::brief(&failure.said(), 160)
+        );
+        let suspect = clue::state(scene, visit);
+        let clue = Clue::new(suspect, Category::Error, 0.5, how).with(failure.exhibit());
+        vec![clue.missing(&format!("the histories of the failed executions of {run}"))]
+    })
 }
 
 fn depth(scene: &Scene) -> usize {
@@ -123,6 +127,22 @@ fn inside(
         });
     }
     Some(clues)
+}
+
+/// The execution that ended this one, where neither its history is held nor the parent's cause tells what it died of.
+pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<String> {
+    const SAY_NOTHING: [&str; 4] = ["", "States.Timeout", "States.TaskFailed", "States.ALL"];
+    let attempt = failure.attempt?;
+    let arn = attempt.child_execution_arn.as_deref()?;
+    if scene.child(attempt).is_some() || !attempt.status.is_failure() {
+        return None;
+    }
+    let cause: Value = serde_json::from_str(&failure.cause).ok()?;
+    let member = |name: &str| cause.get(name).and_then(Value::as_str).unwrap_or_default();
+    // That the state itself ran out of time is its own matter.
+    let ended = ["FAILED", "TIMED_OUT"].contains(&member("Status"));
+    let silent = SAY_NOTHING.contains(&member("Error")) && member("Cause").trim().is_empty();
+    (ended && silent).then(|| arn.to_owned())
 }
 
 /// What the parent's cause tells of a child whose history is not held.

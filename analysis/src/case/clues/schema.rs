@@ -3,6 +3,7 @@
 //! output beside that of a healthy run.
 
 use crate::case::{
+    Profile,
     clue::{self, Clue, Explained},
     failures::{Failure, message},
     profile::keys,
@@ -286,6 +287,15 @@ pub(in crate::case) fn maker(scene: &Scene, visit: &State) -> (Entity, String) {
 
 /// That the function of a visit ran in a version that no healthy run had.
 pub(in crate::case) fn new_version(scene: &Scene, visit: &State) -> Option<String> {
+    new_version_among(scene, visit, &scene.healthy)
+}
+
+/// That the function of a visit ran in a version that none of these runs had.
+pub(in crate::case) fn new_version_among(
+    scene: &Scene,
+    visit: &State,
+    others: &[&Profile],
+) -> Option<String> {
     let tries = scene.tries(visit);
     let attempt = tries.last()?;
     let name = attempt.function_name.as_deref()?;
@@ -295,8 +305,7 @@ pub(in crate::case) fn new_version(scene: &Scene, visit: &State) -> Option<Strin
     let version = ran
         .or_else(|| crate::case::profile::executed_version(attempt))
         .or_else(|| attempt.function_qualifier.clone())?;
-    let usual: Vec<_> = scene
-        .healthy
+    let usual: Vec<_> = others
         .iter()
         .filter_map(|it| it.functions.get(name))
         .collect();

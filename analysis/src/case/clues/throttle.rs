@@ -20,6 +20,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if super::platform::told(&failure.error) {
         return Vec::new();
     }
+    // A size or a history that exceeded its limit was refused, too, but nobody was in its way.
+    let of_size = text::topic(&failure.words());
+    if matches!(of_size, Some(Topic::TooLarge | Topic::HistoryLimit)) {
+        return Vec::new();
+    }
     if !text::is(&failure.words(), Topic::Throttled) && failure.topic() != Some(Topic::Throttled) {
         return Vec::new();
     }

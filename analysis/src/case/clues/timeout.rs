@@ -67,6 +67,63 @@ fn of_execution(scene: &Scene, failure: &Failure) -> Option<Clue> {
     )
 }
 
+/// The time limit of a wait for a token or a worker, where those of healthy runs took longer than it allows, or its
+/// heartbeat was made shorter: nobody was silent, the window was cut.
+pub(super) fn window_cut(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
+    let visit = failure.visit?;
+    let beating = text::is(&failure.error, Topic::Heartbeat);
+    let field = if beating {
+        "HeartbeatSeconds"
+    } else {
+        "TimeoutSeconds"
+    };
+    let set = settings::lowered(scene, &visit.state, field);
+    let seconds = if beating {
+        attempt.heartbeat_seconds
+    } else {
+        attempt.timeout_seconds
+    };
+    let limit = seconds?.saturating_mul(1_000_000_000);
+    let usual = scene.healthy.iter();
+    let usual = usual.filter_map(|it| it.states.get(&visit.state));
+    let mut usual: Vec<i64> = usual.map(|it| it.tried_ns).filter(|it| *it > 0).collect();
+    usual.sort_unstable();
+    let over = usual.iter().filter(|it| **it > limit + limit / 50).count();
+    let (median, longest) = (usual.get(usual.len() / 2)?, usual.last()?);
+    // A heartbeat may come often while the work takes long.
+    let cut = match (beating, set.is_some()) {
+        (false, true) => over > 0,
+        (false, false) => over * 2 >= usual.len(),
+        (true, told) => told,
+    };
+    if !cut {
+        return None;
+    }
+    let change = super::deploy::timeout_change(scene, failure, &visit.state);
+    let mechanism = format!(
+        "the {} of state {} is {}, too short: healthy runs were answered after {} and up to {}",
+        if beating { "heartbeat" } else { "timeout" },
+        visit.state,
+        human_duration(limit),
+        human_duration(*median),
+        human_duration(*longest)
+    );
+    let scheduled = scene.event(attempt.scheduled_event_id);
+    let allowed = format!("{} may take {}", visit.state, human_duration(limit));
+    Some(
+        Clue::new(
+            clue::state(scene, visit),
+            Category::TimeoutConfig,
+            0.95,
+            mechanism,
+        )
+        .with(scheduled.map(|it| clue::event(it, allowed)))
+        .with(change.map(|it| clue::change(it, super::deploy::told(it))))
+        .with(failure.exhibit())
+        .changed(set.or_else(|| change.map(super::deploy::told))),
+    )
+}
+
 /// The limit that was hit, nanoseconds.
 fn limit(failure: &Failure, attempt: &Attempt, by_function: bool) -> i64 {
     let words = failure.words();
@@ -198,10 +255,16 @@ fn of_function(
             None => format!("{name} took longer than {text} in {}", failure.state()),
         };
         let grown_input = input_growth(scene, failure.visit);
+        let grown_input = grown_input.map(|it| it.max(crate::case::slow::numeric_growth(scene)));
         let (category, weight, who) = match (median, grown_input) {
             (_, Some(times)) if times >= 3.0 => (
                 Category::DataSize,
-                0.7,
+                // The more work explains the time that was lacking.
+                if median.is_some_and(|it| it as f64 * times >= limit as f64) {
+                    0.84
+                } else {
+                    0.7
+                },
                 clue::function(scene, attempt, name, failure.version()),
             ),
             (Some(_), _) => (
@@ -326,7 +389,13 @@ fn of_other(scene: &Scene, failure: &Failure, attempt: &Attempt, limit: i64) -> 
         "{name} did not answer {} within {text}{usual}",
         failure.state()
     );
-    let category = if longest.is_some() {
+    let grown = input_growth(scene, failure.visit).unwrap_or(1.0);
+    let grown = grown.max(crate::case::slow::numeric_growth(scene));
+    let median = healthy.get(healthy.len() / 2).copied();
+    let sized = grown >= 3.0 && median.is_some_and(|it| it as f64 * grown >= limit as f64);
+    let category = if sized {
+        Category::DataSize
+    } else if longest.is_some() {
         Category::Latency
     } else {
         Category::TimeoutConfig

@@ -1,0 +1,297 @@
+//! Wrong by its amount: a list that is empty where healthy runs never leave it so, a number a thousand times off. Nothing
+//! failed, so only the comparison tells. A run with more or less to do is no crime: what an unusual input explains, or
+//! what healthy runs have now and then, says nothing.
+
+use super::{
+    Profile,
+    clue::{self, Clue},
+    clues,
+    scene::Scene,
+};
+use model::{Category, State};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Quantities that are remembered of one output.
+const MOST: usize = 60;
+/// Healthy runs below which an amount is not called unusual.
+const FEWEST: usize = 8;
+/// A list or a count that is smaller in the median healthy run may be empty now and then.
+const SOME: f64 = 3.0;
+/// How many times beyond all healthy values a number lies that a new version made.
+const OFF_BY_VERSION: f64 = 30.0;
+/// The same without a new version, below them: more is the input's matter.
+const OFF: f64 = 100.0;
+/// Healthy values that are further from each other than this have no scale.
+const SPREAD: f64 = 50.0;
+
+/// Numbers of a JSON object and the lengths of its lists (`rows[]`), a few levels deep; what lists hold is left aside.
+pub(crate) fn of(text: Option<&str>) -> BTreeMap<String, f64> {
+    let mut found = BTreeMap::new();
+    let small = text.filter(|text| text.len() < 1_000_000);
+    match small.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+        Some(Value::Array(items)) => _ = found.insert("[]".to_owned(), items.len() as f64),
+        Some(value) => walk(&value, "", 0, &mut found),
+        None => {}
+    }
+    found
+}
+
+fn walk(value: &Value, prefix: &str, depth: usize, found: &mut BTreeMap<String, f64>) {
+    for (name, member) in value.as_object().into_iter().flatten() {
+        if found.len() >= MOST {
+            return;
+        }
+        let path = match prefix {
+            "" => name.clone(),
+            prefix => format!("{prefix}.{name}"),
+        };
+        match member {
+            Value::Number(number) => found.extend(number.as_f64().map(|it| (path, it))),
+            Value::Array(items) => _ = found.insert(format!("{path}[]"), items.len() as f64),
+            Value::Object(_) if depth < 3 => walk(member, &path, depth + 1, found),
+            _ => {}
+        }
+    }
+}
+
+/// How an amount is off.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Off {
+    /// Nothing, where healthy runs have something.
+    Empty,
+    /// Below zero, where healthy runs never are.
+    Negative,
+    /// So many times less.
+    Less(f64),
+    /// So many times more.
+    More(f64),
+}
+
+/// How a value lies beyond those of healthy runs.
+fn off(value: f64, usual: &[f64]) -> Option<Off> {
+    let least = usual.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = usual.iter().copied().fold(0.0, f64::max);
+    if usual.len() < FEWEST || least <= 0.0 || !most.is_finite() || !value.is_finite() {
+        return None;
+    }
+    let mut sorted = usual.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted[sorted.len() / 2];
+    if value == 0.0 {
+        return (median >= SOME).then_some(Off::Empty);
+    }
+    if value < 0.0 {
+        return Some(Off::Negative);
+    }
+    if most > SPREAD * least {
+        return None;
+    }
+    if value < least {
+        return Some(Off::Less(least / value));
+    }
+    (value > most).then_some(Off::More(value / most))
+}
+
+/// The first state that gave an amount which no healthy run gives.
+pub(crate) fn unusual(scene: &Scene) -> Option<Clue> {
+    if scene.healthy.len() < FEWEST || odd_input(scene) {
+        return None;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let first = |it: &&State| seen.insert(it.state.clone());
+    let visits = scene.case.states.iter().filter(first);
+    let made = visits.filter(|it| {
+        // A block gives what the states inside of it gave, a Wait or a Choice what it was given.
+        matches!(it.state_type.as_str(), "Task" | "Pass") && it.output.is_some() && !it.caught
+    });
+    let mut made: Vec<&State> = made.collect();
+    made.sort_by_key(|it| it.entered_event_id);
+    made.into_iter().find_map(|visit| of_visit(scene, visit))
+}
+
+fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
+    let given = of(visit.input.as_deref());
+    let (path, how, usual, version) = of(visit.output.as_deref())
+        .into_iter()
+        .filter(|(path, value)| given.get(path) != Some(value) && !good_if_none(path))
+        .find_map(|(path, value)| {
+            let at = |it: &Profile| Some(*it.states.get(&visit.state)?.quantities.get(&path)?);
+            let (how, others) = against(scene, at, value)?;
+            let version = clues::new_version_among(scene, visit, &others);
+            let usual: Vec<f64> = others.iter().filter_map(|it| at(it)).collect();
+            counts(how, version.is_some()).then_some((path, how, usual, version))
+        })?;
+    let (suspect, name) = clues::maker(scene, visit);
+    let what = match path.strip_suffix("[]") {
+        Some("") => "an empty list".to_owned(),
+        Some(list) => format!("an empty {list}"),
+        None => path.clone(),
+    };
+    let least = number(usual.iter().copied().fold(f64::INFINITY, f64::min));
+    let most = number(usual.iter().copied().fold(0.0, f64::max));
+    let told = match how {
+        Off::Empty if path.ends_with("[]") => format!("gave {what}"),
+        Off::Empty => format!("gave {what} 0"),
+        Off::Negative => format!("gave a {what} below zero"),
+        Off::Less(times) => format!("gave a {what} {times:.0} times less than any"),
+        Off::More(times) => format!("gave a {what} {times:.0} times more than any"),
+    };
+    let mechanism = format!(
+        "{name} {told}; {} healthy runs have {least} to {most}, and the execution succeeded with it",
+        usual.len()
+    );
+    let left = visit.exited_event_id.and_then(|id| scene.event(id));
+    let weight = if version.is_some() { 0.92 } else { 0.86 };
+    Some(
+        Clue::new(suspect, Category::SilentData, weight, mechanism)
+            .with(left.map(|it| clue::event(it, format!("{} {told}", visit.state))))
+            .changed(version),
+    )
+}
+
+/// Whether it is far enough off to be wrong.
+fn counts(how: Off, by_version: bool) -> bool {
+    match how {
+        Off::Empty | Off::Negative => true,
+        Off::Less(times) => times >= if by_version { OFF_BY_VERSION } else { OFF },
+        Off::More(times) => by_version && times >= OFF_BY_VERSION,
+    }
+}
+
+/// A value against those of the siblings before the incident, and who these are.
+fn against<'a>(
+    scene: &Scene<'a>,
+    at: impl Fn(&Profile) -> Option<f64>,
+    value: f64,
+) -> Option<(Off, Vec<&'a Profile>)> {
+    let fit = before_incident(scene, &at, value);
+    let usual: Vec<f64> = fit.iter().filter_map(|it| at(it)).collect();
+    // A value that is not always there has its reasons to come and go.
+    let always = usual.len() * 10 >= fit.len() * 9;
+    let how = off(value, &usual).filter(|_| always)?;
+    Some((how, fit))
+}
+
+/// The siblings without those that have the same odd value since a time. What comes and goes, such as an empty Sunday,
+/// is no incident.
+fn before_incident<'a>(
+    scene: &Scene<'a>,
+    at: impl Fn(&Profile) -> Option<f64>,
+    value: f64,
+) -> Vec<&'a Profile> {
+    let alike = |it: &Profile| {
+        at(it).is_some_and(|it| match value == 0.0 {
+            true => it == 0.0,
+            false => (0.1..10.0).contains(&(it / value)),
+        })
+    };
+    let mut all: Vec<&'a Profile> = scene.healthy.clone();
+    all.sort_by_key(|it| (it.start, it.trace_id));
+    let start = scene.case.execution.start_time;
+    let (before, after) = all.split_at(all.partition_point(|it| it.start < start));
+    // Before it most of them since the first one, after it those that follow at once.
+    let first = before.iter().position(|it| alike(it));
+    let since = before.split_at(first.unwrap_or(before.len())).1;
+    let same = since.iter().filter(|it| alike(it)).count();
+    if same * 4 < since.len() * 3 {
+        return all;
+    }
+    let follow = after.iter().take_while(|it| alike(it)).count();
+    let well = before.iter().filter(|it| !alike(it));
+    well.chain(&after[follow..]).copied().collect()
+}
+
+/// The execution was started with an amount that no healthy run was started with: it had other work.
+fn odd_input(scene: &Scene) -> bool {
+    let given = of(scene.case.execution.input.as_deref());
+    let Some(first) = scene.case.states.first() else {
+        return false;
+    };
+    given.iter().any(|(path, value)| {
+        let at = |it: &Profile| Some(*it.states.get(&first.state)?.given.get(path)?);
+        match against(scene, at, *value) {
+            Some((Off::Less(times) | Off::More(times), _)) => times >= 3.0,
+            other => other.is_some(),
+        }
+    })
+}
+
+/// Amounts of which none is a good sign.
+fn good_if_none(path: &str) -> bool {
+    const WORDS: [&str; 30] = [
+        "error",
+        "fail",
+        "retr",
+        "remain",
+        "skip",
+        "dup",
+        "reject",
+        "missing",
+        "pending",
+        "warn",
+        "lag",
+        "delay",
+        "wait",
+        "left",
+        "conflict",
+        "drop",
+        "invalid",
+        "latency",
+        "backlog",
+        "queue",
+        "alert",
+        "violation",
+        "diff",
+        "mismatch",
+        "overdue",
+        "expired",
+        "defect",
+        "issue",
+        "discount",
+        "balance",
+    ];
+    let lower = path.to_lowercase();
+    WORDS.iter().any(|it| lower.contains(it))
+}
+
+fn number(value: f64) -> String {
+    if value == value.trunc() && value.abs() < 1e15 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_of_an_output_are_found() {
+        let text =
+            r#"{"a": {"rows": [1, 2]}, "n": 7.5, "s": "x", "deep": {"a": {"b": {"c": {"d": 1}}}}}"#;
+        let found = of(Some(text));
+        assert_eq!(found.get("a.rows[]"), Some(&2.0));
+        assert_eq!(found.get("n"), Some(&7.5));
+        assert_eq!(found.len(), 2);
+        assert!(of(Some("no JSON")).is_empty());
+    }
+
+    #[test]
+    fn an_amount_is_off_only_beyond_all_healthy_ones() {
+        let check = |value: f64, usual: &[f64], expect: Option<Off>| {
+            assert_eq!(off(value, usual), expect, "{value} {usual:?}")
+        };
+        let usual = [5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 6.0, 5.0];
+        check(0.0, &usual, Some(Off::Empty));
+        check(7.0, &usual, None);
+        check(-1.0, &usual, Some(Off::Negative));
+        check(0.05, &usual, Some(Off::Less(100.0)));
+        check(1_000.0, &usual, Some(Off::More(100.0)));
+        check(0.0, &[0.0, 6.0, 7.0, 8.0, 9.0, 10.0, 6.0, 5.0], None);
+        check(0.0, &usual[..4], None);
+        check(0.0, &[1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0], None);
+        check(0.1, &[5.0, 6.0, 700.0, 8.0, 9.0, 10.0, 6.0, 5.0], None);
+    }
+}
