@@ -1,118 +1,242 @@
-//! Calls that an operation used to make and does not make any more: work that was left undone without an error.
+//! Work that was left undone without an error: calls that an operation used to make and makes no more, and callees after
+//! whose answer their callers stop.
+//!
+//! A trace counts once, however often it repeats an operation: what one trace repeats is no further witness.
 
 use super::logs::presence_gain;
 use super::tree::{Answers, Trees};
 use model::TraceId;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Calls of an operation that usually fewer traces make are not missed.
+const LEAST_TRACES: f64 = 10.0;
+/// Traces in which a call used to be followed by others, at least: before its being the last one says anything.
+const LEAST_FOLLOWED: f64 = 5.0;
+/// Calls that used to follow another are told apart up to so many.
+const MOST_FOLLOWERS: usize = 16;
 
 /// A call that is missing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Undone {
     /// Twice the log-likelihood ratio.
     pub surprise: f64,
-    /// A span that used to have it below.
+    /// A span that used to have it below, or that was the last its caller made.
     pub span: Option<usize>,
-    /// What is missing below: an operation.
+    /// What is missing below, or what callers stop after: an operation.
     pub operation: u32,
+    /// Callers stop after it, instead of its leaving something out.
+    pub stops: bool,
     /// Traces it is missing from.
     pub traces: HashSet<TraceId>,
 }
 
-/// Spans of an operation, and those with a child of each operation; a child's name is the last of its kind.
+/// Traces with an operation, and the part of them with a child of each operation.
 #[derive(Default)]
 struct Shape {
     count: f64,
-    with: HashMap<u32, f64>,
+    with: BTreeMap<u32, f64>,
+    after: BTreeMap<u32, After>,
 }
 
-/// Operations of spans that are no calls themselves, as trees of what they call. A failure explains what is
-/// missing after it, so such spans do not count.
-fn shapes(trees: &Trees, answers: &Answers) -> HashMap<u32, Shape> {
-    let mut found: HashMap<u32, Shape> = HashMap::new();
-    for n in (0..trees.spans.len()).filter(|n| !trees.calls(*n, answers) && trees.went_well(*n)) {
-        let shape = found.entry(trees.operation[n]).or_default();
-        shape.count += 1.0;
-        let below: HashSet<u32> = trees.children(n).map(|it| trees.operation[it]).collect();
-        for operation in below {
-            *shape.with.entry(operation).or_default() += 1.0;
+/// Traces in which a call was made, the part of them in which it was the last, and what came later.
+#[derive(Default)]
+struct After {
+    count: f64,
+    last: f64,
+    later: BTreeSet<u32>,
+}
+
+/// Spans that are no calls themselves and went well: a failure explains what is missing after it.
+fn judged(trees: &Trees, answers: &Answers, n: usize) -> bool {
+    !trees.calls(n, answers) && trees.went_well(n)
+}
+
+/// The service that answers a child, if it is another.
+fn callee(trees: &Trees, answers: &Answers, child: usize) -> Option<u32> {
+    let above = trees.parent(child).map(|it| trees.service[it]);
+    Some(trees.waits_for(child, answers)).filter(|it| Some(*it) != above)
+}
+
+/// When a span ended.
+fn end(trees: &Trees, n: usize) -> i64 {
+    let span = &trees.spans[n];
+    span.start.0.saturating_add(span.duration_ns.max(0))
+}
+
+/// The child that ended last.
+fn last(trees: &Trees, n: usize) -> Option<usize> {
+    trees.children(n).max_by_key(|it| end(trees, *it))
+}
+
+/// Operations as trees of what they call.
+fn shapes(trees: &Trees, answers: &Answers) -> BTreeMap<u32, Shape> {
+    let mut found: BTreeMap<u32, Shape> = BTreeMap::new();
+    let order = trees.by_trace();
+    for trace in order.chunk_by(|a, b| trees.same_trace(*a, *b)) {
+        let mut of: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for n in trace.iter().map(|n| *n as usize) {
+            if judged(trees, answers, n) {
+                of.entry(trees.operation[n]).or_default().push(n);
+            }
+        }
+        for (operation, spans) in of {
+            witness(trees, &spans, found.entry(operation).or_default());
         }
     }
     found
 }
 
-/// The services whose operations leave calls undone.
+/// What the spans of an operation in one trace tell.
+fn witness(trees: &Trees, spans: &[usize], shape: &mut Shape) {
+    shape.count += 1.0;
+    let mut calls: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    for n in spans {
+        let last = last(trees, *n).map(|it| trees.operation[it]);
+        let below: BTreeSet<u32> = trees.children(*n).map(|it| trees.operation[it]).collect();
+        for operation in below {
+            *shape.with.entry(operation).or_default() += 1.0 / spans.len() as f64;
+            let call = calls.entry(operation).or_default();
+            call.0 += 1.0;
+            call.1 += f64::from(u8::from(last == Some(operation)));
+        }
+        follow(trees, *n, shape);
+    }
+    for (operation, (count, last)) in calls {
+        let after = shape.after.entry(operation).or_default();
+        after.count += 1.0;
+        after.last += last / count;
+    }
+}
+
+/// Notes what comes after each call of a span.
+fn follow(trees: &Trees, n: usize, shape: &mut Shape) {
+    let mut children: Vec<usize> = trees.children(n).collect();
+    children.sort_unstable_by_key(|it| std::cmp::Reverse(end(trees, *it)));
+    let mut later: BTreeSet<u32> = BTreeSet::new();
+    for operation in children.into_iter().map(|it| trees.operation[it]) {
+        let after = &mut shape.after.entry(operation).or_default().later;
+        if after.len() < MOST_FOLLOWERS {
+            after.extend(later.iter().filter(|it| **it != operation));
+        }
+        if later.len() < MOST_FOLLOWERS {
+            later.insert(operation);
+        }
+    }
+}
+
+/// What is known of both periods.
+struct Both<'a> {
+    symptom: &'a Trees<'a>,
+    answers: &'a Answers,
+    now: BTreeMap<u32, Shape>,
+    before: BTreeMap<u32, Shape>,
+    /// Operations of services that are recorded no more at all: their telemetry is gone, not their work.
+    gone: HashSet<u32>,
+}
+
+/// The services whose operations leave calls undone, or after which others do.
 pub(super) fn undone(
     symptom: &Trees,
     baseline: &Trees,
     answers: &Answers,
 ) -> BTreeMap<u32, Undone> {
-    let (now, before) = (shapes(symptom, answers), shapes(baseline, answers));
-    let seen: HashSet<u32> = symptom.operation.iter().copied().collect();
     let services: HashSet<u32> = symptom.service.iter().copied().collect();
-    let service_of: HashMap<u32, u32> = baseline
-        .operation
-        .iter()
-        .copied()
-        .zip(baseline.service.iter().copied())
-        .collect();
-    let mut missing: HashMap<(u32, u32), f64> = HashMap::new();
-    let mut keys: Vec<(&u32, &Shape)> = before.iter().collect();
-    keys.sort_by_key(|it| *it.0);
-    for (operation, usual) in keys {
-        let Some(shape) = now.get(operation) else {
-            continue;
-        };
-        for (below, with) in &usual.with {
-            // Where a service is recorded no more at all, its telemetry is gone, not its work.
-            let gone = !seen.contains(below)
-                && !service_of
-                    .get(below)
-                    .is_some_and(|it| services.contains(it));
-            if *with < 0.3 * usual.count || usual.count < 10.0 || gone {
-                continue;
-            }
-            let lacks = shape.count - shape.with.get(below).copied().unwrap_or(0.0);
-            let gain = presence_gain(lacks, shape.count, usual.count - with, usual.count);
-            if gain > 6.0 {
-                missing.insert((*operation, *below), gain);
-            }
-        }
-    }
-    collect(symptom, answers, &missing)
+    let of = baseline.operation.iter().zip(&baseline.service);
+    let gone = of.filter(|it| !services.contains(it.1)).map(|it| *it.0);
+    let both = Both {
+        symptom,
+        answers,
+        now: shapes(symptom, answers),
+        before: shapes(baseline, answers),
+        gone: gone.collect(),
+    };
+    let stops = both.stops();
+    let missing = both.missing(&stops);
+    both.collect(&missing, &stops)
 }
 
-fn collect(
-    symptom: &Trees,
-    answers: &Answers,
-    missing: &HashMap<(u32, u32), f64>,
-) -> BTreeMap<u32, Undone> {
-    let mut by_parent: HashMap<u32, Vec<(u32, f64)>> = HashMap::new();
-    for ((operation, below), gain) in missing {
-        by_parent
-            .entry(*operation)
-            .or_default()
-            .push((*below, *gain));
-    }
-    by_parent
-        .values_mut()
-        .for_each(|it| it.sort_by_key(|it| it.0));
-    let mut found: BTreeMap<u32, Undone> = BTreeMap::new();
-    for n in
-        (0..symptom.spans.len()).filter(|n| !symptom.calls(*n, answers) && symptom.went_well(*n))
-    {
-        for (below, gain) in by_parent.get(&symptom.operation[n]).into_iter().flatten() {
-            if symptom
-                .children(n)
-                .any(|it| symptom.operation[it] == *below)
-            {
+/// A gain by operation and the operation below it.
+type Gains = BTreeMap<(u32, u32), f64>;
+
+impl Both<'_> {
+    /// Calls that operations used to go on after, and now stop after.
+    fn stops(&self) -> Gains {
+        let mut found = Gains::new();
+        for (operation, usual) in &self.before {
+            let Some(shape) = self.now.get(operation) else {
                 continue;
-            }
-            let undone = found.entry(symptom.service[n]).or_default();
-            undone.traces.insert(symptom.spans[n].trace_id);
-            if *gain > undone.surprise {
-                (undone.surprise, undone.span, undone.operation) = (*gain, Some(n), *below);
+            };
+            for (below, before) in &usual.after {
+                let later = before.later.iter().filter(|it| !self.gone.contains(it));
+                let followed = before.count - before.last;
+                // Where one call only used to follow, the caller may as well have left that one out.
+                if later.count() < 2 || followed < LEAST_FOLLOWED || followed < 0.5 * before.count {
+                    continue;
+                }
+                if let Some(now) = shape.after.get(below) {
+                    let gain = presence_gain(now.last, now.count, before.last, before.count);
+                    if gain > 6.0 {
+                        found.insert((*operation, *below), gain);
+                    }
+                }
             }
         }
+        found
     }
-    found
+
+    /// Calls that are not made any more, and that no callee's answer kept from being made.
+    fn missing(&self, stops: &Gains) -> Gains {
+        let mut found = Gains::new();
+        for (operation, usual) in &self.before {
+            let Some(shape) = self.now.get(operation) else {
+                continue;
+            };
+            let stopped = stops.iter().filter(|it| it.0.0 == *operation);
+            let stopped = stopped.map(|it| *it.1).fold(0.0, f64::max);
+            for (below, with) in &usual.with {
+                let rare = *with < 0.3 * usual.count || usual.count < LEAST_TRACES;
+                if rare || self.gone.contains(below) {
+                    continue;
+                }
+                let lacks = shape.count - shape.with.get(below).copied().unwrap_or(0.0);
+                let gain = presence_gain(lacks, shape.count, usual.count - with, usual.count);
+                if gain > 6.0 && gain > 1.5 * stopped {
+                    found.insert((*operation, *below), gain);
+                }
+            }
+        }
+        found
+    }
+
+    fn collect(&self, missing: &Gains, stops: &Gains) -> BTreeMap<u32, Undone> {
+        let mut found: BTreeMap<u32, Undone> = BTreeMap::new();
+        let mut tell = |service: u32, n: usize, operation: u32, gain: f64, stops: bool| {
+            let undone = found.entry(service).or_default();
+            undone.traces.insert(self.symptom.spans[n].trace_id);
+            if gain > undone.surprise {
+                (undone.surprise, undone.span) = (gain, Some(n));
+                (undone.operation, undone.stops) = (operation, stops);
+            }
+        };
+        let all = 0..self.symptom.spans.len();
+        for n in all.filter(|n| judged(self.symptom, self.answers, *n)) {
+            let operation = self.symptom.operation[n];
+            for ((_, below), gain) in missing.range((operation, 0)..=(operation, u32::MAX)) {
+                let mut children = self.symptom.children(n);
+                if !children.any(|it| self.symptom.operation[it] == *below) {
+                    tell(self.symptom.service[n], n, *below, *gain, false);
+                }
+            }
+            let Some(last) = last(self.symptom, n) else {
+                continue;
+            };
+            let below = self.symptom.operation[last];
+            if let Some(gain) = stops.get(&(operation, below))
+                && let Some(service) = callee(self.symptom, self.answers, last)
+            {
+                tell(service, last, below, *gain, true);
+            }
+        }
+        found
+    }
 }

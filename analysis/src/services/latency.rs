@@ -1,7 +1,8 @@
 //! Time beyond the healthy period's, per service.
 
+use super::shift::{self, Logs};
 use super::tree::{Answers, Names, Trees};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Sum and sum of squares of so many.
 #[derive(Debug, Default, Clone, Copy)]
@@ -61,7 +62,12 @@ struct Account {
     traces: HashMap<u32, f64>,
     sums: HashMap<(u32, Edge), Sum>,
     calls: HashMap<Edge, Sum>,
+    events: HashMap<Event, Logs>,
 }
+
+/// What is compared of a trace: an edge, for an operation, and whether the call's answer is recorded. Own time that is not
+/// `true` is what a whole request cost a service, the way to it included.
+type Event = (Edge, u32, bool);
 
 /// Tells what a span's own time was spent on.
 fn parts(trees: &Trees, n: usize, answers: &Answers, mut tell: impl FnMut(Edge, i64)) {
@@ -111,7 +117,90 @@ fn account(trees: &Trees, answers: &Answers) -> Account {
         let entry = trees.operation[root as usize];
         account.sums.entry((entry, edge)).or_default().add(ns);
     }
+    account.events = events(trees, answers);
     account
+}
+
+/// The logarithms of what each operation spends on each edge, and of what each request costs a service: one event of each
+/// trace, because what one trace repeats is no further witness.
+fn events(trees: &Trees, answers: &Answers) -> HashMap<Event, Logs> {
+    let order = trees.by_trace();
+    let mut all: HashMap<Event, Logs> = HashMap::new();
+    for spans in order.chunk_by(|a, b| trees.same_trace(*a, *b)) {
+        let mut trace = Told::default();
+        for n in spans.iter().map(|n| *n as usize) {
+            trace.span(trees, n, answers);
+        }
+        for (n, ns) in std::mem::take(&mut trace.requests) {
+            let service = trees.service[n as usize];
+            trace.tell((Edge::Own(service), trees.operation[n as usize], false), ns);
+        }
+        for (event, (count, logs)) in trace.events {
+            all.entry(event).or_default().add(logs / count);
+        }
+    }
+    all
+}
+
+/// What one trace tells: events with how many and the sum of their logarithms, and the time of each request, by the span
+/// in which it came in.
+#[derive(Default)]
+struct Told {
+    events: BTreeMap<Event, (f64, f64)>,
+    requests: BTreeMap<u32, i64>,
+}
+
+impl Told {
+    fn tell(&mut self, event: Event, ns: i64) {
+        let of = self.events.entry(event).or_default();
+        of.0 += 1.0;
+        of.1 += shift::log(ns as f64);
+    }
+
+    fn request(&mut self, entry: usize, ns: i64) {
+        let of = self.requests.entry(entry as u32).or_default();
+        *of = of.saturating_add(ns);
+    }
+
+    fn span(&mut self, trees: &Trees, n: usize, answers: &Answers) {
+        let (operation, answer) = (trees.operation[n], trees.answer(n));
+        let mut own: Option<i64> = None;
+        parts(trees, n, answers, |edge, ns| match edge {
+            // The stretches of own work between calls are one.
+            Edge::Own(_) => own = Some(own.unwrap_or(0).saturating_add(ns)),
+            edge => {
+                self.tell((edge, operation, answer.is_some()), ns);
+                if let (Edge::Wire(..), Some(answer)) = (edge, answer) {
+                    self.request(answer, ns);
+                }
+            }
+        });
+        if let Some(ns) = own {
+            self.tell((Edge::Own(trees.service[n]), operation, true), ns);
+            self.request(entry(trees, n), ns);
+        }
+        // A call as a whole, for where its answer is recorded in one of the periods only.
+        let to = trees.waits_for(n, answers);
+        if answer.is_some() && to != trees.service[n] {
+            let edge = Edge::Wire(trees.service[n], to);
+            self.tell((edge, operation, false), trees.spans[n].duration_ns);
+        }
+    }
+}
+
+/// Spans of one service above each other that are followed.
+const DEEPEST: usize = 64;
+
+/// The span in which the request came in that a span is part of.
+fn entry(trees: &Trees, n: usize) -> usize {
+    let mut at = n;
+    for _ in 0..DEEPEST {
+        match trees.parent(at) {
+            Some(above) if trees.service[above] == trees.service[n] => at = above,
+            _ => break,
+        }
+    }
+    at
 }
 
 /// What an edge took beyond the healthy period.
@@ -123,15 +212,42 @@ struct More {
     slow: bool,
 }
 
+/// Standard errors at which a service is taken to have been seen.
+const SEEN: f64 = 4.0;
+
+/// What the faulty period added, and of whom so little is held that twice the time would not have been seen.
+pub(super) struct Times {
+    pub late: BTreeMap<u32, Late>,
+    /// Services that were compared.
+    pub compared: BTreeSet<u32>,
+    /// Of these, those whose doubling would not have been seen.
+    pub blind: BTreeSet<u32>,
+}
+
+/// Compares the times of both periods.
+pub(super) fn times(symptom: &Trees, baseline: &Trees, answers: &Answers, names: &Names) -> Times {
+    let (now, before) = (account(symptom, answers), account(baseline, answers));
+    let mut power: BTreeMap<u32, f64> = BTreeMap::new();
+    for (edge, logs, usual) in compared(&now, &before) {
+        let of = power.entry(edge.ends().1).or_default();
+        *of = of.max(shift::if_doubled(logs, usual));
+    }
+    let blind = power.iter().filter(|it| *it.1 < SEEN).map(|it| *it.0);
+    Times {
+        blind: blind.collect(),
+        compared: power.keys().copied().collect(),
+        late: late(symptom, answers, names, [&now, &before]),
+    }
+}
+
 /// What the faulty period added, per service.
-pub(super) fn late(
+fn late(
     symptom: &Trees,
-    baseline: &Trees,
     answers: &Answers,
     names: &Names,
+    [now, before]: [&Account; 2],
 ) -> BTreeMap<u32, Late> {
-    let (now, before) = (account(symptom, answers), account(baseline, answers));
-    let edges = compare(&now, &before);
+    let edges = compare(now, before);
     let owners = owners(&edges, names.services());
     let mut found: BTreeMap<u32, Late> = BTreeMap::new();
     for (edge, more) in edges.iter().filter(|(_, it)| it.added > 0.0) {
@@ -196,7 +312,13 @@ fn compare(now: &Account, before: &Account) -> BTreeMap<Edge, More> {
             + 50_000.0;
         let of = edges.entry(edge).or_default();
         of.added += more * n / total;
-        of.surprise = of.surprise.max(more / noise);
+        // Of few traces the spread is hardly known.
+        let surprise = shift::normal(more / noise, (n.min(m) - 1.0).max(1.0));
+        of.surprise = of.surprise.max(surprise);
+    }
+    for (edge, grown) in grown(now, before) {
+        let of = edges.entry(edge).or_default();
+        of.surprise = of.surprise.max(grown);
     }
     for (edge, of) in &mut edges {
         let (calls, usual) = (now.calls.get(edge), before.calls.get(edge));
@@ -207,6 +329,32 @@ fn compare(now: &Account, before: &Account) -> BTreeMap<Edge, More> {
         }
     }
     edges
+}
+
+/// How much each edge has grown, by the operation that shows it most.
+fn grown(now: &Account, before: &Account) -> BTreeMap<Edge, f64> {
+    let mut found: BTreeMap<Edge, f64> = BTreeMap::new();
+    for (edge, logs, usual) in compared(now, before) {
+        let of = found.entry(edge).or_default();
+        *of = of.max(shift::grown(logs, usual));
+    }
+    found
+}
+
+/// Every pair of events that can be compared. Whole calls are only where their answers are not recorded in both periods:
+/// what the answer itself took is told by the answer.
+fn compared<'a>(
+    now: &'a Account,
+    before: &'a Account,
+) -> impl Iterator<Item = (Edge, Logs, Logs)> + 'a {
+    let pair = |event: Event| Some((*now.events.get(&event)?, *before.events.get(&event)?));
+    now.events.keys().filter_map(move |event| {
+        let (edge, operation, answered) = *event;
+        let (logs, usual) = pair(*event)?;
+        let whole = matches!(edge, Edge::Wire(..)) && !answered;
+        let better = whole && pair((edge, operation, true)).is_some();
+        (!better).then_some((edge, logs, usual))
+    })
 }
 
 /// Callers that are slow themselves, on whichever edge their time shows: their calls, to services that others reach as

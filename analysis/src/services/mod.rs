@@ -6,10 +6,12 @@
 //! 2. Time belongs to whoever was waited for ([`latency`]): what passes between a call and its answer is charged to the
 //!    callee, unless all calls of one caller are slow. It is summed per trace and entry operation, so that the number of
 //!    calls counts and a change in the mix of requests does not.
+//!    Whether it is more than chance says a test that holds from a few traces up ([`shift`]).
 //! 3. Errors belong to the span without a failed cause below it ([`errors`]), against the rate in the healthy period.
 //! 4. Log lines count by presence, given that the trace touched the service ([`logs`]): constant noise says nothing. A
 //!    line that stays away from an operation that always wrote it tells as well.
-//! 5. Calls that an operation made and makes no more are work left undone ([`absence`]).
+//! 5. Calls that an operation made and makes no more are work left undone ([`absence`]). Where callers stop after a call
+//!    that others used to follow, its answer was wrong.
 //! 6. Each of these is a probability of its own. What fails in the traces in which somebody further down fails too is
 //!    explained by that ([`signals`]). They are joined, and ranked ([`rank`]).
 //! 7. Of the service that is named the host, pod or operation is told that sets its trouble apart ([`place`]).
@@ -21,6 +23,7 @@ mod logs;
 mod place;
 mod rank;
 mod report;
+mod shift;
 mod signals;
 mod tree;
 
@@ -86,5 +89,7 @@ pub struct Period {
     pub lines: Vec<Line>,
 }
 
+#[cfg(test)]
+mod few;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::rank::Evidence;
-use super::tree::Names;
+use super::tree::{Names, Trees};
 use super::{Hop, Line, Period};
 use crate::case::text;
 use model::{Category, Cleared, Entity, Exhibit, Outcome, Suspect, Verdict, time};
@@ -44,6 +44,47 @@ fn suspect(evidence: &Evidence) -> Suspect {
         }),
         score: (evidence.score * 1_000.0).round() / 1_000.0,
     }
+}
+
+/// Services whose lack of traces is told by name.
+const MOST_BLIND: usize = 5;
+
+/// Accuses nobody: because nothing happened, or because too little is held to tell. `blind` are those of the `compared`
+/// services of which twice the time would not have been seen.
+pub(super) fn nobody(
+    mut verdict: Verdict,
+    compared: usize,
+    blind: &[&str],
+    [symptom, baseline]: [&Trees; 2],
+) -> Verdict {
+    let seen = compared - blind.len();
+    verdict.mechanism = "nothing sets the symptom apart from the baseline".into();
+    if compared == 0 || seen >= blind.len() {
+        let share = if compared == 0 {
+            0.5
+        } else {
+            seen as f64 / compared as f64
+        };
+        verdict.outcome = Outcome::NoCrime;
+        verdict.confidence = ((0.5 + 0.4 * share) * 100.0).round() / 100.0;
+        return verdict;
+    }
+    verdict.outcome = Outcome::ColdCase;
+    verdict.mechanism += ", but too little is held to see a service that takes twice the time";
+    let mut named = blind.to_vec();
+    named.sort_unstable();
+    let more = match named.len().saturating_sub(MOST_BLIND) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    named.truncate(MOST_BLIND);
+    verdict.missing = vec![format!(
+        "more traces than the {} of the symptom and the {} of the baseline: of {}{more} there are too few",
+        symptom.traces(),
+        baseline.traces(),
+        named.join(", ")
+    )];
+    verdict
 }
 
 /// What it always wrote and does not write any more, as it was in the healthy period.
@@ -165,7 +206,10 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         .filter(|it| evidence.by_absence > 0.2 && it.surprise > 12.0)
     {
         let what = names.operation_name(undone.operation);
-        parts.push(format!("it no longer does {what}, which it always did"));
+        parts.push(match undone.stops {
+            true => format!("its callers stop after {what}, and used to go on"),
+            false => format!("it no longer does {what}, which it always did"),
+        });
     } else if evidence.by_absence > 0.2 {
         parts.push("it no longer logs what it always logged".to_owned());
     }
@@ -236,16 +280,18 @@ fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit
         .filter(|_| evidence.by_absence > 0.2)
     {
         let hop = &symptom.spans[n];
-        let what = evidence
-            .undone
-            .map_or("", |it| names.operation_name(it.operation));
-        all.push(span(
-            hop,
-            format!(
+        let undone = evidence.undone.filter(|it| !it.stops);
+        let text = match undone.map(|it| names.operation_name(it.operation)) {
+            Some(what) => format!(
                 "{} {} ended without {what}, which it always did",
                 hop.service, hop.name
             ),
-        ));
+            None => format!(
+                "{} {} was the last call that was made, and used not to be",
+                hop.service, hop.name
+            ),
+        };
+        all.push(span(hop, text));
     }
     if let Some(n) = evidence
         .loud

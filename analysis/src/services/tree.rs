@@ -2,7 +2,7 @@
 
 use super::Hop;
 use model::{SpanId, SpanKind, TraceId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How far a span may reach beyond one that it encloses, nanoseconds.
@@ -128,6 +128,24 @@ impl<'a> Trees<'a> {
     /// The topmost span above one.
     pub fn root(&self, n: usize) -> usize {
         self.root[n] as usize
+    }
+
+    /// All spans, those of a trace side by side.
+    pub fn by_trace(&self) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.spans.len() as u32).collect();
+        order.sort_by_key(|n| self.spans[*n as usize].trace_id);
+        order
+    }
+
+    /// How many traces.
+    pub fn traces(&self) -> usize {
+        let all: HashSet<TraceId> = self.spans.iter().map(|it| it.trace_id).collect();
+        all.len()
+    }
+
+    /// True for two spans of one trace.
+    pub fn same_trace(&self, one: u32, other: u32) -> bool {
+        self.spans[one as usize].trace_id == self.spans[other as usize].trace_id
     }
 
     /// True when neither a span nor one right below it failed.

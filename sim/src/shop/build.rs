@@ -12,11 +12,13 @@ pub enum Shape {
     Sock,
     /// 42 services in chains of up to six.
     Train,
+    /// 10 services whose spans say neither side nor status, and whose calls are long now and then for no reason.
+    Pods,
 }
 
 impl Shape {
     /// All of them.
-    pub const ALL: [Shape; 3] = [Shape::Boutique, Shape::Sock, Shape::Train];
+    pub const ALL: [Shape; 4] = [Shape::Boutique, Shape::Sock, Shape::Train, Shape::Pods];
 
     /// Services, layers, chance that a service has a store.
     fn size(self) -> (usize, usize, f64) {
@@ -24,6 +26,7 @@ impl Shape {
             Shape::Boutique => (12, 3, 0.3),
             Shape::Sock => (13, 3, 0.8),
             Shape::Train => (42, 6, 0.5),
+            Shape::Pods => (10, 3, 0.4),
         }
     }
 }
@@ -37,6 +40,8 @@ pub enum Tracing {
     Unkind,
     /// One span for each request that a service answers; none for the calls.
     Servers,
+    /// As `Unkind`, and no span says that it failed.
+    Bare,
     /// As `Both`, but the gateway writes a call and its answer side by side.
     Siblings,
 }
@@ -62,6 +67,8 @@ pub struct Service {
     pub layer: usize,
     /// How much its own time grows when all others wait for it: a pool that is too small.
     pub narrow: bool,
+    /// How many of the calls to it wait for no reason: it has too little processor.
+    pub throttled: f64,
 }
 
 /// A call in an operation.
@@ -196,7 +203,16 @@ impl Shop {
             Tracing::Servers,
             Tracing::Siblings,
         ]);
-        let services = services(&mut dice, count, layers);
+        let mut services = services(&mut dice, count, layers);
+        let tracing = match shape {
+            Shape::Pods => Tracing::Bare,
+            _ => tracing,
+        };
+        if shape == Shape::Pods {
+            for service in services.iter_mut().skip(1) {
+                service.throttled = (0.5 * dice.unit() - 0.3).max(0.0);
+            }
+        }
         let operations = operations(&mut dice, &services, stores, layers);
         let mut entries: Vec<(usize, f64)> = (0..operations.len())
             .filter(|n| operations[*n].service == 0)
@@ -245,6 +261,7 @@ fn services(dice: &mut Dice, count: usize, layers: usize) -> Vec<Service> {
                     _ => 1 + (n - 1) * (layers - 1) / (count - 1).max(1),
                 },
                 narrow: dice.chance(0.3),
+                throttled: 0.0,
             }
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Microservices without any workflow: a healthy and a faulty period of plain traces and logs, whose culprit is known.
 //!
 //! Shaped after the systems of public fault data: a boutique of 12 services, a shop of 13 with stores behind it, a ticket
-//! office of 42. A shop, its load, how each service is instrumented and what it logs are drawn from the seed. A fault
+//! office of 42, pods whose spans say hardly anything. A shop, its load, how each service is instrumented and what it logs are drawn from the seed. A fault
 //! changes one property of one service ([`faults`]); what callers see of it follows from calling it ([`run`]).
 //!
 //! | Module | What |

@@ -87,6 +87,11 @@ fn queued(shop: &Shop, trouble: Option<&Trouble>) -> Vec<bool> {
         .collect()
 }
 
+/// Spans say on which side of a call they are.
+fn said(tracing: Tracing) -> bool {
+    !matches!(tracing, Tracing::Unkind | Tracing::Bare)
+}
+
 impl Runner<'_> {
     /// The trouble, if it is in this service.
     fn here(&self, service: usize, fault: Fault) -> Option<f64> {
@@ -145,6 +150,10 @@ impl Runner<'_> {
         let mut ms = 0.15 + 0.4 * self.dice.unit();
         if let Some(strength) = self.here(from, Fault::Delay) {
             ms += 60.0 * strength * (0.8 + 0.4 * self.dice.unit());
+        }
+        let throttled = self.shop.services[to].throttled;
+        if throttled > 0.0 && self.dice.chance(throttled) {
+            ms += 20.0 + 160.0 * self.dice.unit();
         }
         for end in [from, to] {
             let mut again = 200.0;
@@ -217,11 +226,7 @@ impl Runner<'_> {
             _ => None,
         };
         if shop.services[of.service].traced {
-            let kind = if shop.tracing == Tracing::Unkind {
-                0
-            } else {
-                2
-            };
+            let kind = if said(shop.tracing) { 2 } else { 0 };
             self.span(
                 of.service,
                 &context.trace,
@@ -377,18 +382,14 @@ impl Runner<'_> {
             result = End::Failed("context deadline exceeded".to_owned());
         }
         if clients {
-            let kind = if shop.tracing == Tracing::Unkind {
-                0
-            } else {
-                3
-            };
+            let kind = if said(shop.tracing) { 3 } else { 0 };
             let error = match &result {
                 End::Failed(message) => Some(message.clone()),
                 _ => None,
             };
             let name = shop.operations[to].name.clone();
             let peer = shop.services[callee].name.clone();
-            let peer = Some(peer).filter(|_| shop.tracing != Tracing::Unkind);
+            let peer = Some(peer).filter(|_| said(shop.tracing));
             self.span(
                 from,
                 &own.trace,
@@ -411,11 +412,7 @@ impl Runner<'_> {
         }
         let end = *now + (ms * 1e6) as i64;
         if self.shop.services[of.service].traced && self.shop.tracing != Tracing::Servers {
-            let kind = if self.shop.tracing == Tracing::Unkind {
-                0
-            } else {
-                3
-            };
+            let kind = if said(self.shop.tracing) { 3 } else { 0 };
             let id = self.dice.hex(16);
             self.span(
                 of.service,
@@ -468,7 +465,7 @@ impl Runner<'_> {
                 start_ns: from + of.skew_ns,
                 end_ns: to + of.skew_ns,
                 attributes,
-                error,
+                error: error.filter(|_| self.shop.tracing != Tracing::Bare),
             },
         });
     }

@@ -1,6 +1,7 @@
 //! How often the service that did it is named, over shops whose answer is known. `SHOP_SEEDS=1..20 cargo test -p
 //! inquest-sim --test shops -- --nocapture` prints the tables of docs/bench.md.
 
+mod files;
 mod naive;
 
 use analysis::services::{Hop, Line, Period, explain};
@@ -106,6 +107,7 @@ struct Plan {
 fn run(plan: &Plan) -> (Count, usize, usize) {
     let mut by: BTreeMap<String, Count> = BTreeMap::new();
     let (mut all, mut innocent, mut accused) = (Count::default(), 0, 0);
+    let mut sure: BTreeMap<u32, (u32, u32, f64)> = BTreeMap::new();
     for seed in plan.seeds.0..=plan.seeds.1 {
         for shape in Shape::ALL {
             let order = |fault| Order {
@@ -119,6 +121,18 @@ fn run(plan: &Plan) -> (Count, usize, usize) {
             innocent += 1;
             let verdict = explain("x", &period(&calm.faulty), &period(&calm.healthy));
             accused += usize::from(verdict.outcome == Outcome::Verdict);
+            if plan.show.as_deref() == Some("calm") {
+                println!(
+                    "calm weights {:?} {:?}",
+                    verdict.outcome,
+                    verdict
+                        .suspects
+                        .iter()
+                        .map(|it| it.score)
+                        .take(2)
+                        .collect::<Vec<_>>()
+                );
+            }
             if plan.show.as_deref() == Some("calm") && verdict.outcome == Outcome::Verdict {
                 println!(
                     "calm {shape:?} {seed}: {} ({})",
@@ -132,6 +146,12 @@ fn run(plan: &Plan) -> (Count, usize, usize) {
                 let verdict = explain("x", &now, &before);
                 let ranks: Vec<String> =
                     verdict.suspects.iter().map(|it| it.name.clone()).collect();
+                if verdict.outcome == Outcome::Verdict {
+                    let bin = sure.entry((verdict.confidence * 10.0) as u32).or_default();
+                    bin.0 += 1;
+                    bin.1 += u32::from(ranks.first().map(String::as_str) == Some(truth));
+                    bin.2 += verdict.confidence;
+                }
                 let naive = naive::all(&now, &before);
                 all.add(&ranks, truth, &naive);
                 for name in [fault.name().to_owned(), format!("{shape:?}")] {
@@ -159,6 +179,14 @@ fn run(plan: &Plan) -> (Count, usize, usize) {
         count.show(name);
     }
     all.show("all");
+    for (count, right, sum) in sure.values() {
+        let count = f64::from(*count);
+        println!(
+            "as sure as {:.2}: {:.2} of {count} right",
+            sum / count,
+            f64::from(*right) / count
+        );
+    }
     for (rule, count) in &all.naive {
         println!("{rule}: {:.0} %", *count as f64 * 100.0 / all.cases as f64);
     }
@@ -168,6 +196,13 @@ fn run(plan: &Plan) -> (Count, usize, usize) {
 
 fn number(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
+
+#[test]
+fn what_lies_in_files_is_judged() {
+    if let Some(folder) = std::env::var_os("SHOP_IN") {
+        files::judge(std::path::Path::new(&folder));
+    }
 }
 
 #[test]
