@@ -19,8 +19,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Expressions that may be begun: so many, and as many as the text has bytes. A text without traps
 /// begins fewer than one every two bytes.
 const STEPS: usize = 5_000;
-/// Bytes of stack that nesting may take; threads have two megabytes or more.
-const STACK: usize = 1024 * 1024;
+/// Bytes of stack that nesting may take on a thread for queries, which has 64 megabytes. An unoptimised build needs
+/// several times as much for the same text.
+const STACK: usize = if cfg!(debug_assertions) { 8 } else { 1 } * 1024 * 1024;
+/// The same for one condition, which any thread may read: these have two megabytes or more.
+const STACK_OF_ONE: usize = 1024 * 1024;
 /// Operators in one text. A chain of them is as deep as it is long: what walks over it recurses, and
 /// planning it takes time by the square of its length.
 const OPERATORS: usize = 1_000;
@@ -45,7 +48,7 @@ pub(crate) fn parse(
             .build()
             .and_then(|mut parser| parser.parse_statements())
     };
-    let mut statements = within_budget(text, OPERATORS, parse)?.map_err(explain)?;
+    let mut statements = within_budget(text, (OPERATORS, STACK), parse)?.map_err(explain)?;
     match (statements.pop_front(), statements.len()) {
         (Some(statement), 0) => Ok(statement),
         (None, _) => Err(Error::sql("the query is empty")),
@@ -87,7 +90,8 @@ pub fn condition(text: &str) -> Result<Condition, Error> {
         let error = DataFusionError::SQL(Box::new(error), None);
         crate::place::explain(error, text, &Known::default())
     };
-    let expression = within_budget(text, OPERATORS_OF_ONE, parse)?.map_err(explain)?;
+    let expression =
+        within_budget(text, (OPERATORS_OF_ONE, STACK_OF_ONE), parse)?.map_err(explain)?;
     let mut parts = Vec::new();
     collect(&expression, &mut parts);
     Ok(Condition {
@@ -118,7 +122,7 @@ fn collect(expression: &Expr, parts: &mut Vec<String>) {
 /// Parses, unless it takes too many steps or too much stack.
 fn within_budget<T>(
     text: &str,
-    operators: usize,
+    (operators, most_stack): (usize, usize),
     parse: impl FnOnce(&Budgeted) -> T,
 ) -> Result<T, Error> {
     check_combinations(text)?;
@@ -126,6 +130,7 @@ fn within_budget<T>(
         operators: AtomicUsize::new(operators),
         left: AtomicUsize::new(STEPS + text.len()),
         stack: stack_here(),
+        most_stack,
     };
     let parsed = panic::catch_unwind(AssertUnwindSafe(|| parse(&dialect)));
     let (Ok(parsed), 1..) = (parsed, dialect.left.load(Ordering::Relaxed)) else {
@@ -167,14 +172,16 @@ fn check_combinations(text: &str) -> Result<(), Error> {
 struct Budgeted {
     left: AtomicUsize,
     operators: AtomicUsize,
+    /// Where the stack ended at the beginning, and how far it may go.
     stack: usize,
+    most_stack: usize,
 }
 
 impl Budgeted {
     /// Leaves the parser when it is too deep in the stack. Most of what it asks the dialect cannot be
     /// answered by an error, so this unwinds, without a panic's message.
     fn check_stack(&self) {
-        if self.stack.abs_diff(stack_here()) > STACK {
+        if self.stack.abs_diff(stack_here()) > self.most_stack {
             self.left.store(0, Ordering::Relaxed);
             panic::resume_unwind(Box::new("nested too deeply"));
         }

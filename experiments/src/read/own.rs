@@ -5,6 +5,17 @@ use crate::experiment::{Phase, Update};
 use model::UnixNanos;
 use serde_json::Value;
 
+/// The parts of a scope.
+const SCOPE: [&str; 7] = [
+    "workflow",
+    "state",
+    "function",
+    "version",
+    "az",
+    "attributes",
+    "percentage",
+];
+
 /// `{id, name, tool, start, end, planned_end, scope, slos, max_spend, owner, hypothesis, state, tail_s}`
 pub fn experiment(said: &Value, now: UnixNanos) -> Result<Update, String> {
     let Some(id) = text(said, "id") else {
@@ -61,6 +72,14 @@ pub fn experiment(said: &Value, now: UnixNanos) -> Result<Update, String> {
     let scope = match said.get("scope") {
         None | Some(Value::Null) => None,
         Some(scope) => {
+            let parts = scope.as_object().into_iter().flat_map(|it| it.keys());
+            // A part that is misspelt would be left out, and the experiment be charged for what it never touched.
+            if let Some(key) = parts.into_iter().find(|it| !SCOPE.contains(&it.as_str())) {
+                return Err(format!(
+                    "scope: '{key}' is not known; known are {}",
+                    SCOPE.join(", ")
+                ));
+            }
             Some(serde_json::from_value(scope.clone()).map_err(|it| format!("scope: {it}"))?)
         }
     };
@@ -99,10 +118,13 @@ pub fn experiment(said: &Value, now: UnixNanos) -> Result<Update, String> {
         start,
         end,
         planned_end,
-        tail_s: said
-            .get("tail_s")
-            .and_then(Value::as_u64)
-            .map(|it| it.min(3_600)),
+        tail_s: match said.get("tail_s") {
+            None | Some(Value::Null) => None,
+            Some(tail) => match tail.as_u64().filter(|it| *it <= 3_600) {
+                Some(tail) => Some(tail),
+                None => return Err("tail_s is a whole number of seconds from 0 to 3600".into()),
+            },
+        },
         scope,
         slos,
         max_spend,

@@ -160,4 +160,7 @@ pub struct Silence {
     pub author: String,
     /// Whether it holds now.
     pub active: bool,
+    /// Said of a new one, if no objective or severity fits it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }

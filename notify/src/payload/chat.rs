@@ -84,7 +84,7 @@ pub fn teams(message: &Notification, context: &Context<'_>) -> Payload {
             return payload;
         }
     }
-    let head = clip(&headline(message), 500);
+    let head = plain(&clip(&headline(message), 500));
     Payload::json(&wrapped(
         vec![json!({ "type": "TextBlock", "text": head, "wrap": true })],
         Vec::new(),

@@ -137,6 +137,7 @@ pub fn silence_view(silence: &silence::Silence, now: UnixNanos) -> Silence {
         comment: silence.comment.clone(),
         author: silence.author.clone(),
         active: (silence.from..silence.until).contains(&now),
+        hint: None,
     }
 }
 
@@ -187,10 +188,15 @@ pub fn silence_written(written: &Silence, now: UnixNanos) -> Result<silence::Sil
             bail!("a text of the silence is longer than 2000 bytes");
         }
     }
+    for (name, text) in [("slo", &written.slo), ("severity", &written.severity)] {
+        if !text.is_empty() && text.trim().is_empty() {
+            bail!("{name} is blank: leave it out to mean any");
+        }
+    }
     Ok(silence::Silence {
         id: String::new(),
-        slo: written.slo.clone(),
-        severity: written.severity.clone(),
+        slo: written.slo.trim().to_owned(),
+        severity: written.severity.trim().to_owned(),
         from: match written.from.as_str() {
             "" => now,
             text => read_time(text, now)?,

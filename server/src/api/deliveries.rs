@@ -120,7 +120,10 @@ pub async fn add_silence(
         .map_err(|error| Failure::bad_request(format!("{error:#}")))?;
     let made = silence::add(&app.state, silence, now).map_err(failure)?;
     app.alerts.wake();
-    Ok(Json(silence_view(&made, now)))
+    Ok(Json(Silence {
+        hint: app.slos.unfit(&made.slo, &made.severity),
+        ..silence_view(&made, now)
+    }))
 }
 
 /// `DELETE /api/v1/silences/{id}`

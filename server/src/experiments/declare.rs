@@ -19,6 +19,13 @@ const MEASURES: [&str; 8] = [
     "executions",
     "state_paths",
 ];
+/// Longest id, and longest of the other texts, bytes; most objectives, marks and parts of a hypothesis. Each part is a
+/// question, and each is asked three times whenever somebody looks.
+const MOST_ID: usize = 300;
+const MOST_TEXT: usize = 4_000;
+const MOST_SLOS: usize = 500;
+const MOST_MARKS: usize = 50;
+const MOST_PARTS: usize = 50;
 /// Tools that send events: what they say is taken as it is, with clocks that differ.
 const TOOLS: [&str; 4] = ["aws-fis", "chaos-toolkit", "litmus", "otlp"];
 
@@ -78,7 +85,36 @@ pub fn strangers(updates: &[Update], known: &[String]) -> Vec<String> {
     told.collect()
 }
 
-/// Refuses hypotheses that cannot be asked.
+/// Refuses what is too large to be kept and looked at.
+fn bounded(update: &Update) -> Result<()> {
+    let id = &update.id;
+    if id.len() > MOST_ID || id.chars().any(char::is_control) {
+        bail!("an id of an experiment has at most {MOST_ID} bytes and no control characters");
+    }
+    let texts = [&update.name, &update.template, &update.owner, &update.note];
+    let slos = update.slos.iter().flatten();
+    let mut long = texts.into_iter().flatten().chain(slos);
+    if long.any(|it| it.len() > MOST_TEXT) {
+        bail!("experiment '{id}' has a text of more than {MOST_TEXT} bytes");
+    }
+    let marks = update.scope.as_ref().map_or(0, |it| it.attributes.len());
+    for (what, count, most) in [
+        ("slos", update.slos.as_ref().map_or(0, Vec::len), MOST_SLOS),
+        ("attributes of its scope", marks, MOST_MARKS),
+        (
+            "parts of its hypothesis",
+            update.hypothesis.as_ref().map_or(0, Vec::len),
+            MOST_PARTS,
+        ),
+    ] {
+        if count > most {
+            bail!("experiment '{id}' has {count} {what}: at most {most} are taken");
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what is too large, and hypotheses that cannot be asked.
 ///
 /// # Errors
 /// What is wrong with which part.
@@ -88,6 +124,7 @@ pub async fn check(
     updates: &[Update],
     now: UnixNanos,
 ) -> Result<()> {
+    updates.iter().try_for_each(bounded)?;
     for update in updates.iter().filter(|it| is_ours(it)) {
         for (n, part) in update.hypothesis.iter().flatten().enumerate() {
             let name = match part.name.is_empty() {
@@ -103,6 +140,8 @@ pub async fn check(
 }
 
 async fn askable(engine: &Engine, store: &Store, part: &Steady, now: UnixNanos) -> Result<()> {
+    // Whatever is measured, a tolerance that cannot be read says nothing about it.
+    experiments::tolerance::within(&part.tolerance, &Value::Null).map_err(anyhow::Error::msg)?;
     if part.sql.is_empty() {
         let named = !part.slo.is_empty() || MEASURES.contains(&part.measure.as_str());
         if !named {

@@ -60,6 +60,29 @@ impl Slos {
         crate::api::hint("objective", wanted, &names)
     }
 
+    /// What is said of a silence that no objective, or no rule, fits.
+    pub fn unfit(&self, slo: &str, severity: &str) -> Option<String> {
+        let board = self.board();
+        // Before the first evaluation nobody knows what there is.
+        board.now?;
+        let names = || {
+            let slos = board.definitions.slos.iter().map(|it| it.name.as_str());
+            slos.chain(board.units.iter().map(|it| it.slo.name.as_str()))
+        };
+        if !slo.is_empty() && !names().any(|name| notify::silence::fits(slo, name)) {
+            return match slo.contains('*') {
+                true => Some(format!(
+                    "no objective is called '{slo}': it holds nothing back"
+                )),
+                false => self.unknown(Some(slo)),
+            };
+        }
+        let rules = board.definitions.slos.iter().flat_map(|it| &it.rules);
+        let words = rules.map(|it| it.severity.as_str());
+        let words: Vec<&str> = words.chain(["page", "ticket", "info"]).collect();
+        crate::api::hint("severity", Some(severity), &words)
+    }
+
     /// The overview. Before the first evaluation: what is promised, and which alerts were firing at the last one.
     ///
     /// # Errors

@@ -470,3 +470,93 @@ fn one_is_not_told_as_several() {
         "{told}"
     );
 }
+
+#[test]
+fn experiments_and_silences_of_strangers_are_bounded_and_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let slos = data.join("slo");
+    std::fs::create_dir_all(&slos).expect("made");
+    let text = "slo: orders\ntarget: 99%\nindicator: {workflow: orders}\n";
+    std::fs::write(slos.join("it.yaml"), text).expect("written");
+    let server = Server::start(data);
+    let experiment = |more: Value| {
+        let mut body = json!({"id": "e", "slos": ["orders"]});
+        for (key, value) in more.as_object().expect("an object") {
+            body[key] = value.clone();
+        }
+        send(&server, "POST", "/api/v1/experiments", &body.to_string())
+    };
+    let part = |tolerance: Value| json!([{"name": "a", "measure": "success_ratio", "tolerance": tolerance}]);
+    let many = vec![part(json!(1))[0].clone(); 51];
+    for (more, expect) in [
+        (json!({"id": "x".repeat(301)}), "at most 300 bytes"),
+        (json!({"id": "a\u{1b}[2Jb"}), "no control characters"),
+        (json!({"slos": ["x".repeat(4_001)]}), "more than 4000 bytes"),
+        (json!({"slos": vec!["x"; 501]}), "501 slos: at most 500"),
+        (json!({"hypothesis": many}), "51 parts of its hypothesis"),
+        (
+            json!({"scope": {"workfow": "orders"}}),
+            "'workfow' is not known",
+        ),
+        (json!({"tail_s": -5}), "tail_s is a whole number"),
+        (json!({"tail_s": 3_601}), "tail_s is a whole number"),
+        (
+            json!({"hypothesis": part(json!({"type": "regex", "pattern": "("}))}),
+            "no regular expression",
+        ),
+        (json!({"hypothesis": part(json!([5, 1]))}), "holds nothing"),
+        (
+            json!({"hypothesis": part(json!({"type": "jsonpath", "path": "$..a"}))}),
+            "is no path",
+        ),
+    ] {
+        let (status, answer) = experiment(more);
+        assert_eq!(status, 400, "{answer}");
+        assert!(error_of(&answer).contains(expect), "{expect}: {answer}");
+    }
+    // Several at once, each with a scope that is looked up in the spans: every report is an answer.
+    for n in 0..8 {
+        let scope = json!({"attributes": {"it's": n.to_string(), "a'] OR true --": "x"}, "az": "' OR ''='"});
+        let id = format!("e{n}");
+        let (status, answer) = experiment(json!({"id": id, "scope": scope}));
+        assert_eq!(status, 200, "{answer}");
+    }
+    for n in 0..8 {
+        get(&server, &format!("/api/v1/experiments/e{n}"));
+    }
+    get(&server, "/api/v1/budget-ledger");
+
+    let silence = |more: Value| {
+        let mut body = json!({"until": "+1h"});
+        for (key, value) in more.as_object().expect("an object") {
+            body[key] = value.clone();
+        }
+        send(&server, "POST", "/api/v1/silences", &body.to_string())
+    };
+    for key in ["slo", "severity"] {
+        let (status, answer) = silence(json!({ key: "  " }));
+        assert!(status == 400 && answer.contains("is blank"), "{answer}");
+    }
+    for (more, expect) in [
+        (json!({}), None),
+        (json!({"slo": "orders", "severity": "page"}), None),
+        (json!({"slo": "ord*"}), None),
+        (json!({"slo": "ordrs"}), Some("did you mean orders?")),
+        (
+            json!({"slo": "pay*"}),
+            Some("no objective is called 'pay*'"),
+        ),
+        (json!({"severity": "pgae"}), Some("did you mean page?")),
+    ] {
+        let (status, answer) = silence(more);
+        assert_eq!(status, 200, "{answer}");
+        let made: Value = serde_json::from_str(&answer).expect("JSON");
+        let hint = made["hint"].as_str();
+        let told = expect.map_or(hint.is_none(), |it| {
+            hint.is_some_and(|hint| hint.contains(it))
+        });
+        assert!(told, "{answer}");
+    }
+    server.terminate();
+}
