@@ -2,6 +2,7 @@
 
 mod alerts;
 mod files;
+mod senseless;
 mod series;
 mod vectors;
 
