@@ -296,6 +296,7 @@ impl Held {
         snapshot: &Snapshot,
         question: &str,
     ) -> Result<Vec<RecordBatch>> {
+        tracing::debug!(question, "looking up what is held");
         let answer = self
             .engine
             .sql(snapshot, question, &Options::default())

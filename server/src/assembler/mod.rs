@@ -125,6 +125,8 @@ pub struct Assembler {
     guests: Arc<Mutex<Option<bool>>>,
     /// Whether executions are held under ids that the import made up; `None` before anybody looked.
     made_up: Arc<Mutex<Option<bool>>>,
+    /// When versions were used first.
+    first_uses: Arc<Mutex<changes::FirstUses>>,
 }
 
 impl Assembler {
@@ -138,6 +140,7 @@ impl Assembler {
             changed: Arc::default(),
             watched: ingest::Watched::default(),
             guests: Arc::default(),
+            first_uses: Arc::default(),
             made_up: Arc::default(),
         }
     }
