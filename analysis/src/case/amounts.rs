@@ -18,6 +18,8 @@ const MOST: usize = 60;
 const FEWEST: usize = 8;
 /// A list or a count that is smaller in the median healthy run may be empty now and then.
 const SOME: f64 = 3.0;
+/// The same of the smallest healthy run.
+const FEW: f64 = 2.0;
 /// How many times beyond all healthy values a number lies that a new version made.
 const OFF_BY_VERSION: f64 = 30.0;
 /// The same without a new version, below them: more is the input's matter.
@@ -79,13 +81,15 @@ fn off(value: f64, usual: &[f64]) -> Option<Off> {
     sorted.sort_by(f64::total_cmp);
     let median = sorted[sorted.len() / 2];
     if value == 0.0 {
-        return (median >= SOME).then_some(Off::Empty);
-    }
-    if value < 0.0 {
-        return Some(Off::Negative);
+        // Where few come by chance, none does, too.
+        let many = median >= SOME && least >= FEW && least * 4.0 >= median;
+        return many.then_some(Off::Empty);
     }
     if most > SPREAD * least {
         return None;
+    }
+    if value < 0.0 {
+        return (-value * 2.0 >= least).then_some(Off::Negative);
     }
     if value < least {
         return Some(Off::Less(least / value));
@@ -120,7 +124,10 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
             let (how, others) = against(scene, at, value)?;
             let version = clues::new_version_among(scene, visit, &others);
             let usual: Vec<f64> = others.iter().filter_map(|it| at(it)).collect();
-            counts(how, version.is_some()).then_some((path, how, usual, version))
+            // A longer list is more work, whoever made it.
+            let longer = path.ends_with("[]") && matches!(how, Off::More(_));
+            let wrong = counts(how, version.is_some()) && !longer;
+            wrong.then_some((path, how, usual, version))
         })?;
     let (suspect, name) = clues::maker(scene, visit);
     let what = match path.strip_suffix("[]") {
@@ -286,7 +293,9 @@ mod tests {
         let usual = [5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 6.0, 5.0];
         check(0.0, &usual, Some(Off::Empty));
         check(7.0, &usual, None);
-        check(-1.0, &usual, Some(Off::Negative));
+        check(-6.0, &usual, Some(Off::Negative));
+        check(-1.0, &usual, None);
+        check(0.0, &[1.0, 6.0, 7.0, 2.0, 9.0, 3.0, 6.0, 5.0], None);
         check(0.05, &usual, Some(Off::Less(100.0)));
         check(1_000.0, &usual, Some(Off::More(100.0)));
         check(0.0, &[0.0, 6.0, 7.0, 8.0, 9.0, 10.0, 6.0, 5.0], None);

@@ -328,6 +328,30 @@ fn slow_answer(desk: &mut Desk, n: usize, ill: bool) -> String {
     patience(desk, n, if ill { 4_000 } else { 300 + vary(n, 60) }, 900)
 }
 
+/// A client whose patience a change sets; no span tells of its calls.
+fn patience_set(desk: &mut Desk, n: usize, change: &str, ms: i64, ill: bool) -> String {
+    if n == 12 {
+        desk.changed(at(12) - 90_000, "config", "ask-moon", change);
+    }
+    let mut of = lambda("ask-moon", if ill { ms } else { 1_500 + vary(n, 90) });
+    if ill {
+        let words = format!(
+            "Get \"https://moon.svc/phase\": context deadline exceeded (Client.Timeout exceeded while awaiting headers) after {ms}ms"
+        );
+        of = of.raising("*url.Error", &words);
+    }
+    let all = [("Ask moon", of, json!({"ok": 1}))];
+    chain(desk, "moon-plan", n, &json!({"n": n}), &all)
+}
+
+fn patience_cut(desk: &mut Desk, n: usize, ill: bool) -> String {
+    patience_set(desk, n, "MOON_TIMEOUT 5s -> 1s", 1_010, ill)
+}
+
+fn patience_enough(desk: &mut Desk, n: usize, ill: bool) -> String {
+    patience_set(desk, n, "MOON_TIMEOUT 60s -> 20s", 20_010, ill)
+}
+
 /// A function that ran into its limit, with so many rows.
 fn cut_with(desk: &mut Desk, n: usize, input: &Value, cut: bool) -> String {
     let mut of = lambda("sum-rows", if cut { 30_000 } else { 2_500 + vary(n, 400) });
@@ -440,6 +464,18 @@ pub fn all() -> Vec<Mystery> {
             &["ask-tides", "Ask tides"],
             &[TimeoutConfig],
             impatient,
+        ),
+        crime(
+            "a change cut the patience of a client",
+            &["ask-moon", "Ask moon"],
+            &[TimeoutConfig],
+            patience_cut,
+        ),
+        crime(
+            "a change left a client patience enough",
+            &["moon", "moon.svc", "ask-moon"],
+            &[Latency],
+            patience_enough,
         ),
         crime(
             "a service answers late, patience as ever",

@@ -36,7 +36,7 @@ pub(super) fn refused(
     }
     let tries: Vec<&Attempt> = below.tries(own.visit?);
     let alike = |it: &&Attempt| it.error == attempt.error && stem(it) == stem(attempt);
-    if !tries.iter().all(|it| alike(&it)) {
+    if !tries.iter().all(alike) {
         return None;
     }
     let others = scene.case.children.iter().filter(|it| {

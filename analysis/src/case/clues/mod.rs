@@ -14,6 +14,7 @@ mod lost;
 mod memory;
 mod nested;
 mod network;
+mod patience;
 mod permission;
 mod platform;
 mod poison;

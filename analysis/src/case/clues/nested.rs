@@ -61,7 +61,7 @@ fn of_map_run(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         clues.extend(super::item::refused(scene, failure, visit, child));
         Some(clues)
     };
-    told.and_then(|child| speaks(child)).unwrap_or_else(|| {
+    told.and_then(speaks).unwrap_or_else(|| {
         let run = visit.map_run_arn.as_deref().unwrap_or_default();
         let how = format!(
             "executions that {} started for its items failed: {}",

@@ -18,6 +18,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(clue) = of_execution(scene, failure) {
         return vec![clue];
     }
+    if let Some(clue) = super::patience::cut(scene, failure) {
+        return vec![clue];
+    }
     let Some(attempt) = failure.attempt else {
         return Vec::new();
     };

@@ -15,6 +15,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let (Some(attempt), Some(caller)) = (failure.attempt, failure.function()) else {
         return Vec::new();
     };
+    // Who had its patience cut quotes somebody who did nothing.
+    if super::patience::cut(scene, failure).is_some() {
+        return Vec::new();
+    }
     let seen = failure.spans.spans.iter();
     let seen = seen.filter(|it| charges::failed(it) && !charges::cancelled(it));
     let words = failure.words();
