@@ -7,7 +7,7 @@ mod stranger;
 
 use stranger::{
     Mystery, blocks, calm, code, desk, fifth, fourth, fourth_tasks, later, later_calm, outside,
-    quiet, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
+    quiet, seventh, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -27,6 +27,7 @@ fn all() -> Vec<Mystery> {
         fifth::all(),
         sixth::all(),
         sixth_deep::all(),
+        seventh::all(),
         fourth::all(),
         fourth_tasks::all(),
     ]

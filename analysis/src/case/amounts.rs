@@ -3,12 +3,12 @@
 //! what healthy runs have now and then, says nothing.
 
 use super::{
-    Profile,
+    Case, Profile,
     clue::{self, Clue},
     clues,
     scene::Scene,
 };
-use model::{Category, State};
+use model::{Category, Entity, Exhibit, State};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -129,7 +129,15 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
             let wrong = counts(how, version.is_some()) && !longer;
             wrong.then_some((path, how, usual, version))
         })?;
-    let (suspect, name) = clues::maker(scene, visit);
+    let inside = given_inside(scene, visit, &path);
+    let (suspect, name) = match &inside {
+        Some((_, suspect)) => (suspect.clone(), suspect.name.clone()),
+        None => clues::maker(scene, visit),
+    };
+    let version = version.or_else(|| {
+        let changes = inside.as_ref().map(|(made, _)| made.changed.clone());
+        changes.flatten()
+    });
     let what = match path.strip_suffix("[]") {
         Some("") => "an empty list".to_owned(),
         Some(list) => format!("an empty {list}"),
@@ -152,9 +160,74 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
     let weight = if version.is_some() { 0.92 } else { 0.86 };
     Some(
         Clue::new(suspect, Category::SilentData, weight, mechanism)
+            .with(inside.into_iter().flat_map(|(made, _)| made.left))
             .with(left.map(|it| clue::event(it, format!("{} {told}", visit.state))))
             .changed(version),
     )
+}
+
+/// What is known of the state of a started execution that gave an amount first.
+#[derive(Default)]
+struct Made {
+    left: Option<Exhibit>,
+    changed: Option<String>,
+}
+
+/// Executions below each other that are followed down.
+const DEEPEST: usize = 8;
+
+/// Who gave an amount inside of the execution that a state started: the first state there whose output holds it, and
+/// whose input does not.
+fn given_inside(scene: &Scene, visit: &State, path: &str) -> Option<(Made, Entity)> {
+    let value = *of(visit.output.as_deref()).get(path)?;
+    let child = scene.child(scene.tries(visit).last()?)?;
+    let (made, mut suspect) = first_inside(scene, child, &visit.state, last_name(path), value, 0)?;
+    let own = &scene.case.execution.state_machine;
+    if suspect.path.first() != Some(own) {
+        suspect.path.splice(0..0, [own.clone(), visit.path.clone()]);
+    }
+    Some((made, suspect))
+}
+
+fn last_name(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+fn first_inside(
+    scene: &Scene,
+    child: &Case,
+    state: &str,
+    name: &str,
+    value: f64,
+    depth: usize,
+) -> Option<(Made, Entity)> {
+    if depth >= DEEPEST {
+        return None;
+    }
+    let world = scene.world.of_child(child);
+    let below = Scene::new(child, &world);
+    let holds = |text: Option<&str>| {
+        let all = of(text);
+        all.iter()
+            .any(|(path, it)| last_name(path) == name && *it == value)
+    };
+    let made = child.states.iter().filter(|it| {
+        matches!(it.state_type.as_str(), "Task" | "Pass")
+            && holds(it.output.as_deref())
+            && !holds(it.input.as_deref())
+    });
+    let made = made.min_by_key(|it| it.entered_event_id)?;
+    let deeper = below.tries(made).last().and_then(|it| below.child(it));
+    if let Some(deeper) = deeper
+        && let Some(found) = first_inside(&below, deeper, &made.state, name, value, depth + 1)
+    {
+        return Some(found);
+    }
+    let (suspect, who) = clues::maker(&below, made);
+    let left = made.exited_event_id.and_then(|id| below.event(id));
+    let left = left.map(|it| clue::event(it, format!("{who} gave it, in what {state} started")));
+    let changed = clues::new_version(&below, made);
+    Some((Made { left, changed }, suspect))
 }
 
 /// Whether it is far enough off to be wrong.

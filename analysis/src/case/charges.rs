@@ -96,7 +96,7 @@ pub(crate) fn peer(span: &Span) -> Option<String> {
 }
 
 /// True for a span of a proxy.
-fn proxied(span: &Span) -> bool {
+pub(crate) fn proxied(span: &Span) -> bool {
     attribute(
         &span.attributes,
         &["upstream_cluster", "upstream_cluster.name"],

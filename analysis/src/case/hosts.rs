@@ -9,13 +9,15 @@ use super::{
     clue::{self, Clue, Explained},
     failures::Failure,
     profile::{self, host, placed},
-    scene::Scene,
+    scene::{Scene, attribute},
 };
 use model::{Attempt, Category, Exhibit, Span, UnixNanos, time::human_duration};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls on other hosts that went well, at least.
 const WELL: u32 = 2;
+/// Failures on one host that are no chance, and requests that others served before.
+const LOUD: u32 = 4;
 /// So many times as long is slow.
 const TIMES: i64 = 3;
 
@@ -113,6 +115,105 @@ pub(crate) fn broken(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let shown = clue::span(span, format!("{service} failed on {place}"));
     Some(
         accuse(scene, attempt, &place, &service, span, 0.965, mechanism)
+            .with([shown])
+            .with(failure.exhibit()),
+    )
+}
+
+/// What proxies sent to each host of each cluster.
+pub(crate) fn routed(forest: &Forest) -> BTreeMap<(String, String), Charge> {
+    let mut all: BTreeMap<(String, String), Charge> = BTreeMap::new();
+    for (n, span) in forest.spans.iter().enumerate() {
+        let Some(address) = upstream(span) else {
+            continue;
+        };
+        if all.len() >= profile::MOST {
+            break;
+        }
+        let charge = all.entry((forest.charged(n), address)).or_default();
+        charge.count += 1;
+        charge.errors += u32::from(charges::failed(span));
+    }
+    all
+}
+
+/// The host that a proxy chose.
+fn upstream(span: &Span) -> Option<String> {
+    if !charges::proxied(span) && charges::flags(span).is_none() {
+        return None;
+    }
+    let address = attribute(&span.attributes, &["upstream_address", "upstream_host"])?;
+    (!matches!(address.as_str(), "" | "-")).then_some(address)
+}
+
+/// A host of a cluster that fails whatever a proxy sends to it, where its other hosts served well: during the incident,
+/// or, if everything fell to it since, before.
+pub(crate) fn unreachable(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    let forest = &failure.spans;
+    let bad = |it: &&&Span| charges::failed(it) && upstream(it).is_some();
+    let span = *forest
+        .spans
+        .iter()
+        .filter(bad)
+        .max_by_key(|it| (it.start_time, it.span_id))?;
+    let n = forest
+        .spans
+        .iter()
+        .position(|it| it.span_id == span.span_id)?;
+    let (cluster, place) = (forest.charged(n), upstream(span)?);
+    let (mut here, mut others) = (Charge::default(), Charge::default());
+    let own = routed(forest);
+    let key = (cluster.clone(), place.clone());
+    let failed = |it: &Charge| it.errors * 2 > it.count;
+    let peers = &scene.world.peers;
+    let since = peers
+        .iter()
+        .filter(|it| it.routed.get(&key).is_some_and(failed));
+    let start = scene.case.execution.start_time;
+    let since = since
+        .map(|it| it.start)
+        .chain([start])
+        .min()
+        .unwrap_or(start);
+    let during = peers.iter().filter(|it| it.start >= since);
+    let before = peers.iter().filter(|it| it.start < since);
+    let elsewhere = before.clone().flat_map(|it| &it.routed);
+    let elsewhere = elsewhere.filter(|((name, host), _)| *name == cluster && *host != place);
+    let well_before: u32 = elsewhere.map(|(_, it)| it.count - it.errors).sum();
+    for ((name, host), charge) in during.flat_map(|it| &it.routed).chain(&own) {
+        if *name != cluster {
+            continue;
+        }
+        let sum = if *host == place {
+            &mut here
+        } else {
+            &mut others
+        };
+        sum.count += charge.count;
+        sum.errors += charge.errors;
+    }
+    // Where nothing went elsewhere meanwhile, it must be more than chance that all of it fell to this one.
+    let enough = match others.count >= WELL {
+        true => here.errors >= 2,
+        false => here.errors >= LOUD && well_before >= LOUD,
+    };
+    if !enough || here.errors * 10 < here.count * 9 || others.errors > 0 {
+        return None;
+    }
+    let attempt = failure.attempt?;
+    let mechanism = format!(
+        "{cluster} fails on host {place} only: {} of {} requests there, none of {} elsewhere",
+        here.errors,
+        here.count,
+        if others.count >= WELL {
+            others.count
+        } else {
+            well_before
+        }
+    );
+    let shown = clue::span(span, format!("{cluster} failed on {place}"));
+    Some(
+        accuse(scene, attempt, &place, &cluster, span, 0.955, mechanism)
             .with([shown])
             .with(failure.exhibit()),
     )

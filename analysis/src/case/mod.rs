@@ -41,6 +41,7 @@ mod origin;
 mod profile;
 mod pulls;
 mod ranking;
+pub mod releases;
 pub mod report;
 mod running;
 mod scene;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Distinct log templates, keys and edges that are remembered of one execution.
-const MOST: usize = 400;
+pub(crate) const MOST: usize = 400;
 
 /// One execution, in short.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,6 +47,10 @@ pub struct Profile {
     pub answered: BTreeMap<String, String>,
     /// What each service did on each host.
     pub placed: BTreeMap<(String, String), Charge>,
+    /// What proxies sent to each host of each cluster.
+    pub routed: BTreeMap<(String, String), Charge>,
+    /// Requests and failures of each version of each service, where spans tell it.
+    pub releases: BTreeMap<(String, String), (u32, u32)>,
     /// Hash of the definition of each state.
     pub written: BTreeMap<String, TraceId>,
     /// Numbers that its definition sets, by state and field.
@@ -274,6 +278,8 @@ impl Profile {
             }
         }
         self.placed = placed(&forest);
+        self.routed = super::hosts::routed(&forest);
+        self.releases = super::releases::answered(&forest);
         for log in case.logs.iter().take(MOST * 4) {
             if self.templates.len() < MOST {
                 let who = log.service_name.clone();

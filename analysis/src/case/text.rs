@@ -169,6 +169,43 @@ pub(crate) fn refuses_value(words: &str) -> bool {
     MARKS.iter().any(|mark| lower.contains(mark)) || of_type() || is_must_be(&lower)
 }
 
+/// True for words with which a parser or a check of a field turns a text or a number down, whatever the language.
+pub(crate) fn refuses_text(words: &str) -> bool {
+    const MARKS: [&str; 29] = [
+        "parsing time",
+        "parse error",
+        "parseerror",
+        "parseexception",
+        "cannot parse",
+        "can't parse",
+        "could not parse",
+        "could not be parsed",
+        "failed to parse",
+        "unable to parse",
+        "unparseable",
+        "out of range",
+        "outofrange",
+        "for input string",
+        "numberformatexception",
+        "invalid literal",
+        "invalid value",
+        "invalid date",
+        "invalid input",
+        "invalid format",
+        "formatexception",
+        "not a valid ",
+        "not in a correct format",
+        "not recognized as a valid",
+        "does not match format",
+        "unconverted data remains",
+        "could not convert string",
+        "invalid syntax",
+        "validation",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
 /// Ajv's `data/amount must be number`, with the place of the value before it.
 fn is_must_be(lower: &str) -> bool {
     const KINDS: [&str; 7] = [

@@ -36,6 +36,8 @@ pub fn join(
     let mut matches = keys::by_request_id(attempts, invocations);
     matches.extend(window::by_trace_context(attempts, invocations, &matches));
     matches.extend(window::by_time(attempts, invocations, &matches));
+    let others = window::by_time_whatever_version(attempts, invocations, &matches);
+    matches.extend(others);
     let arn = &execution.execution_arn;
     let mut joins: Vec<Join> = matches
         .iter()

@@ -166,7 +166,26 @@ fn what_cannot_be_is_left_out() {
         function_version: Some("8".to_owned()),
         ..invocation(4, 0.2, 0.5)
     };
-    check(&[asked], &[ran], &[]);
+    // Another version only where nothing fits better, and nothing of it lies outside.
+    check(
+        std::slice::from_ref(&asked),
+        std::slice::from_ref(&ran),
+        &["1-4 function_and_time 0.40 1"],
+    );
+    let right = Invocation {
+        function_version: Some("7".to_owned()),
+        ..invocation(5, 0.3, 0.6)
+    };
+    check(
+        std::slice::from_ref(&asked),
+        &[ran, right],
+        &["1-5 function_and_time 0.80 1"],
+    );
+    let longer = Invocation {
+        function_version: Some("8".to_owned()),
+        ..invocation(4, 0.2, 1.5)
+    };
+    check(&[asked], &[longer], &[]);
     let throttled = Attempt {
         error: Some("Lambda.TooManyRequestsException".to_owned()),
         status: Status::Failed,

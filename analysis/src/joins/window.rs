@@ -30,6 +30,7 @@ pub(super) fn by_trace_context(
         sure: 0.95,
         shared: 0.85,
         words: &words,
+        any_version: false,
     };
     sweep(attempts, invocations, joined, &rule, &found, &root)
 }
@@ -53,6 +54,31 @@ pub(super) fn by_time(
         sure: 0.8,
         shared: 0.8,
         words: &words,
+        any_version: false,
+    };
+    sweep(attempts, invocations, joined, &rule, &function, &name)
+}
+
+/// Same function, right time, another version than the history asked for: what is left when nothing fits better, as
+/// where a history was written with the name of what an alias stood for before.
+pub(super) fn by_time_whatever_version(
+    attempts: &[Attempt],
+    invocations: &[Invocation],
+    joined: &[Match],
+) -> Vec<Match> {
+    let function = |attempt: &Attempt| {
+        let ended = attempt.end_time.is_some();
+        let name = attempt.function_name.clone();
+        name.filter(|name| ended && !name.is_empty())
+    };
+    let name = |invocation: &Invocation| Some(invocation.function_name.clone());
+    let words = |key: &str| format!("function {key} in another version than asked for");
+    let rule = Rule {
+        method: JoinMethod::FunctionAndTime,
+        sure: 0.4,
+        shared: 0.4,
+        words: &words,
+        any_version: true,
     };
     sweep(attempts, invocations, joined, &rule, &function, &name)
 }
@@ -64,6 +90,21 @@ struct Rule<'a> {
     /// Divided by the number of candidates when something does.
     shared: f64,
     words: &'a dyn Fn(&str) -> String,
+    /// It may be another version than the one asked for, if nothing of it lies outside of the attempt.
+    any_version: bool,
+}
+
+impl Rule<'_> {
+    fn fits(&self, attempt: &Attempt, invocation: &Invocation) -> bool {
+        if !self.any_version {
+            return same_version(attempt, invocation) && compatible(attempt, invocation);
+        }
+        let inside = match (attempt.end_time, invocation.end_time) {
+            (Some(end), Some(ended)) => invocation.start_time >= attempt.start_time && ended <= end,
+            _ => false,
+        };
+        inside && compatible(attempt, invocation)
+    }
 }
 
 type Key<'a, T> = &'a dyn Fn(&T) -> Option<String>;
@@ -139,12 +180,12 @@ impl Group {
             .iter()
             .map(|n| Window::of(&attempts[*n]))
             .collect();
-        let pairs = self.pairs(&windows, attempts, invocations);
+        let pairs = self.pairs(&windows, attempts, invocations, rule);
         let rivals = Rivals::of(&windows);
         let found = |(at, invocation): (usize, usize)| {
             let attempt = &attempts[self.attempts[at]];
             let start = invocations[invocation].start_time.0;
-            let fitting = self.fitting(&windows[at], attempt, invocations);
+            let fitting = self.fitting(&windows[at], attempt, invocations, rule);
             let candidates = fitting.max(rivals.at(start)).max(1);
             let after = (start - attempt.start_time.0) / 1_000_000;
             let (words, fit) = (
@@ -179,6 +220,7 @@ impl Group {
         windows: &[Window],
         attempts: &[Attempt],
         invocations: &[Invocation],
+        rule: &Rule<'_>,
     ) -> Vec<(usize, usize)> {
         let mut open: BTreeSet<(i64, usize)> = BTreeSet::new();
         let mut next = 0;
@@ -192,7 +234,7 @@ impl Group {
             }
             open = open.split_off(&(start, 0));
             let fits =
-                |(_, at): &&(i64, usize)| compatible(&attempts[self.attempts[*at]], invocation);
+                |(_, at): &&(i64, usize)| rule.fits(&attempts[self.attempts[*at]], invocation);
             if let Some((to, at)) = open.iter().take(LOOKED_AT).find(fits).copied() {
                 open.remove(&(to, at));
                 pairs.push((at, *n));
@@ -202,7 +244,13 @@ impl Group {
     }
 
     /// How many invocations could be the attempt's.
-    fn fitting(&self, window: &Window, attempt: &Attempt, invocations: &[Invocation]) -> usize {
+    fn fitting(
+        &self,
+        window: &Window,
+        attempt: &Attempt,
+        invocations: &[Invocation],
+        rule: &Rule<'_>,
+    ) -> usize {
         let start = |n: &usize| invocations[*n].start_time.0;
         let from = self.invocations.partition_point(|n| start(n) < window.from);
         let to = self.invocations.partition_point(|n| start(n) <= window.to);
@@ -212,7 +260,7 @@ impl Group {
         }
         range
             .iter()
-            .filter(|n| compatible(attempt, &invocations[**n]))
+            .filter(|n| rule.fits(attempt, &invocations[**n]))
             .count()
     }
 }
@@ -257,13 +305,16 @@ impl Rivals {
     }
 }
 
-/// False for what cannot be: another version than asked for, an answer before the end, a success made of a
-/// failure.
-fn compatible(attempt: &Attempt, invocation: &Invocation) -> bool {
-    let version = match (&attempt.function_qualifier, &invocation.function_version) {
+/// False for another version than asked for.
+fn same_version(attempt: &Attempt, invocation: &Invocation) -> bool {
+    match (&attempt.function_qualifier, &invocation.function_version) {
         (Some(asked), Some(ran)) if is_version(asked) && is_version(ran) => asked == ran,
         _ => true,
-    };
+    }
+}
+
+/// False for what cannot be: an answer before the end, a success made of a failure.
+fn compatible(attempt: &Attempt, invocation: &Invocation) -> bool {
     let failed = matches!(
         invocation.status,
         InvocationStatus::Error | InvocationStatus::Timeout
@@ -273,7 +324,7 @@ fn compatible(attempt: &Attempt, invocation: &Invocation) -> bool {
         (Some(attempt), Some(invocation)) => invocation.since(attempt) > CLOCK_SLACK_NS,
         _ => false,
     };
-    version && !(answered && failed) && !(answered && late)
+    !(answered && (failed || late))
 }
 
 fn is_version(name: &str) -> bool {

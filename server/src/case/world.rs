@@ -203,7 +203,11 @@ fn weighed(case: &Case) -> (Arc<Profile>, usize) {
     let weight = 4
         + states
         + 2 * profile.functions.len()
-        + 2 * (profile.charges.len() + profile.hosts.len() + profile.placed.len())
+        + 2 * (profile.charges.len()
+            + profile.hosts.len()
+            + profile.placed.len()
+            + profile.routed.len()
+            + profile.releases.len())
         + profile.answered.len()
         + profile.written.len()
         + profile.settings.len()

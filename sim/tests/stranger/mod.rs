@@ -13,6 +13,7 @@ pub mod later;
 pub mod later_calm;
 pub mod outside;
 pub mod quiet;
+pub mod seventh;
 pub mod shapes;
 pub mod sixth;
 pub mod sixth_deep;

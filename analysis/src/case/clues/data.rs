@@ -9,6 +9,11 @@ use crate::case::{
 };
 use model::{Category, State};
 
+/// Healthy runs that tell how much a state is usually given.
+const KNOWN: usize = 3;
+/// An input of fewer bytes makes no answer too large.
+const LARGE: usize = 20_000;
+
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if !text::is(&failure.words(), Topic::TooLarge) {
         return Vec::new();
@@ -17,8 +22,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let from_function = failure.said().contains("ResponseSizeTooLarge")
         || failure.said().contains("body size is too long")
         || failure.said().contains("returned a result with a size");
-    if let (true, Some(name), Some(attempt)) = (from_function, failure.function(), failure.attempt)
-    {
+    let own = from_function && !overfed(scene, failure);
+    if let (true, Some(name), Some(attempt)) = (own, failure.function(), failure.attempt) {
         let suspect = clue::function(scene, attempt, name, failure.version());
         let mechanism = format!("the answer of {name} in {state} is larger than its limit");
         return vec![
@@ -67,6 +72,25 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .with(failure.exhibit())
         .explaining(carrier),
     ]
+}
+
+/// The state was given so much more than in any healthy run that its answer had to grow with it, and a state before
+/// made it so much.
+fn overfed(scene: &Scene, failure: &Failure) -> bool {
+    let Some(visit) = failure.visit else {
+        return false;
+    };
+    let healthy = scene.healthy.iter();
+    let usual: Vec<usize> = healthy
+        .filter_map(|peer| peer.states.get(&visit.state))
+        .map(|it| it.input_bytes)
+        .collect();
+    let Some(most) = usual.iter().max().filter(|_| usual.len() >= KNOWN) else {
+        return false;
+    };
+    let given = visit.input.as_ref().map_or(0, String::len);
+    let upstream = || grower(scene, failure).filter(|(it, ..)| it.span_id != visit.span_id);
+    given >= LARGE && given * 2 > most * 3 && upstream().is_some()
 }
 
 /// The state before the failure that added most to the data, beyond what it adds in healthy runs.

@@ -6,7 +6,7 @@ use crate::case::{
     Profile, charges,
     clue::{self, Clue, Explained},
     failures::Failure,
-    origin,
+    origin, releases,
     scene::Scene,
     text::{self, Topic},
 };
@@ -67,6 +67,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(clue) = crate::case::hosts::broken(scene, failure) {
         return vec![clue];
     }
+    if let Some(clue) = crate::case::hosts::unreachable(scene, failure) {
+        return vec![clue];
+    }
     let Some(origin) = origin::of_error(scene, forest) else {
         return Vec::new();
     };
@@ -101,6 +104,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         Some(Topic::Space) if charges::status(span).is_some_and(|it| it >= 500) => Category::Error,
         topic => text::category(topic),
     };
+    // What its code does is its release's, if all that went well ran in another.
+    let release = releases::bad(scene, span).filter(|_| category == Category::Error);
+    let category = match release {
+        Some(_) => Category::BadDeploy,
+        None => category,
+    };
     // AWS only says no: who was denied is the one that lacks the permission.
     let denied = topic == Some(Topic::Permission) && of_aws(span) && !span.service_name.is_empty();
     let who = match denied {
@@ -116,6 +125,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(clue) = refused(scene, failure, span, &origin.name, &what) {
         return vec![clue];
     }
+    let since = release
+        .as_ref()
+        .map_or(String::new(), |it| format!(" since {it}"));
     let mechanism = match denied {
         true => format!(
             "{who} was denied access to {} when {caller} called it in {}: {what}",
@@ -123,7 +135,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             failure.state()
         ),
         false => format!(
-            "{} failed when {caller} called it in {}: {what}",
+            "{} failed{since} when {caller} called it in {}: {what}",
             origin.name,
             failure.state()
         ),
@@ -153,7 +165,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             }))
             .with(chain.filter(|_| !origin.carriers.is_empty()))
             .with(failure.exhibit())
-            .changed(super::deploy::change_of(scene, failure, &[&origin.name]))
+            .changed(super::deploy::change_of(scene, failure, &[&origin.name]).or(release))
             .explaining([super::function::carried(caller, &origin.name, span)])
             .explaining(carriers),
     ]

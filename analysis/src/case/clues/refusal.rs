@@ -8,8 +8,9 @@ use crate::case::{
     scene::Scene,
     text,
 };
-use model::Category;
 use model::text::counted;
+use model::{Category, State};
+use serde_json::Value;
 
 /// Executions that were served before a refusal is blamed on what was sent.
 const WELL: usize = 3;
@@ -28,7 +29,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let called = failure.spans.spans.iter();
     let mut called =
         called.filter(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it));
-    let refused = text::refuses_value(&said) || text::topic(&said).is_none() && line.is_some();
+    let quoted = quotes_input(visit, &said);
+    let refused =
+        quoted || text::refuses_value(&said) || text::topic(&said).is_none() && line.is_some();
     if !refused || called.next().is_some() || super::poison::innermost(&visit.path).is_some() {
         return Vec::new();
     }
@@ -47,7 +50,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     }
     let weight = if well >= WELL { 0.86 } else { 0.66 };
-    let what = match text::refuses_value(&said) {
+    let what = match quoted || text::refuses_value(&said) {
         true => text::brief(&message(&failure.cause), 160),
         false => line.map_or_else(String::new, |it| text::brief(&it.body, 160)),
     };
@@ -76,4 +79,69 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .with(failure.exhibit())
         .explaining(cleared),
     ]
+}
+
+/// Values of an input that are looked for in what was said.
+const MOST_VALUES: usize = 2_000;
+
+/// The words of a parser or a check, with the very value that stands in the input: it could not be read.
+fn quotes_input(visit: &State, said: &str) -> bool {
+    if !text::refuses_text(said) {
+        return false;
+    }
+    let input = visit.input.as_deref().filter(|it| it.len() < 1_000_000);
+    let Some(input) = input.and_then(|it| serde_json::from_str::<Value>(it).ok()) else {
+        return false;
+    };
+    let mut values = Vec::new();
+    scalars(&input, 0, &mut values);
+    values.iter().any(|it| quotes(said, it))
+}
+
+fn scalars(value: &Value, depth: usize, found: &mut Vec<String>) {
+    if depth > 8 || found.len() >= MOST_VALUES {
+        return;
+    }
+    match value {
+        Value::String(text) if (2..=200).contains(&text.len()) => found.push(text.clone()),
+        Value::Number(number) => found.push(number.to_string()),
+        Value::Array(items) => items.iter().for_each(|it| scalars(it, depth + 1, found)),
+        Value::Object(members) => members
+            .values()
+            .for_each(|it| scalars(it, depth + 1, found)),
+        _ => {}
+    }
+}
+
+/// True where a value stands between quotation marks, however often they are escaped.
+fn quotes(said: &str, value: &str) -> bool {
+    let mut places = said.match_indices(value);
+    places.any(|(at, _)| {
+        let before = said[..at].chars().next_back();
+        let after = said[at + value.len()..].chars().next();
+        let mark = |it: char| {
+            matches!(
+                it,
+                '"' | '\'' | '`' | '\\' | '«' | '»' | '“' | '”' | '‘' | '’'
+            )
+        };
+        before.is_some_and(mark) && after.is_some_and(mark)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quotes;
+
+    #[test]
+    fn a_value_is_quoted_or_not() {
+        let check = |said: &str, value: &str, expect: bool| {
+            assert_eq!(quotes(said, value), expect, "{said}")
+        };
+        check(r#"parsing time "2026-13-41": month"#, "2026-13-41", true);
+        check(r#"For input string: \"12,5\""#, "12,5", true);
+        check("invalid literal for int() with base 10: 'x7'", "x7", true);
+        check("invalid literal for int() with base 10: 'x77'", "x7", false);
+        check("month out of range", "month", false);
+    }
 }
