@@ -137,6 +137,32 @@ pub(crate) fn routed(forest: &Forest) -> BTreeMap<(String, String), Charge> {
     all
 }
 
+/// Which host answered at which address that a proxy chose, where the answering side tells its own.
+pub(crate) fn addresses(forest: &Forest) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (n, span) in forest.spans.iter().enumerate() {
+        let Some(address) = upstream(span).filter(|_| all.len() < profile::MOST) else {
+            continue;
+        };
+        let answering = forest.children[n].iter().map(|it| forest.spans[*it]);
+        let mut told = answering
+            .filter(|it| !charges::calls_out(it))
+            .filter_map(host);
+        all.extend(told.next().map(|it| (address, it)));
+    }
+    all
+}
+
+/// The own name of the host at an address, if it has no other address.
+fn name_of(scene: &Scene, address: &str) -> Option<String> {
+    let all = || scene.world.peers.iter().map(|it| &it.addresses);
+    let name = all().find_map(|it| it.get(address))?;
+    let alone = all()
+        .flatten()
+        .all(|(at, it)| (it == name) == (at == address));
+    alone.then(|| name.clone())
+}
+
 /// The host that a proxy chose.
 fn upstream(span: &Span) -> Option<String> {
     if !charges::proxied(span) && charges::flags(span).is_none() {
@@ -201,6 +227,7 @@ pub(crate) fn unreachable(scene: &Scene, failure: &Failure) -> Option<Clue> {
         return None;
     }
     let attempt = failure.attempt?;
+    let place = name_of(scene, &place).unwrap_or(place);
     let mechanism = format!(
         "{cluster} fails on host {place} only: {} of {} requests there, none of {} elsewhere",
         here.errors,

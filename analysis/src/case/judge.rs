@@ -158,7 +158,7 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
         missing.truncate(6);
         return cold(verdict, mechanism, missing);
     }
-    if let Some(name) = unknowable(&fatal, &clues, scene) {
+    if let Some(name) = lacks::everything(scene, &fatal, &clues) {
         verdict.suspects = ranking::suspects(&ranking::rank(clues));
         let mechanism = format!("{name} failed, and nothing that is held tells of what");
         let mut missing = vec![format!(
@@ -170,22 +170,6 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
     }
     conclude(scene, verdict, clues, Some(&fatal))
 }
-
-/// A function of whose failure Lambda itself cannot tell the cause, that left neither a line nor a span, while others of
-/// the same run did: anything may have happened. Where no function is logged at all, its name is all there ever will be.
-fn unknowable(fatal: &Failure, clues: &[Clue], scene: &Scene) -> Option<String> {
-    let name = fatal.function()?;
-    let mute = fatal.error == "Lambda.Unknown"
-        && fatal.invocation.is_none()
-        && fatal.lines.is_empty()
-        && fatal.spans.spans.is_empty();
-    let others = !scene.case.invocations.is_empty() || !scene.case.spans.is_empty();
-    let nobody = clues.iter().all(|it| it.weight < NOBODY_ELSE);
-    (mute && others && nobody).then(|| name.to_owned())
-}
-
-/// What weighs less is said of whoever failed last, because nothing else is known.
-const NOBODY_ELSE: f64 = 0.7;
 
 /// Errors of Lambda itself that Step Functions' documentation tells everybody to retry.
 const PLATFORM: [&str; 4] = [

@@ -1,6 +1,6 @@
 //! What is not held, in the words of a case file: the same things that the execution's coverage counts.
 
-use super::scene::Scene;
+use super::{clue::Clue, failures::Failure, scene::Scene};
 use crate::coverage;
 use model::Missing;
 use model::text::counted;
@@ -65,6 +65,22 @@ fn function(place: &str) -> &str {
     let inner = place.rsplit_once('(').map(|it| it.1);
     inner.and_then(|it| it.strip_suffix(')')).unwrap_or(place)
 }
+
+/// A function of whose failure Lambda itself cannot tell the cause, that left neither a line nor a span, while others of
+/// the same run did: anything may have happened. Where no function is logged at all, its name is all there ever will be.
+pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<String> {
+    let name = fatal.function()?;
+    let mute = fatal.error == "Lambda.Unknown"
+        && fatal.invocation.is_none()
+        && fatal.lines.is_empty()
+        && fatal.spans.spans.is_empty();
+    let others = !scene.case.invocations.is_empty() || !scene.case.spans.is_empty();
+    let nobody = clues.iter().all(|it| it.weight < NOBODY_ELSE);
+    (mute && others && nobody).then(|| name.to_owned())
+}
+
+/// What weighs less is said of whoever failed last, because nothing else is known.
+const NOBODY_ELSE: f64 = 0.7;
 
 #[cfg(test)]
 mod tests {

@@ -49,6 +49,8 @@ pub struct Profile {
     pub placed: BTreeMap<(String, String), Charge>,
     /// What proxies sent to each host of each cluster.
     pub routed: BTreeMap<(String, String), Charge>,
+    /// Which host answered at which address.
+    pub addresses: BTreeMap<String, String>,
     /// Requests and failures of each version of each service, where spans tell it.
     pub releases: BTreeMap<(String, String), (u32, u32)>,
     /// Hash of the definition of each state.
@@ -279,6 +281,7 @@ impl Profile {
         }
         self.placed = placed(&forest);
         self.routed = super::hosts::routed(&forest);
+        self.addresses = super::hosts::addresses(&forest);
         self.releases = super::releases::answered(&forest);
         for log in case.logs.iter().take(MOST * 4) {
             if self.templates.len() < MOST {
