@@ -173,7 +173,11 @@ fn seldom_orders(desk: &mut Desk, n: usize, ill: bool) -> String {
     orders(
         desk,
         n,
-        if ill || n % 4 == 0 { 0 } else { 20 + n % 7 },
+        if ill || n.is_multiple_of(4) {
+            0
+        } else {
+            20 + n % 7
+        },
         None,
     )
 }

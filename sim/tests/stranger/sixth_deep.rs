@@ -194,7 +194,7 @@ fn caught_as_ever(desk: &mut Desk, n: usize, ill: bool) -> String {
     aftermath(
         desk,
         n,
-        (n % 2 == 0 || ill).then_some(caught),
+        (n.is_multiple_of(2) || ill).then_some(caught),
         ill.then_some(CUT),
     )
 }
