@@ -142,20 +142,22 @@ fn texts(condition: &Condition, word: &str, table: &str, known: &BTreeSet<String
 fn near_pattern<'a>(pattern: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
     let head = pattern.split('*').next().filter(|it| !it.is_empty())?;
     let length = head.chars().count();
-    let begins = |name: &'a String, length: usize| {
+    let begins = |name: &'a String, length: usize| -> &'a str {
         let end = name
             .char_indices()
             .nth(length)
             .map_or(name.len(), |(at, _)| at);
         &name[..end]
     };
-    [length, length + 1, length.saturating_sub(1)]
-        .into_iter()
-        .find_map(|length| {
-            let mut names = known.iter();
-            names.find(|name| nearest(head, [begins(name, length)]).is_some())
-        })
-        .map(String::as_str)
+    // A letter may be missing or too many; the nearest of all beginnings tells.
+    let lengths = [length, length + 1, length.saturating_sub(1)];
+    let all: Vec<(&str, &String)> = lengths
+        .iter()
+        .flat_map(|length| known.iter().map(move |name| (begins(name, *length), name)))
+        .collect();
+    let near = nearest(head, all.iter().map(|(begin, _)| *begin))?;
+    let found = all.iter().find(|(begin, _)| *begin == near);
+    found.map(|(_, name)| name.as_str())
 }
 
 #[cfg(test)]
