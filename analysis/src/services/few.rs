@@ -1,7 +1,7 @@
 //! Tests: few traces, of spans that say neither on which side of a call they are nor whether they failed.
 
 use super::*;
-use model::{Outcome, Verdict};
+use model::{Category, Outcome, Verdict};
 
 const MS: i64 = 1_000_000;
 
@@ -82,6 +82,14 @@ fn judged(page: Page, count: usize, usual: usize) -> Verdict {
 
 fn check(page: Page, count: usize, expect: &str) {
     let verdict = judged(page, count, 14);
+    // Work left undone is no matter of time.
+    let slow = page.way > WELL.way || page.work > WELL.work;
+    let category = if slow {
+        Category::Latency
+    } else {
+        Category::Error
+    };
+    assert_eq!(verdict.category, Some(category), "{verdict:?}");
     let named = verdict.culprit.as_ref().map(|it| it.name.as_str());
     assert_eq!(named, Some(expect), "{verdict:?}");
     assert!(!verdict.exhibits.is_empty());

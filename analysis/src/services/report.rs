@@ -21,10 +21,20 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
         .map(|n| &*symptom.spans[n].message);
     let said = format!("{} {}", line.unwrap_or_default(), span.unwrap_or_default());
     let told = evidence.by_log.max(evidence.by_error);
+    // Work that is left undone is no matter of time, and says nothing.
+    if is_undone(evidence) {
+        return Category::Error;
+    }
     match told > evidence.by_time {
         true => text::category(text::topic(&said)),
         false => Category::Latency,
     }
+}
+
+/// True when what is missing says more than times, errors and lines do.
+fn is_undone(evidence: &Evidence) -> bool {
+    let other = evidence.by_time.max(evidence.by_error);
+    evidence.by_absence > other.max(evidence.by_log)
 }
 
 /// The first of them.
@@ -33,7 +43,7 @@ pub(super) fn suspects(all: &[Evidence]) -> Vec<Suspect> {
 }
 
 fn suspect(evidence: &Evidence) -> Suspect {
-    let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log);
+    let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log) && !is_undone(evidence);
     Suspect {
         kind: "service".into(),
         name: evidence.name.clone(),
