@@ -90,6 +90,4 @@ pub struct Period {
 }
 
 #[cfg(test)]
-mod few;
-#[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
-//! Tests: few traces, of spans that say neither on which side of a call they are nor whether they failed.
+//! Few traces, of spans that say neither on which side of a call they are nor whether they failed.
 
-use super::*;
+use crate::services::*;
 use model::{Category, Outcome, Verdict};
 
 const MS: i64 = 1_000_000;

@@ -1,3 +1,7 @@
+//! Tests: who is named in plain traces and logs.
+
+mod few;
+
 use super::*;
 use model::Outcome;
 
