@@ -2,6 +2,7 @@
 
 mod accounts;
 mod alerts;
+mod allocator;
 mod api;
 mod ask;
 mod assembler;
@@ -31,16 +32,12 @@ use cli::{Cli, Command, Settings};
 use config::Config;
 use std::{ffi::OsString, process::ExitCode};
 
-/// Millions of small buffers a minute, freed on other threads than those that made them: the C library's
-/// allocator took a sixth of ingest's time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The log of a command that ends at once and says what it did itself. What the AWS SDK wonders about on its way to
 /// credentials and a Region is said in our own words when it matters.
 const QUIETLY: &str = "warn,aws_config=error,aws_runtime=error,aws_smithy_runtime=error";
 
 fn main() -> ExitCode {
+    allocator::keep_freed_pages();
     let cli = Cli::parse_from(std::env::args_os().map(argument));
     match run(cli) {
         Ok(code) => code,

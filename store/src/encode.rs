@@ -8,9 +8,10 @@ use crate::{
     tables::ATTRIBUTE_PREFIX,
 };
 use arrow::{
-    array::{Array, AsArray, RecordBatch},
-    compute::interleave_record_batch,
-    datatypes::{DataType, Int64Type, SchemaRef},
+    array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array},
+    compute::interleave,
+    datatypes::{DataType, FieldRef, Int64Type, SchemaRef},
+    error::ArrowError,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use parquet::{
@@ -91,7 +92,7 @@ pub(crate) fn encode(target: &Target, batches: &[RecordBatch]) -> Result<Vec<Enc
                     .map(|place| (place.batch as usize, place.row as usize))
                     .collect();
                 let sources: Vec<&RecordBatch> = batches.iter().collect();
-                let gathered = interleave_record_batch(&sources, &at);
+                let gathered = gathered(&schema, &sources, &at);
                 writer.write(&gathered.map_err(rows_error(target.table))?)?;
                 if writer.size() > BLOCK_BYTES {
                     blocks.push(std::mem::replace(&mut writer, open()?).finish(blocks.len())?);
@@ -121,8 +122,27 @@ pub(crate) fn in_order(table: Table, batches: &[&RecordBatch]) -> Result<RecordB
         .map(|(_, batch, row)| (*batch, *row))
         .collect();
     let sources: Vec<&RecordBatch> = aligned.iter().collect();
-    let together = interleave_record_batch(&sources, &at);
+    let together = gathered(&schema, &sources, &at);
     together.and_then(once).map_err(rows_error(table))
+}
+
+/// The rows at these places (batch, row) of batches that all have this schema. Where no batch has a value nothing is copied.
+fn gathered(
+    schema: &SchemaRef,
+    batches: &[&RecordBatch],
+    at: &[(usize, usize)],
+) -> Result<RecordBatch, ArrowError> {
+    let column = |(place, field): (usize, &FieldRef)| {
+        let columns: Vec<&dyn Array> = batches.iter().map(|it| it.column(place).as_ref()).collect();
+        if columns.iter().all(|it| it.null_count() == it.len()) {
+            return Ok(new_null_array(field.data_type(), at.len()));
+        }
+        interleave(&columns, at)
+    };
+    let columns = schema.fields().iter().enumerate().map(column);
+    let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(at.len()));
+    RecordBatch::try_new_with_options(schema.clone(), columns, &options)
 }
 
 /// All rows in the order in which they are written.

@@ -52,6 +52,9 @@ pub fn plain(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 /// The rows in parts, none of which has more than `most` bytes of shared text as it would be written out, unless it is a
 /// single row. What rows share is small only as long as they share it.
 pub fn in_parts(batch: &RecordBatch, most: usize) -> Vec<RecordBatch> {
+    if longest(batch).saturating_mul(batch.num_rows()) <= most {
+        return vec![batch.clone()];
+    }
     let mut parts = Vec::new();
     let (mut from, mut bytes) = (0, 0);
     for (row, size) in bytes_of(batch).into_iter().enumerate() {
@@ -63,6 +66,20 @@ pub fn in_parts(batch: &RecordBatch, most: usize) -> Vec<RecordBatch> {
     }
     parts.push(batch.slice(from, batch.num_rows() - from));
     parts
+}
+
+/// No row has more bytes of shared text than this.
+fn longest(batch: &RecordBatch) -> usize {
+    let mut sum = 0;
+    for column in batch.columns() {
+        let held = column.as_dictionary_opt::<Int32Type>();
+        if let Some(values) = held.and_then(|it| it.values().as_string_opt::<i32>()) {
+            let ends = values.offsets().windows(2);
+            let longest = ends.map(|it| (it[1] - it[0]).cast_unsigned() as usize);
+            sum += longest.max().unwrap_or_default();
+        }
+    }
+    sum
 }
 
 /// How many bytes of shared text each row has.

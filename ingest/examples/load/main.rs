@@ -1,20 +1,28 @@
 //! How much CPU time ingest costs: `cargo run --release -p inquest-ingest --example load -- [MODE] [SPANS] [FOLDER]`
 //!
-//! Modes: `decode` (one thread, protobuf → rows), `door` (decode, log, append, flush, compact).
+//! Modes: `decode` (one thread, protobuf → rows), `door` (decode, log, append, flush, compact), `send` (over gRPC to the
+//! server at the URL given instead of a folder; what the server takes is read from `/proc/PID/stat` before and after).
 
+/// That of the binary.
+#[path = "../../../server/src/allocator.rs"]
+mod allocator;
 mod traffic;
 
 use bytes::Bytes;
 use inquest_ingest::{Door, Promotion, decode};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, trace_service_client::TraceServiceClient,
+};
+use prost::Message;
 use std::time::Instant;
 use store::{Store, StoreConfig};
 
-/// The allocator of the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+/// Requests under way at a time.
+const SENDERS: usize = 8;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    allocator::keep_freed_pages();
     let mut arguments = std::env::args().skip(1);
     let mode = arguments.next().unwrap_or_else(|| "decode".into());
     let spans = arguments.next().map_or(Ok(1_000_000), |n| n.parse())?;
@@ -43,8 +51,39 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             meter.report("decode");
         }
         "door" => door(requests, &folder, &meter).await?,
-        other => return Err(format!("no mode {other}: decode or door").into()),
+        "send" => send(requests, folder, &meter).await?,
+        other => return Err(format!("no mode {other}: decode, door or send").into()),
     }
+    Ok(())
+}
+
+/// Senders as below, each with a connection of its own.
+async fn send(
+    requests: Vec<Bytes>,
+    url: String,
+    meter: &Meter,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let requests = std::sync::Arc::new(requests);
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|sender| {
+            let (url, requests) = (url.clone(), requests.clone());
+            tokio::spawn(async move {
+                let mut client = TraceServiceClient::connect(url).await?;
+                for request in requests.iter().skip(sender).step_by(SENDERS) {
+                    let request = ExportTraceServiceRequest::decode(request.as_ref())?;
+                    while let Err(status) = client.export(request.clone()).await {
+                        println!("{status}");
+                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    }
+                }
+                Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await?.map_err(|error| error.to_string())?;
+    }
+    meter.report("sent (this is the sender's time)");
     Ok(())
 }
 
@@ -54,7 +93,6 @@ async fn door(
     folder: &str,
     meter: &Meter,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    const SENDERS: usize = 8;
     let _ = std::fs::remove_dir_all(folder);
     let (store, _) = Store::open(StoreConfig::at(folder)).await?;
     let (batches, _keep) = tokio::sync::mpsc::channel(1);
