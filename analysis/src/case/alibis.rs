@@ -155,7 +155,12 @@ fn beside(scene: &Scene) -> Vec<Cleared> {
 fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cleared> {
     let at = failure.map_or(scene.case.execution.start_time, |it| it.at);
     let mut all: Vec<_> = scene.world.changes.iter().collect();
-    all.sort_by_key(|it| (it.time, it.trace_id));
+    // Who looks for a cause asks of the workflow's own parts first, and of the latest change first.
+    all.sort_by_key(|it| {
+        let name = clues::last_part(&it.resource);
+        let own = takes_part(scene, &name) || is_known(scene, &name);
+        (!own, it.time.0.abs_diff(at.0), it.trace_id)
+    });
     all.into_iter()
         .filter(|it| !culprit.path.contains(&it.resource) && !it.resource.ends_with(&culprit.name))
         .filter_map(|change| {
@@ -165,8 +170,13 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
                 .filter(|it| it.start > change.time)
                 .count();
             let name = clues::last_part(&change.resource);
-            // Seen in the history or the log of some other workflow: it says nothing about this one.
-            if change.source == "derived" && !takes_part(scene, &name) && !is_known(scene, &name) {
+            // A function or a workflow that neither this execution nor healthy ones of the kind ever called, or what was
+            // seen in the history or the log of some other workflow: it says nothing about this one.
+            let runs = matches!(change.kind.as_str(), "lambda" | "state_machine");
+            if (runs || change.source == "derived")
+                && !takes_part(scene, &name)
+                && !is_known(scene, &name)
+            {
                 return None;
             }
             let reason = match (change.time > at, well) {

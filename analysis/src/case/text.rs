@@ -278,9 +278,12 @@ fn floor(words: &str, mut at: usize) -> usize {
     at
 }
 
-/// One line of at most so many characters, for a sentence.
+/// One line of at most so many characters, for a sentence. Of a JSON record what it says, not how it is written down.
 pub(crate) fn brief(words: &str, most: usize) -> String {
-    let line = words
+    let said = said(words);
+    let line = said
+        .as_deref()
+        .unwrap_or(words)
         .split_whitespace()
         .take(60)
         .collect::<Vec<_>>()
@@ -289,6 +292,39 @@ pub(crate) fn brief(words: &str, most: usize) -> String {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
     }
+}
+
+/// What a JSON record says: the fields that Lambda and the usual loggers give to the message, or the status, error and memory of
+/// a `platform.*` record (Telemetry API).
+fn said(words: &str) -> Option<String> {
+    if !words.trim_start().starts_with('{') {
+        return None;
+    }
+    let record: serde_json::Value = serde_json::from_str(words).ok()?;
+    let text = |value: &serde_json::Value, names: &[&str]| {
+        let mut found = names.iter().filter_map(|name| value.get(name)?.as_str());
+        found.find(|it| !it.is_empty()).map(str::to_owned)
+    };
+    let both = |kind: Option<String>, message: Option<String>| match (kind, message) {
+        (Some(kind), Some(message)) => Some(format!("{kind}: {message}")),
+        (kind, message) => kind.or(message),
+    };
+    let kind = text(&record, &["type"]).filter(|it| it.starts_with("platform."));
+    if let (Some(kind), Some(inner)) = (kind, record.get("record")) {
+        let megabytes = |name: &str| inner.get("metrics")?.get(name)?.as_u64();
+        let memory = megabytes("maxMemoryUsedMB").zip(megabytes("memorySizeMB"));
+        let parts = [
+            text(inner, &["status"]),
+            text(inner, &["errorType"]),
+            memory.map(|(used, size)| format!("{used} of {size} MB used")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        return (!parts.is_empty()).then(|| format!("{kind}: {}", parts.join(", ")));
+    }
+    both(
+        text(&record, &["errorType", "error_type", "exception"]),
+        text(&record, &["errorMessage", "message", "msg", "error", "log"]),
+    )
 }
 
 /// A log message with what varies taken out, so that the same statement gives the same text.
@@ -312,6 +348,26 @@ pub(crate) fn template(body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_json_record_what_it_says() {
+        let check = |words: &str, expect: &str| assert_eq!(brief(words, 60), expect);
+        check("plain  words", "plain words");
+        check(
+            r#"{"type":"platform.report","record":{"requestId":"r","status":"error","errorType":"Runtime.OutOfMemory","metrics":{"maxMemoryUsedMB":256,"memorySizeMB":256}}}"#,
+            "platform.report: error, Runtime.OutOfMemory, 256 of 256 MB u…",
+        );
+        check(
+            r#"{"level":"ERROR","errorType":"TariffGone","errorMessage":"no tariff for zone 9"}"#,
+            "TariffGone: no tariff for zone 9",
+        );
+        check(
+            r#"{"severity":"warn","msg":"pool is full"}"#,
+            "pool is full",
+        );
+        check(r#"{"zone":9}"#, r#"{"zone":9}"#);
+        check(r#"{"broken"#, r#"{"broken"#);
+    }
 
     #[test]
     fn words_tell_the_family() {

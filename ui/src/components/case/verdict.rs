@@ -89,6 +89,19 @@ fn sentence(text: &str) -> String {
     first.into_iter().flatten().chain(letters).collect()
 }
 
+/// The same where the sentence begins with one of our own words; names keep their letters.
+fn opening(text: &str) -> String {
+    const OWN: [&str; 14] = [
+        "all", "an", "a", "every", "in", "it", "its", "item", "only", "nothing", "no", "the",
+        "there", "without",
+    ];
+    let first = text.split_whitespace().next().unwrap_or_default();
+    match OWN.contains(&first) {
+        true => sentence(text),
+        false => text.to_owned(),
+    }
+}
+
 fn certainty(verdict: &Verdict) -> String {
     match verdict.outcome {
         Outcome::Verdict => format!(
@@ -137,9 +150,9 @@ pub fn Judged(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl IntoV
                         </ol>
                     }
                 })}
-            <p class="mechanism">{sentence(&verdict.mechanism)}</p>
+            <p class="mechanism">{opening(&verdict.mechanism)}</p>
             <dl class="findings">
-                {line("But for it", verdict.but_for.as_deref().map(sentence))} {line("What changed", verdict.changed.clone())}
+                {line("But for it", verdict.but_for.as_deref().map(opening))} {line("What changed", verdict.changed.clone())}
                 {line("Effect", harm)} {line("Verdict", (verdict.version > 1).then(|| format!("version {}: late facts changed it", verdict.version)))}
             </dl>
             {(!missing.is_empty())
