@@ -36,8 +36,10 @@ const ENOUGH: usize = 8;
 const TOO_MANY: usize = 24;
 /// Blocks beyond this many bytes are large, however few rows they have.
 const LARGE_BYTES: u64 = 64 << 20;
-/// Rows read at a time from each input.
+/// Rows read at a time from each run of each input.
 const STEP_ROWS: usize = 4096;
+/// Bytes of text read at a time from all of them.
+const STEP_BYTES: usize = 256 << 20;
 
 /// Columns of text that many rows share.
 const SHARED: &[&str] = &[
@@ -294,9 +296,11 @@ async fn merge(
     let table = target.table;
     let schema = sharing(&schema(table, blocks), SHARED);
     let day = blocks.first().and_then(|block| block.day.clone());
+    let runs: usize = blocks.iter().map(|block| block.runs.len().max(1)).sum();
+    let step = (STEP_ROWS, STEP_BYTES / runs.max(1));
     let mut inputs = Vec::new();
     for block in blocks {
-        for rows in reader.runs_sharing(block, STEP_ROWS, SHARED).await? {
+        for rows in reader.runs_sharing(block, step, SHARED).await? {
             inputs.push(Input {
                 block,
                 rows,

@@ -11,7 +11,7 @@ use parquet::{
     errors::ParquetError,
     file::{
         metadata::{PageIndexPolicy, RowGroupMetaData},
-        page_index::column_index::ColumnIndexMetaData,
+        page_index::{column_index::ColumnIndexMetaData, offset_index::OffsetIndexMetaData},
     },
 };
 use std::{
@@ -66,6 +66,25 @@ impl Footer {
 
     pub(super) fn row_groups(&self) -> usize {
         self.metadata.metadata().num_row_groups()
+    }
+
+    /// How many rows of these row groups may be decoded at a time, at most `most`, for text and bytes to take no more
+    /// than `bytes` then. A single row may.
+    ///
+    /// The sizes are those that the writer noted for every page, as they are when nothing is shared
+    /// (`unencoded_byte_array_data_bytes` of the offset index).
+    pub(super) fn rows_within(&self, groups: &[usize], most: usize, bytes: usize) -> usize {
+        let metadata = self.metadata.metadata();
+        let largest_row = |group: &usize| -> usize {
+            let rows = metadata.row_group(*group).num_rows() as usize;
+            let index = metadata.offset_index().and_then(|index| index.get(*group));
+            let columns = index.into_iter().flatten();
+            columns.map(|column| most_a_row(column, rows)).sum()
+        };
+        let largest = groups.iter().map(largest_row).max().unwrap_or_default();
+        bytes
+            .checked_div(largest)
+            .map_or(most, |fit| fit.clamp(1, most))
     }
 
     /// False when a row group surely does not hold the id in this column.
@@ -123,6 +142,22 @@ impl Footer {
         };
         starts.windows(2).enumerate().map(page).collect()
     }
+}
+
+/// Bytes of the average row on the page of a column whose rows are largest; a row group has `rows`.
+fn most_a_row(column: &OffsetIndexMetaData, rows: usize) -> usize {
+    let starts = column.page_locations().iter();
+    let starts = starts.map(|page| page.first_row_index as usize);
+    let ends = starts.clone().skip(1).chain([rows]);
+    let sizes = column.unencoded_byte_array_data_bytes();
+    let pages = starts.zip(ends).zip(sizes.into_iter().flatten());
+    pages
+        .map(|((start, end), bytes)| {
+            let bytes = usize::try_from(*bytes).unwrap_or_default();
+            bytes / end.saturating_sub(start).max(1)
+        })
+        .max()
+        .unwrap_or_default()
 }
 
 /// Footers, the least recently used of which make room for others.

@@ -108,22 +108,24 @@ impl Reader {
         stream.map_err(failed(block))
     }
 
-    /// The rows of each sorted run of a block, in order, with the text of these columns shared among rows.
+    /// The rows of each sorted run of a block, in order, with the text of these columns shared among rows: at most
+    /// `batch_rows` at a time, and so few that their text takes `batch_bytes`.
     pub(crate) async fn runs_sharing(
         &self,
         block: &Block,
-        batch_rows: usize,
+        (batch_rows, batch_bytes): (usize, usize),
         names: &[&str],
     ) -> Result<Vec<Rows>, Error> {
         let footer = self.footer(block).await?;
         let metadata = footer.sharing(names).map_err(failed(block))?;
         let run = |groups: Vec<usize>| {
             let file = self.file(block);
+            let rows = footer.rows_within(&groups, batch_rows, batch_bytes);
             let builder =
                 ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata.clone());
             builder
                 .with_row_groups(groups)
-                .with_batch_size(batch_rows)
+                .with_batch_size(rows)
                 .build()
                 .map_err(failed(block))
         };

@@ -412,3 +412,56 @@ async fn large_row_groups_are_joined_as_they_are_and_merged_in_order_later() {
     let broken = order.windows(2).position(|pair| pair[0] > pair[1]);
     assert_eq!(broken.map(|at| &order[at.saturating_sub(3)..at + 3]), None);
 }
+
+#[tokio::test]
+async fn of_large_rows_few_are_read_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = reopen(StoreConfig {
+        flush_bytes: usize::MAX,
+        ..small(dir.path())
+    })
+    .await;
+    // A few rows of one page are large; the others share theirs.
+    let large = |n: u64| Span {
+        trace_id: trace(1),
+        resource: [("config".to_owned(), format!("{n} ").repeat(20_000).into())].into(),
+        ..span(n)
+    };
+    let of_trace_0 = |n: u64| Span {
+        trace_id: trace(0),
+        ..span(n)
+    };
+    let spans: Vec<Span> = (0..1000)
+        .map(of_trace_0)
+        .chain((1000..1100).map(large))
+        .collect();
+    store
+        .append(Table::Spans, rows::spans(&spans).unwrap())
+        .await
+        .unwrap();
+    store.flush().await.unwrap();
+    let check = async |bytes: usize, expect: std::ops::RangeInclusive<usize>| {
+        let (mut read, mut most) = (0, 0);
+        for block in store.snapshot().blocks(Table::Spans) {
+            let runs = store
+                .inner
+                .reader
+                .runs_sharing(&block, (512, bytes), &["resource"]);
+            for mut rows in runs.await.unwrap() {
+                while let Some(batch) = rows.next().await {
+                    let rows = batch.unwrap().num_rows();
+                    read += rows;
+                    most = most.max(rows);
+                }
+            }
+        }
+        assert_eq!(read, spans.len());
+        assert!(
+            expect.contains(&most),
+            "{most} rows at a time of {bytes} bytes"
+        );
+    };
+    check(1 << 20, 8..=40).await;
+    check(1, 1..=1).await;
+    check(1 << 30, 300..=512).await;
+}

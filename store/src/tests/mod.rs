@@ -7,6 +7,7 @@ mod failing;
 use crate::*;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
+use futures::StreamExt;
 use model::{Execution, Span, SpanId, TraceId, UnixNanos};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::{
