@@ -37,6 +37,9 @@ use std::{
 /// The URL under which the blocks' object store is known to a query. Nothing else is.
 pub(crate) const BLOCKS_URL: &str = "inquest://blocks";
 
+/// Bytes of large columns that are decoded at a time, in each partition.
+const BATCH_BYTES: u64 = 16 << 20;
+
 /// One table of one snapshot.
 #[derive(Debug)]
 pub(crate) struct SnapshotTable {
@@ -218,8 +221,22 @@ impl Scan<'_> {
                 .with_statistics(self.statistics(blocks.iter().map(|block| block.rows).sum()))
                 .with_projection_indices(Some(self.read.clone()))?
                 .with_limit(self.limit)
+                .with_batch_size(self.few_rows(blocks))
                 .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+
+    /// How many rows are decoded at a time, if what is read of them is so large that it is fewer than usual.
+    fn few_rows(&self, blocks: &[&BlockFile]) -> Option<usize> {
+        let fields = self.table.view.physical.fields();
+        let of_row = |block: &&BlockFile| -> u64 {
+            let columns = self.read.iter().map(|index| fields[*index].name());
+            columns.filter_map(|name| block.wide.get(name)).sum()
+        };
+        let largest = blocks.iter().map(of_row).max()?;
+        let fit = usize::try_from(BATCH_BYTES.checked_div(largest)?).ok()?;
+        let usual = self.state.config().batch_size();
+        (fit < usual).then_some(fit.max(1))
     }
 
     fn file(&self, block: &BlockFile) -> PartitionedFile {

@@ -2,7 +2,10 @@
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use object_store::ObjectStore;
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 use store::{Snapshot, Table};
 
 /// A Parquet file and what is known of it without opening it.
@@ -20,6 +23,8 @@ pub(crate) struct BlockFile {
     pub key: (Vec<u8>, Vec<u8>),
     /// True when its rows were derived and so may have been replaced since.
     pub derived: bool,
+    /// Columns whose rows are large, and the bytes that an average one takes.
+    pub wide: BTreeMap<String, u64>,
 }
 
 /// Everything a scan of one table needs.
@@ -65,5 +70,6 @@ fn block_file(table: Table, block: &store::Block) -> BlockFile {
         time: table.time().map(|_| (block.min_time, block.max_time)),
         key: (block.min_key.clone(), block.max_key.clone()),
         derived: block.derived,
+        wide: block.wide.clone(),
     }
 }

@@ -35,6 +35,10 @@ pub struct Block {
     /// it is one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<u32>,
+    /// Columns whose rows are large: bytes that the average row of such a column takes, in the row group where they are
+    /// largest. A reader decodes few of such rows at a time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wide: BTreeMap<String, u64>,
 }
 
 /// Type of an attribute column.

@@ -17,7 +17,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use parquet::{
     arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
     basic::{Compression, Encoding, ZstdLevel},
-    file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
+    file::{
+        metadata::RowGroupMetaData,
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
+    },
     schema::types::ColumnPath,
 };
 use std::{
@@ -38,6 +41,8 @@ const DICTIONARY_BYTES: usize = 96 << 10;
 const STEP_ROWS: usize = 8192;
 /// Bytes of shared text that are written at a time.
 const MOST_SHARED: usize = 16 << 20;
+/// Rows of a column that take more than this on average are large.
+const WIDE_BYTES: u64 = 1 << 10;
 /// Bytes at which a block ends even if it may have more rows.
 pub(crate) const BLOCK_BYTES: usize = 192 << 20;
 /// Days of one write that get blocks of their own; rows of the others share one.
@@ -288,6 +293,7 @@ impl BlockWriter {
         let mut writer = self.writer;
         writer.flush().map_err(encode_error(&target))?;
         let groups = writer.flushed_row_groups().len() as u32;
+        let wide = wide(writer.flushed_row_groups());
         let bytes = writer.into_inner().map_err(encode_error(&target))?;
         let timed = self.min_time <= self.max_time;
         let block = Block {
@@ -302,9 +308,26 @@ impl BlockWriter {
             day: self.day,
             promoted: promoted(&self.schema),
             runs: vec![groups],
+            wide,
         };
         Ok(Encoded { block, bytes })
     }
+}
+
+/// The columns whose rows take more than [`WIDE_BYTES`] on average, nothing shared, in one of the row groups.
+fn wide(groups: &[RowGroupMetaData]) -> BTreeMap<String, u64> {
+    let mut wide: BTreeMap<String, u64> = BTreeMap::new();
+    for group in groups {
+        for chunk in group.columns() {
+            let bytes = chunk.unencoded_byte_array_data_bytes().unwrap_or(0);
+            let bytes = (bytes / group.num_rows().max(1)).unsigned_abs();
+            if bytes > WIDE_BYTES {
+                let most = wide.entry(chunk.column_path().string()).or_default();
+                *most = bytes.max(*most);
+            }
+        }
+    }
+    wide
 }
 
 /// Where a block is to lie; `number` tells those of one target apart.

@@ -22,7 +22,7 @@ use parquet::{
         writer::SerializedFileWriter,
     },
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 type Writer = SerializedFileWriter<Vec<u8>>;
 
@@ -85,9 +85,19 @@ pub(crate) async fn join(
             .max()
             .unwrap_or_default(),
         runs: inputs.iter().flat_map(|it| it.runs.clone()).collect(),
+        wide: widest(inputs),
         ..Block::clone(first)
     };
     Ok(Some(Encoded { block, bytes }))
+}
+
+fn widest(inputs: &[Arc<Block>]) -> BTreeMap<String, u64> {
+    let mut wide: BTreeMap<String, u64> = BTreeMap::new();
+    for (column, bytes) in inputs.iter().flat_map(|block| &block.wide) {
+        let most = wide.entry(column.clone()).or_default();
+        *most = (*most).max(*bytes);
+    }
+    wide
 }
 
 fn read(bytes: &Bytes) -> Result<ParquetMetaData, ParquetError> {

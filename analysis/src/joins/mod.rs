@@ -33,11 +33,27 @@ pub fn join(
     invocations: &[Invocation],
     spans: &[Span],
 ) -> Vec<Join> {
+    join_among(execution, attempts, &[], invocations, spans)
+}
+
+/// As [`join`], where attempts of other executions may have made some of the invocations: an invocation is joined to one
+/// attempt of them all, and says how many would have fitted.
+pub fn join_among(
+    execution: &Execution,
+    own: &[Attempt],
+    others: &[Attempt],
+    invocations: &[Invocation],
+    spans: &[Span],
+) -> Vec<Join> {
+    let attempts = [own, others].concat();
+    let attempts = attempts.as_slice();
     let mut matches = keys::by_request_id(attempts, invocations);
     matches.extend(window::by_trace_context(attempts, invocations, &matches));
     matches.extend(window::by_time(attempts, invocations, &matches));
-    let others = window::by_time_whatever_version(attempts, invocations, &matches);
-    matches.extend(others);
+    let whatever = window::by_time_whatever_version(attempts, invocations, &matches);
+    matches.extend(whatever);
+    matches.retain(|found| found.attempt < own.len());
+    let attempts = own;
     let arn = &execution.execution_arn;
     let mut joins: Vec<Join> = matches
         .iter()

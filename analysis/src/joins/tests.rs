@@ -316,3 +316,32 @@ fn many_of_each_stay_fast() {
         );
     }
 }
+
+#[test]
+fn executions_that_compete_share_no_invocation() {
+    let (first, second) = (attempt(1, 0.0, 1.0), attempt(2, 0.015, 1.02));
+    let check = |invocations: &[Invocation], expect: [&[&str]; 2]| {
+        let of = |own: &Attempt, other: &Attempt| {
+            let (own, other) = (own.clone(), other.clone());
+            told(&join_among(
+                &execution(),
+                &[own],
+                &[other],
+                invocations,
+                &[],
+            ))
+        };
+        assert_eq!([of(&first, &second), of(&second, &first)], expect);
+    };
+    check(
+        &[invocation(1, 0.2, 0.9)],
+        [&["1-1 function_and_time 0.40 2"], &[]],
+    );
+    check(
+        &[invocation(1, 0.2, 0.9), invocation(2, 0.21, 0.91)],
+        [
+            &["1-1 function_and_time 0.40 2"],
+            &["2-2 function_and_time 0.40 2"],
+        ],
+    );
+}

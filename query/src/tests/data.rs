@@ -11,7 +11,10 @@ use model::{
 use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory, path::Path};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 use store::{Table, rows};
 
 /// 2026-11-22T00:00:00Z.
@@ -233,6 +236,7 @@ async fn add_block(source: &mut TableSource, rows: &RecordBatch, derived: bool) 
         time,
         key: (bound(false), bound(true)),
         derived,
+        wide: BTreeMap::new(),
     });
 }
 

@@ -2,6 +2,7 @@
 
 use super::{csv, data, engine, told};
 use crate::{Engine, Format, Kind, Limits, Options, format};
+use arrow::array::RecordBatch;
 use data::Layout;
 use futures::StreamExt;
 use std::time::{Duration, Instant};
@@ -191,4 +192,25 @@ async fn every_format_can_be_written() {
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
     let table = String::from_utf8(write(Format::Table).await).expect("text");
     assert!(table.contains("| trace_id "), "{table}");
+}
+
+/// Rows of megabytes are not decoded by the thousand, and only where they are read.
+#[tokio::test]
+async fn of_large_rows_few_are_decoded_at_a_time() {
+    let mut tables = data::tables(Layout::Blocks).await;
+    for block in tables.iter_mut().flat_map(|table| &mut table.blocks) {
+        block.wide.insert("name".to_owned(), 8 << 20);
+    }
+    let check = async |query: &str, expect: usize| {
+        let options = Options::default();
+        let engine = engine();
+        let answer = engine.sql_over(tables.clone(), query, &options).await;
+        let batches = answer.expect("an answer").collect().await.expect("rows");
+        let rows = batches.iter().map(RecordBatch::num_rows);
+        assert_eq!(rows.clone().sum::<usize>(), 40, "{query}");
+        assert_eq!(rows.max(), Some(expect), "{query}");
+    };
+    check("select name from spans", 2).await;
+    // A row group has seven.
+    check("select service_name from spans", 7).await;
 }

@@ -24,6 +24,8 @@ const SLACK: i64 = 5 * SECOND;
 const REACH: i64 = 6 * 3_600 * SECOND;
 /// Executions whose joins are computed together, to bound memory.
 const EXECUTIONS_AT_ONCE: usize = 2_000;
+/// Attempts of other executions that are thought of when invocations are given to those of one.
+const MOST_RIVALS: usize = 200;
 /// Attributes by which a span of an application names the invocation it ran in.
 const REQUEST_ID_ATTRIBUTES: [&str; 2] = ["faas.invocation_id", "aws.request_id"];
 
@@ -90,6 +92,46 @@ impl Index {
             .as_ref()
             .and_then(|id| self.by_request.get(id));
         by_time.chain(named.into_iter().flatten().copied())
+    }
+}
+
+/// True for an attempt of a function that is found by time only.
+fn is_guessed(attempt: &Attempt) -> bool {
+    attempt.function_name.is_some() && attempt.request_id.is_none()
+}
+
+/// Attempts that time alone joins, by the invocations that they may have made.
+struct Rivals {
+    all: Vec<Attempt>,
+    by_invocation: HashMap<TraceId, Vec<usize>>,
+}
+
+impl Rivals {
+    fn new(all: Vec<Attempt>, near: &Index) -> Self {
+        let mut by_invocation: HashMap<TraceId, Vec<usize>> = HashMap::new();
+        for (n, attempt) in all.iter().enumerate() {
+            for id in near.near(attempt) {
+                by_invocation.entry(id).or_default().push(n);
+            }
+        }
+        Rivals { all, by_invocation }
+    }
+
+    /// Those of other executions that compete with these attempts for an invocation, the nearest in time.
+    fn of(&self, execution: TraceId, own: &[Attempt], near: &Index) -> Vec<Attempt> {
+        let guessed = || own.iter().filter(|attempt| is_guessed(attempt));
+        let ids: BTreeSet<TraceId> = guessed().flat_map(|it| near.near(it)).collect();
+        let competing = ids.iter().filter_map(|id| self.by_invocation.get(id));
+        let competing: BTreeSet<usize> = competing.flatten().copied().collect();
+        let others = competing.into_iter().map(|n| &self.all[n]);
+        let mut others: Vec<&Attempt> = others.filter(|it| it.trace_id != execution).collect();
+        if others.len() > MOST_RIVALS {
+            let starts = || guessed().map(|it| it.start_time.0);
+            let far = |it: &&Attempt| starts().map(|at| at.abs_diff(it.start_time.0)).min();
+            others.sort_by_cached_key(|it| (far(it), it.span_id));
+            others.truncate(MOST_RIVALS);
+        }
+        others.into_iter().cloned().collect()
     }
 }
 
@@ -165,6 +207,31 @@ impl Assembler {
         Ok(found)
     }
 
+    /// Attempts of whatever execution that do not know their request either, and may have made one of these invocations.
+    async fn rivals(&self, own: &[Attempt], near: &[Invocation]) -> Result<Vec<Attempt>> {
+        let functions: BTreeSet<String> = own
+            .iter()
+            .filter(|attempt| is_guessed(attempt))
+            .filter_map(|attempt| attempt.function_name.clone())
+            .collect();
+        let near = near
+            .iter()
+            .filter(|it| functions.contains(&it.function_name));
+        let starts = near.map(|it| it.start_time.0);
+        let Some((first, last)) = starts.fold(None, |found: Option<(i64, i64)>, at| {
+            Some(found.map_or((at, at), |(first, last)| (first.min(at), last.max(at))))
+        }) else {
+            return Ok(Vec::new());
+        };
+        let window = UnixNanos(first.saturating_sub(REACH))..=UnixNanos(last.saturating_add(SLACK));
+        let found = self
+            .held
+            .attempts_where("function_name", &functions, Some(window));
+        let mut found = found.await?;
+        found.retain(is_guessed);
+        Ok(found)
+    }
+
     /// Executions with an attempt that may have made one of these invocations.
     async fn executions_near(&self, invocations: Vec<Invocation>) -> Result<BTreeSet<TraceId>> {
         let starts = || invocations.iter().map(|it| it.start_time.0);
@@ -196,7 +263,11 @@ impl Assembler {
     async fn join_executions(&self, ids: &[TraceId], touched: &mut Touched) -> Result<()> {
         let executions = self.held.executions(ids).await?;
         let attempts = self.held.attempts(ids).await?;
-        let near = Index::new(self.invocations_near(&attempts).await?);
+        let mut near = self.invocations_near(&attempts).await?;
+        let rivals = self.rivals(&attempts, &near).await?;
+        near.extend(self.invocations_near(&rivals).await?);
+        let near = Index::new(near);
+        let rivals = Rivals::new(rivals, &near);
         let spans = self.spans_of(&near).await?;
         let claims = self.claims(&near).await?;
         let sent = self.spans_of_sent_contexts(&attempts).await?;
@@ -213,14 +284,16 @@ impl Assembler {
         let mut held = group_by(self.held.joins(ids).await?, |it| it.execution_arn.clone());
         for execution in executions {
             let attempts = attempts.remove(&execution.trace_id).unwrap_or_default();
-            let invocations = candidates(&execution, &attempts, &near, &claims);
+            let others = rivals.of(execution.trace_id, &attempts, &near);
+            let among = attempts.iter().chain(&others);
+            let invocations = candidates(&execution, among, &near, &claims);
             let spans: Vec<Span> = invocations
                 .iter()
                 .filter_map(|it| spans.get(&it.request_id))
                 .flatten()
                 .cloned()
                 .collect();
-            let mut joins = joins::join(&execution, &attempts, &invocations, &spans);
+            let mut joins = joins::join_among(&execution, &attempts, &others, &invocations, &spans);
             let found = joins::by_sent_context(&execution, &attempts, &sent, &joins);
             if !found.is_empty() {
                 joins.extend(found);
@@ -364,13 +437,13 @@ fn identity(join: &Join) -> (TraceId, SpanId, TraceId, SpanId, JoinMethod) {
 }
 
 /// Invocations that the attempts may have made, without those that another execution names.
-fn candidates(
+fn candidates<'a>(
     execution: &Execution,
-    attempts: &[Attempt],
-    near: &Index,
+    attempts: impl Iterator<Item = &'a Attempt>,
+    near: &'a Index,
     claims: &HashMap<String, BTreeSet<TraceId>>,
 ) -> Vec<Invocation> {
-    let ids: BTreeSet<TraceId> = attempts.iter().flat_map(|it| near.near(it)).collect();
+    let ids: BTreeSet<TraceId> = attempts.flat_map(|it| near.near(it)).collect();
     let free = |it: &&Invocation| {
         claims
             .get(&it.request_id)
