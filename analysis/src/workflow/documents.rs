@@ -2,7 +2,7 @@
 
 use model::{Document, DocumentKind, ExecutionStatus, UnixNanos};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Everything that documents say of one execution.
 #[derive(Debug, Default)]
@@ -139,6 +139,23 @@ impl Described {
         ExecutionStatus::parse(self.text("status")?)
     }
 
+    /// True when the second state follows the first, sooner or later, where nothing fails.
+    pub fn ordinarily_reaches(&self, from: &str, to: &str) -> bool {
+        let mut seen = HashSet::from([from]);
+        let mut open = vec![from];
+        while let Some(state) = open.pop().and_then(|name| self.states.get(name)) {
+            for next in successors(state) {
+                if next == to {
+                    return true;
+                }
+                if seen.insert(next) {
+                    open.push(next);
+                }
+            }
+        }
+        false
+    }
+
     /// A state's definition.
     pub fn state(&self, name: &str) -> Option<&Value> {
         self.states.get(name)
@@ -148,6 +165,15 @@ impl Described {
     pub fn map_run_of(&self, arn: &str) -> Option<&Map<String, Value>> {
         self.map_runs.get(arn)
     }
+}
+
+/// The states to which a state leads when it does not fail.
+fn successors(state: &Value) -> impl Iterator<Item = &str> {
+    let choices = state.get("Choices").and_then(Value::as_array);
+    let choices = choices.into_iter().flatten();
+    let nexts = choices.map(|choice| choice.get("Next"));
+    let nexts = nexts.chain([state.get("Next"), state.get("Default")]);
+    nexts.flatten().filter_map(Value::as_str)
 }
 
 /// Names are unique in a state machine, those inside Map and Parallel included.

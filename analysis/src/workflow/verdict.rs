@@ -7,6 +7,7 @@ use super::{
     outcome::End,
 };
 use model::{ExecutionStatus, HistoryEvent};
+use serde_json::Value;
 
 /// The state that failed.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -170,7 +171,10 @@ pub(super) fn root_cause(
     let Some(end) = end.filter(|end| end.status != ExecutionStatus::Succeeded) else {
         return RootCause::default();
     };
-    if let Some(root) = failing.visit.and_then(|visit| caught_before(nest, visit)) {
+    if let Some(root) = failing
+        .visit
+        .and_then(|visit| caught_before(nest, visit, described))
+    {
         return root;
     }
     let terminal = end.step.map(|at| &nest.steps[at]);
@@ -197,21 +201,23 @@ pub(super) fn root_cause(
     }
 }
 
-/// The caught failure that led to a Fail state: the nearest one among the states before it.
-fn caught_before(nest: &Nest, fail: usize) -> Option<RootCause> {
+/// The caught failure that led to a Fail state: the nearest one among the states before it from which the workflow did not
+/// recover.
+fn caught_before(nest: &Nest, fail: usize, described: &Described) -> Option<RootCause> {
     if nest.visits[fail].state_type != "Fail" {
         return None;
     }
-    let mut visit = fail;
-    loop {
-        match nest.visits[visit].predecessor {
-            Some(before) if nest.visits[before].caught => {
-                return Some(caught_failure(nest, before));
-            }
-            Some(before) => visit = before,
-            None => break,
+    let mut way = vec![fail];
+    while let Some(before) = nest.visits[way[way.len() - 1]].predecessor {
+        if nest.visits[before].caught && !recovered(nest, before, &way, described) {
+            return Some(caught_failure(nest, before, described));
         }
+        way.push(before);
     }
+    if way.iter().any(|visit| nest.visits[*visit].caught) {
+        return None;
+    }
+    let visit = way[way.len() - 1];
     // Where the log leaves out what lies between, the failure logged last before is the best guess.
     let first = nest.visits[visit].first;
     let previous = nest.steps[first].event.previous_event_id;
@@ -224,12 +230,57 @@ fn caught_before(nest: &Nest, fail: usize) -> Option<RootCause> {
     Some(root_of(nest, at, None))
 }
 
-fn caught_failure(nest: &Nest, visit: usize) -> RootCause {
+/// True when the definition says that the workflow went on as if nothing had happened: where the Catch led lies on the ordinary
+/// way too, a task did its work after it, and no choice looked at what was caught. `way` are the visits after it, the last
+/// one first.
+fn recovered(nest: &Nest, caught: usize, way: &[usize], described: &Described) -> bool {
+    let visit = |n: &usize| &nest.visits[*n];
+    let (Some(next), Some(state)) = (way.last(), described.state(&nest.visits[caught].name)) else {
+        return false;
+    };
+    let next = &visit(next).name;
+    let clauses = state.get("Catch").and_then(Value::as_array);
+    let mut clauses = clauses.into_iter().flatten();
+    let Some(clause) = clauses.find(|it| it.get("Next").and_then(Value::as_str) == Some(next))
+    else {
+        return false;
+    };
+    let looks = |n: &usize| {
+        let choice = described.state(&visit(n).name).map(Value::to_string);
+        visit(n).state_type == "Choice" && choice.is_none_or(|it| mentions(&it, clause))
+    };
+    let works = |n: &usize| visit(n).state_type == "Task" && !visit(n).caught;
+    described.ordinarily_reaches(&nest.visits[caught].name, next)
+        && way.iter().any(works)
+        && !way.iter().any(looks)
+}
+
+/// True when a choice speaks of what the clause of a Catch puts into the data.
+fn mentions(choice: &str, clause: &Value) -> bool {
+    let path = clause.get("ResultPath").and_then(Value::as_str);
+    let member = path.and_then(|path| path.rsplit(['.', '$']).next());
+    let assigned = clause.get("Assign").and_then(Value::as_object);
+    let names = assigned
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str());
+    let names = names.chain(member).chain(["Error", "Cause"]);
+    let mut names = names.filter(|name| !name.is_empty());
+    names.any(|name| choice.contains(name))
+}
+
+fn caught_failure(nest: &Nest, visit: usize, described: &Described) -> RootCause {
     let exited = nest.visits[visit].exited;
     let cause = exited
         .and_then(|at| nest.cause[at])
         .or(nest.visits[visit].failure);
     let caught = exited.and_then(|at| error_output(nest.steps[at].details.output.as_deref()?));
+    // What was caught may itself have ended in a Fail state behind a Catch.
+    let inner = cause.and_then(|at| nest.about[nest.source[at]]);
+    let inner = inner.filter(|inner| *inner != visit);
+    if let Some(root) = inner.and_then(|inner| caught_before(nest, inner, described)) {
+        return root;
+    }
     match cause {
         Some(at) => root_of(nest, nest.source[at], caught),
         None => RootCause {
@@ -257,7 +308,7 @@ fn root_of(nest: &Nest, at: usize, caught: Option<(String, Option<String>)>) -> 
 
 /// The `{"Error", "Cause"}` that a Catch puts into the output, near its top.
 pub(super) fn error_output(output: &str) -> Option<(String, Option<String>)> {
-    fn find(value: &serde_json::Value, depth: usize) -> Option<(String, Option<String>)> {
+    fn find(value: &Value, depth: usize) -> Option<(String, Option<String>)> {
         let members = value.as_object()?;
         if let Some(error) = members.get("Error").and_then(|error| error.as_str())
             && members.contains_key("Cause")
