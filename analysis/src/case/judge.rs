@@ -11,10 +11,12 @@ use super::{
     scene::Scene,
     silent, slots, slow,
     text::Topic,
+    tolerated,
 };
 use model::text::counted;
 use model::{
-    Attempt, ExecutionStatus, Exhibit, Fatality, ITS_END, Outcome, Verdict, time::human_duration,
+    Attempt, Category, ExecutionStatus, Exhibit, Fatality, ITS_END, Outcome, Verdict,
+    time::human_duration,
 };
 use std::collections::BTreeSet;
 
@@ -24,6 +26,10 @@ const MOST_EXHIBITS: usize = 7;
 const LEAST: f64 = 0.3;
 /// Runs of a workflow that make a habit.
 const HABIT: usize = 3;
+
+/// What remains of the weight of a cold start beside a wrong answer, and of a wrong answer behind a caught failure.
+const LATE: f64 = 0.8;
+const AFTERMATH: f64 = 0.6;
 
 /// What is told of executions of whose history too little is held.
 const UNTOLD: &str = "the part of the history that tells how it failed is not held";
@@ -377,7 +383,16 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         }
         None => all.extend(slots::narrowed(scene)),
     }
-    all.extend(silent::clues(scene));
+    let wrong = wrong(scene, !masked.is_empty());
+    if !wrong.is_empty() {
+        // A wrong answer is worse than a late one.
+        let late = all
+            .iter_mut()
+            .filter(|it| it.category == Category::ColdStart);
+        late.for_each(|it| it.weight *= LATE);
+    }
+    all.extend(wrong);
+    all.extend(tolerated::clues(scene));
     if all.is_empty() {
         all = survived(scene);
     }
@@ -385,6 +400,15 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         return innocent(verdict, no_crime(scene, why));
     }
     conclude(scene, verdict, all, masked.first())
+}
+
+/// What is wrong without an error. Where a Catch took one, what came after worked with what the fallback gave.
+fn wrong(scene: &Scene, masked: bool) -> Vec<Clue> {
+    let mut found = silent::clues(scene);
+    for clue in found.iter_mut().filter(|_| masked) {
+        clue.weight *= AFTERMATH;
+    }
+    found
 }
 
 /// A larger input explains more time, but not that fewer items run at once.

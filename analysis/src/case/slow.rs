@@ -231,6 +231,12 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         .copied()
         .max_by_key(|it| (it.duration_ns, std::cmp::Reverse(it.scheduled_event_id)));
     let Some(attempt) = longest else {
+        if let Some(clue) = visits
+            .first()
+            .and_then(|it| clues::asked_often(scene, it, excess.ns))
+        {
+            return vec![clue];
+        }
         found.extend(visits.first().map(|visit| of_waiting(scene, visit, excess)));
         return found;
     };
@@ -408,6 +414,9 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
     };
     let new = visit.and_then(|it| clues::new_version(scene, it));
     let grown = clues::input_growth(scene, visit);
+    if let Some(clue) = visit.and_then(|it| super::sizes::of_item(scene, it)) {
+        return clue.with(ended(scene, attempt, excess.usual_ns));
+    }
     let (category, weight) = match (&new, grown) {
         _ if starved_of_memory(scene, attempt) => (Category::Memory, 0.86),
         (Some(_), _) => (Category::BadDeploy, 0.8),
