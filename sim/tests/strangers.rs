@@ -196,6 +196,11 @@ fn kept_mysteries_are_judged() {
             && has("categories", category);
         all += 1;
         right += usize::from(well);
+        if !well && std::env::var_os("STRANGER_WHY").is_some() {
+            for it in &verdict.suspects {
+                println!("     {} {:?} {:.2}", it.name, it.category, it.score);
+            }
+        }
         println!(
             "{} {name}: {} {culprit} {category} {:.2} {} | changed {:?} | {} | expected {expect}",
             if well { "ok  " } else { "MISS" },

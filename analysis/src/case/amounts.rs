@@ -124,7 +124,7 @@ fn off(value: f64, usual: &[f64]) -> Option<Off> {
 
 /// The first state that gave an amount which no healthy run gives.
 pub(crate) fn unusual(scene: &Scene) -> Option<Clue> {
-    if scene.healthy.len() < FEWEST || odd_input(scene) {
+    if well(scene).len() < FEWEST || odd_input(scene) {
         return None;
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -279,6 +279,19 @@ fn against<'a>(
     Some((how, fit))
 }
 
+/// Siblings that went well, however long they took: time says nothing of amounts.
+fn well<'a>(scene: &Scene<'a>) -> Vec<&'a Profile> {
+    let peers = scene.world.peers.iter().map(|it| &**it);
+    let slow = peers.filter(|it| {
+        it.healthy
+            && !scene
+                .healthy
+                .iter()
+                .any(|same| same.trace_id == it.trace_id)
+    });
+    scene.healthy.iter().copied().chain(slow).collect()
+}
+
 /// The siblings without those that have the same odd value since a time. What comes and goes, such as an empty Sunday,
 /// is no incident.
 fn before_incident<'a>(
@@ -292,7 +305,7 @@ fn before_incident<'a>(
             false => (0.1..10.0).contains(&(it / value)),
         })
     };
-    let mut all: Vec<&'a Profile> = scene.healthy.clone();
+    let mut all: Vec<&'a Profile> = well(scene);
     all.sort_by_key(|it| (it.start, it.trace_id));
     let start = scene.case.execution.start_time;
     let (before, after) = all.split_at(all.partition_point(|it| it.start < start));

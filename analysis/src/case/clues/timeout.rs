@@ -74,7 +74,7 @@ fn of_execution(scene: &Scene, failure: &Failure) -> Option<Clue> {
 /// heartbeat was made shorter: nobody was silent, the window was cut.
 pub(super) fn window_cut(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
     let visit = failure.visit?;
-    let beating = text::is(&failure.error, Topic::Heartbeat);
+    let beating = text::is(&failure.error, Topic::Heartbeat) || missed_beat(failure, attempt);
     let field = if beating {
         "HeartbeatSeconds"
     } else {
@@ -126,6 +126,15 @@ pub(super) fn window_cut(scene: &Scene, failure: &Failure, attempt: &Attempt) ->
         .with(failure.exhibit())
         .changed(set.or_else(|| change.map(super::deploy::told))),
     )
+}
+
+/// Whether it ended long before its own time was over, at a heartbeat that did not come: the error is often the same.
+fn missed_beat(failure: &Failure, attempt: &Attempt) -> bool {
+    let from = attempt.submitted_time.or(attempt.started_time);
+    let waited = failure.at.since(from.unwrap_or(attempt.start_time));
+    let reaches =
+        |seconds: i64| waited.saturating_add(500_000_000) >= seconds.saturating_mul(1_000_000_000);
+    attempt.heartbeat_seconds.is_some_and(reaches) && !attempt.timeout_seconds.is_some_and(reaches)
 }
 
 /// That the tries of healthy runs were allowed more seconds than this one, as their own histories tell: a definition is
