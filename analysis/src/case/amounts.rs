@@ -299,13 +299,23 @@ fn before_incident<'a>(
     at: impl Fn(&Profile) -> Option<f64>,
     value: f64,
 ) -> Vec<&'a Profile> {
+    let mut all: Vec<&'a Profile> = well(scene);
+    let away = |it: f64, from: f64| match it / from {
+        times if times > 0.0 => times.ln().abs(),
+        _ => f64::INFINITY,
+    };
+    // Who is nearer to the one that lies furthest away is usual, not alike.
+    let others = all.iter().filter_map(|it| at(it));
+    let furthest = others.max_by(|a, b| away(*a, value).total_cmp(&away(*b, value)));
     let alike = |it: &Profile| {
         at(it).is_some_and(|it| match value == 0.0 {
             true => it == 0.0,
-            false => (0.1..10.0).contains(&(it / value)),
+            false => {
+                let near = (0.1..10.0).contains(&(it / value));
+                near && furthest.is_none_or(|far| away(it, value) <= away(it, far))
+            }
         })
     };
-    let mut all: Vec<&'a Profile> = well(scene);
     all.sort_by_key(|it| (it.start, it.trace_id));
     let start = scene.case.execution.start_time;
     let (before, after) = all.split_at(all.partition_point(|it| it.start < start));

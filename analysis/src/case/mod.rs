@@ -57,6 +57,7 @@ mod slots;
 mod slow;
 mod starts;
 mod stays;
+mod telling;
 pub(crate) mod text;
 mod tolerated;
 mod waits;

@@ -330,7 +330,7 @@ fn unconnected(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) 
             .iter()
             .any(|peer| peer.templates.contains(&of))
     };
-    if lines.is_empty() || lines.iter().all(|it| usual(it)) {
+    if lines.is_empty() || lines.iter().all(usual) {
         return None;
     }
     let whom = lines
