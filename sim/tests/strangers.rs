@@ -6,8 +6,8 @@ mod court;
 mod stranger;
 
 use stranger::{
-    Mystery, blocks, calm, code, desk, fifth, fourth, fourth_tasks, later, later_calm, outside,
-    quiet, seventh, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
+    Mystery, blocks, calm, code, desk, eighth, fifth, fourth, fourth_tasks, later, later_calm,
+    outside, quiet, seventh, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -28,6 +28,7 @@ fn all() -> Vec<Mystery> {
         sixth::all(),
         sixth_deep::all(),
         seventh::all(),
+        eighth::all(),
         fourth::all(),
         fourth_tasks::all(),
     ]

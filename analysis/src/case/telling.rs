@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// Exhibits that are shown.
 const MOST_EXHIBITS: usize = 7;
 
-/// A state is not told to have failed in itself.
+/// A state is not told to have failed in itself, and nobody to have failed in a state without a name.
 pub(super) fn smooth(mechanism: &str, name: &str) -> String {
     let place = format!(" in {name}");
     let twice = mechanism.strip_prefix(name).and_then(|rest| {
@@ -15,7 +15,9 @@ pub(super) fn smooth(mechanism: &str, name: &str) -> String {
         let whole = after.is_empty() || after.starts_with([':', ';', ',', ' ']);
         whole.then(|| format!("{name}{before}{after}"))
     });
-    twice.unwrap_or_else(|| mechanism.to_owned())
+    let told = twice.unwrap_or_else(|| mechanism.to_owned());
+    // Log delivery at ERROR does not tell the state.
+    told.replace(" in : ", ": ")
 }
 
 /// What is shown of a charge, in causal order.
@@ -83,5 +85,6 @@ mod tests {
             "Save failed in Save2: no",
         );
         check("Save took 3 s in Save", "Save", "Save took 3 s");
+        check("save-fn failed in : no", "save-fn", "save-fn failed: no");
     }
 }

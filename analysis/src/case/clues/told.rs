@@ -12,7 +12,7 @@ use crate::case::{
 use model::Category;
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
-    if failure.state().is_empty() {
+    if failure.state().is_empty() && failure.function().is_none() {
         return placeless(scene, failure).into_iter().collect();
     }
     let (Some(attempt), Some(caller)) = (failure.attempt, failure.function()) else {
