@@ -6,8 +6,8 @@ mod court;
 mod stranger;
 
 use stranger::{
-    Mystery, blocks, calm, code, desk, fifth, fourth, fourth_tasks, later, later_calm, outside,
-    quiet, seventh, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
+    Mystery, blocks, calm, code, desk, eighth, fifth, fourth, fourth_tasks, later, later_calm,
+    outside, quiet, seventh, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -28,6 +28,7 @@ fn all() -> Vec<Mystery> {
         sixth::all(),
         sixth_deep::all(),
         seventh::all(),
+        eighth::all(),
         fourth::all(),
         fourth_tasks::all(),
     ]
@@ -196,6 +197,11 @@ fn kept_mysteries_are_judged() {
             && has("categories", category);
         all += 1;
         right += usize::from(well);
+        if !well && std::env::var_os("STRANGER_WHY").is_some() {
+            for it in &verdict.suspects {
+                println!("     {} {:?} {:.2}", it.name, it.category, it.score);
+            }
+        }
         println!(
             "{} {name}: {} {culprit} {category} {:.2} {} | changed {:?} | {} | expected {expect}",
             if well { "ok  " } else { "MISS" },

@@ -26,6 +26,9 @@ const OFF_BY_VERSION: f64 = 30.0;
 const OFF: f64 = 100.0;
 /// Healthy values that are further from each other than this have no scale.
 const SPREAD: f64 = 50.0;
+/// How many times fewer a first page holds than any healthy run had, which are so close to each other.
+const PAGE_TIMES: f64 = 1.5;
+const PAGE_SPREAD: f64 = 1.6;
 
 /// Numbers of a JSON object and the lengths of its lists (`rows[]`), a few levels deep; what lists hold is left aside.
 pub(crate) fn of(text: Option<&str>) -> BTreeMap<String, f64> {
@@ -64,10 +67,26 @@ enum Off {
     Empty,
     /// Below zero, where healthy runs never are.
     Negative,
+    /// So many times less, and as many as one page or batch holds.
+    Page(f64),
     /// So many times less.
     Less(f64),
     /// So many times more.
     More(f64),
+}
+
+/// As many as limits of pages and batches are: 10, 25, 100, 250, 500, 1000, 256 …
+fn is_page(value: f64) -> bool {
+    if value != value.trunc() || !(10.0..=1e7).contains(&value) {
+        return false;
+    }
+    let mut digits = value;
+    while digits % 10.0 == 0.0 {
+        digits /= 10.0;
+    }
+    let decimal = [1.0, 2.0, 5.0, 25.0].contains(&digits);
+    let binary = value >= 16.0 && value.log2() == value.log2().trunc();
+    decimal || binary
 }
 
 /// How a value lies beyond those of healthy runs.
@@ -92,6 +111,12 @@ fn off(value: f64, usual: &[f64]) -> Option<Off> {
         return (-value * 2.0 >= least).then_some(Off::Negative);
     }
     if value < least {
+        let page = least >= PAGE_TIMES * value && most <= PAGE_SPREAD * least;
+        let whole = usual.iter().all(|it| *it == it.trunc());
+        let paged = usual.iter().filter(|it| is_page(**it)).count();
+        if page && whole && is_page(value) && paged * 8 <= usual.len() {
+            return Some(Off::Page(least / value));
+        }
         return Some(Off::Less(least / value));
     }
     (value > most).then_some(Off::More(value / most))
@@ -99,7 +124,7 @@ fn off(value: f64, usual: &[f64]) -> Option<Off> {
 
 /// The first state that gave an amount which no healthy run gives.
 pub(crate) fn unusual(scene: &Scene) -> Option<Clue> {
-    if scene.healthy.len() < FEWEST || odd_input(scene) {
+    if well(scene).len() < FEWEST || odd_input(scene) {
         return None;
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -116,7 +141,7 @@ pub(crate) fn unusual(scene: &Scene) -> Option<Clue> {
 
 fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
     let given = of(visit.input.as_deref());
-    let (path, how, usual, version) = of(visit.output.as_deref())
+    let (path, value, how, usual, version) = of(visit.output.as_deref())
         .into_iter()
         .filter(|(path, value)| given.get(path) != Some(value) && !good_if_none(path))
         .find_map(|(path, value)| {
@@ -127,7 +152,7 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
             // A longer list is more work, whoever made it.
             let longer = path.ends_with("[]") && matches!(how, Off::More(_));
             let wrong = counts(how, version.is_some()) && !longer;
-            wrong.then_some((path, how, usual, version))
+            wrong.then_some((path, value, how, usual, version))
         })?;
     let inside = given_inside(scene, visit, &path);
     let (suspect, name) = match &inside {
@@ -149,6 +174,7 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
         Off::Empty if path.ends_with("[]") => format!("gave {what}"),
         Off::Empty => format!("gave {what} 0"),
         Off::Negative => format!("gave a {what} below zero"),
+        Off::Page(_) => format!("gave {what} {}, as many as one page", number(value)),
         Off::Less(times) => format!("gave a {what} {times:.0} times less than any"),
         Off::More(times) => format!("gave a {what} {times:.0} times more than any"),
     };
@@ -233,7 +259,7 @@ fn first_inside(
 /// Whether it is far enough off to be wrong.
 fn counts(how: Off, by_version: bool) -> bool {
     match how {
-        Off::Empty | Off::Negative => true,
+        Off::Empty | Off::Negative | Off::Page(_) => true,
         Off::Less(times) => times >= if by_version { OFF_BY_VERSION } else { OFF },
         Off::More(times) => by_version && times >= OFF_BY_VERSION,
     }
@@ -253,6 +279,19 @@ fn against<'a>(
     Some((how, fit))
 }
 
+/// Siblings that went well, however long they took: time says nothing of amounts.
+fn well<'a>(scene: &Scene<'a>) -> Vec<&'a Profile> {
+    let peers = scene.world.peers.iter().map(|it| &**it);
+    let slow = peers.filter(|it| {
+        it.healthy
+            && !scene
+                .healthy
+                .iter()
+                .any(|same| same.trace_id == it.trace_id)
+    });
+    scene.healthy.iter().copied().chain(slow).collect()
+}
+
 /// The siblings without those that have the same odd value since a time. What comes and goes, such as an empty Sunday,
 /// is no incident.
 fn before_incident<'a>(
@@ -260,13 +299,23 @@ fn before_incident<'a>(
     at: impl Fn(&Profile) -> Option<f64>,
     value: f64,
 ) -> Vec<&'a Profile> {
+    let mut all: Vec<&'a Profile> = well(scene);
+    let away = |it: f64, from: f64| match it / from {
+        times if times > 0.0 => times.ln().abs(),
+        _ => f64::INFINITY,
+    };
+    // Who is nearer to the one that lies furthest away is usual, not alike.
+    let others = all.iter().filter_map(|it| at(it));
+    let furthest = others.max_by(|a, b| away(*a, value).total_cmp(&away(*b, value)));
     let alike = |it: &Profile| {
         at(it).is_some_and(|it| match value == 0.0 {
             true => it == 0.0,
-            false => (0.1..10.0).contains(&(it / value)),
+            false => {
+                let near = (0.1..10.0).contains(&(it / value));
+                near && furthest.is_none_or(|far| away(it, value) <= away(it, far))
+            }
         })
     };
-    let mut all: Vec<&'a Profile> = scene.healthy.clone();
     all.sort_by_key(|it| (it.start, it.trace_id));
     let start = scene.case.execution.start_time;
     let (before, after) = all.split_at(all.partition_point(|it| it.start < start));
@@ -292,6 +341,7 @@ fn odd_input(scene: &Scene) -> bool {
         let at = |it: &Profile| Some(*it.states.get(&first.state)?.given.get(path)?);
         match against(scene, at, *value) {
             Some((Off::Less(times) | Off::More(times), _)) => times >= 3.0,
+            Some((Off::Page(_), _)) => true,
             other => other.is_some(),
         }
     })
@@ -335,7 +385,8 @@ fn good_if_none(path: &str) -> bool {
     WORDS.iter().any(|it| lower.contains(it))
 }
 
-fn number(value: f64) -> String {
+/// A number as it is told.
+pub(crate) fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
         format!("{value:.0}")
     } else {
@@ -371,6 +422,11 @@ mod tests {
         check(0.0, &[1.0, 6.0, 7.0, 2.0, 9.0, 3.0, 6.0, 5.0], None);
         check(0.05, &usual, Some(Off::Less(100.0)));
         check(1_000.0, &usual, Some(Off::More(100.0)));
+        let rows = [541.0, 539.0, 548.0, 530.0, 526.0, 544.0, 535.0, 540.0];
+        check(100.0, &rows, Some(Off::Page(5.26)));
+        check(256.0, &rows, Some(Off::Page(526.0 / 256.0)));
+        check(104.0, &rows, Some(Off::Less(526.0 / 104.0)));
+        check(100.0, &[200.0; 8], Some(Off::Less(2.0)));
         check(0.0, &[0.0, 6.0, 7.0, 8.0, 9.0, 10.0, 6.0, 5.0], None);
         check(0.0, &usual[..4], None);
         check(0.0, &[1.0, 2.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0], None);

@@ -103,6 +103,13 @@ impl<'a> Failure<'a> {
         format!("{} {}", self.said(), self.reported())
     }
 
+    /// What its error lines say.
+    pub fn lines_said(&self) -> String {
+        let errors = self.lines.iter().filter(|log| log.severity_number >= 17);
+        let said: Vec<&str> = errors.take(8).map(|it| it.body.as_str()).collect();
+        said.join(" ")
+    }
+
     /// What the failure is about, by the words of history and platform, then by the telling lines.
     pub fn topic(&self) -> Option<Topic> {
         let words = self.words();
@@ -366,6 +373,14 @@ pub(crate) fn earlier<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Vec<&'a A
     let mut tries = scene.tries(visit);
     tries.retain(|it| it.status.is_failure() && it.attempt < attempt.attempt);
     tries
+}
+
+/// What went wrong below a visit that ended well all the same.
+pub(crate) fn below<'a>(scene: &Scene<'a>, visit: &'a State) -> Failure<'a> {
+    let mut failure = Failure::of(scene, Some(visit), None, Fatality::Masked);
+    failure.event = visit.exited_event_id.and_then(|id| scene.event(id));
+    failure.at = failure.event.map_or(failure.at, |it| it.time);
+    failure
 }
 
 /// One failure for a try, such as the first of several.

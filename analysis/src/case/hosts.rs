@@ -104,7 +104,8 @@ pub(crate) fn broken(scene: &Scene, failure: &Failure) -> Option<Clue> {
     });
     let here = split.here.errors * 10 >= split.here.count * 9 && split.here.errors >= 2;
     let others = split.others.count >= WELL && split.others.errors == 0;
-    if !here || !others {
+    // The hosts differ in what runs on them: a version that failed everywhere is no matter of the host.
+    if !here || !others || super::releases::bad(scene, span).is_some() {
         return None;
     }
     let attempt = failure.attempt?;

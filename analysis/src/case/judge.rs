@@ -9,21 +9,24 @@ use super::{
     ranking::{self, Charge},
     running::{self, Now},
     scene::Scene,
-    silent, slots, slow,
+    silent, slots, slow, telling,
     text::Topic,
+    tolerated,
 };
 use model::text::counted;
 use model::{
-    Attempt, ExecutionStatus, Exhibit, Fatality, ITS_END, Outcome, Verdict, time::human_duration,
+    Attempt, Category, ExecutionStatus, Fatality, ITS_END, Outcome, Verdict, time::human_duration,
 };
 use std::collections::BTreeSet;
 
-/// Exhibits that are shown.
-const MOST_EXHIBITS: usize = 7;
 /// A lead that weighs less accuses nobody.
 const LEAST: f64 = 0.3;
 /// Runs of a workflow that make a habit.
 const HABIT: usize = 3;
+
+/// What remains of the weight of a cold start beside a wrong answer, and of a wrong answer behind a caught failure.
+const LATE: f64 = 0.8;
+const AFTERMATH: f64 = 0.6;
 
 /// What is told of executions of whose history too little is held.
 const UNTOLD: &str = "the part of the history that tells how it failed is not held";
@@ -377,7 +380,16 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         }
         None => all.extend(slots::narrowed(scene)),
     }
-    all.extend(silent::clues(scene));
+    let wrong = wrong(scene, !masked.is_empty());
+    if !wrong.is_empty() {
+        // A wrong answer is worse than a late one.
+        let late = all
+            .iter_mut()
+            .filter(|it| it.category == Category::ColdStart);
+        late.for_each(|it| it.weight *= LATE);
+    }
+    all.extend(wrong);
+    all.extend(tolerated::clues(scene));
     if all.is_empty() {
         all = survived(scene);
     }
@@ -385,6 +397,15 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         return innocent(verdict, no_crime(scene, why));
     }
     conclude(scene, verdict, all, masked.first())
+}
+
+/// What is wrong without an error. Where a Catch took one, what came after worked with what the fallback gave.
+fn wrong(scene: &Scene, masked: bool) -> Vec<Clue> {
+    let mut found = silent::clues(scene);
+    for clue in found.iter_mut().filter(|_| masked) {
+        clue.weight *= AFTERMATH;
+    }
+    found
 }
 
 /// A larger input explains more time, but not that fewer items run at once.
@@ -471,72 +492,17 @@ fn conclude(
     verdict.outcome = Outcome::Verdict;
     verdict.culprit = Some(lead.suspect.clone());
     verdict.category = Some(lead.category);
-    verdict.mechanism = smooth(&lead.mechanism, &lead.suspect.name);
+    verdict.mechanism = telling::smooth(&lead.mechanism, &lead.suspect.name);
     verdict.fatality = lead.fate;
     verdict.confidence = confidence::of(first.score, ranking::margin(&charges));
     verdict.changed = first.clues.iter().find_map(|it| it.changed.clone());
     verdict.but_for.clone_from(&lead.but_for);
-    verdict.exhibits = exhibits(scene, first, lead.fate);
+    verdict.exhibits = telling::exhibits(scene, first, lead.fate);
     verdict.cleared = alibis::of(scene, &lead.suspect, &charges, failure);
     if verdict.confidence < 0.9 {
         verdict.missing = missing(scene, Some(first), failure);
     }
     verdict
-}
-
-/// A state is not told to have failed in itself.
-fn smooth(mechanism: &str, name: &str) -> String {
-    let place = format!(" in {name}");
-    let twice = mechanism.strip_prefix(name).and_then(|rest| {
-        let (before, after) = rest.split_once(&place)?;
-        let whole = after.is_empty() || after.starts_with([':', ';', ',', ' ']);
-        whole.then(|| format!("{name}{before}{after}"))
-    });
-    twice.unwrap_or_else(|| mechanism.to_owned())
-}
-
-fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Exhibit> {
-    let mut seen = BTreeSet::new();
-    let all = charge
-        .clues
-        .iter()
-        .take(2)
-        .flat_map(|it| it.exhibits.iter());
-    let mut kept: Vec<Exhibit> = all
-        .filter(|it| seen.insert(it.reference.clone()))
-        .take(MOST_EXHIBITS - 1)
-        .cloned()
-        .collect();
-    if fate == Fatality::Fatal
-        && let Some(last) = scene.case.events.iter().rfind(|it| {
-            matches!(
-                it.event_type.as_str(),
-                "ExecutionFailed" | "ExecutionTimedOut"
-            )
-        })
-    {
-        let exhibit = clue::event(last, "the execution ended".to_owned());
-        if seen.insert(exhibit.reference.clone()) {
-            kept.push(exhibit);
-        }
-    }
-    // A span begins before the failure that it explains; within one instant the cause comes first.
-    kept.sort_by(|a, b| {
-        a.at.cmp(&b.at)
-            .then_with(|| order(a).cmp(&order(b)))
-            .then_with(|| a.reference.cmp(&b.reference))
-    });
-    kept
-}
-
-fn order(exhibit: &Exhibit) -> u8 {
-    match exhibit.source.as_str() {
-        "change" => 0,
-        "span" => 1,
-        "log" => 2,
-        "invocation" => 3,
-        _ => 4,
-    }
 }
 
 fn missing(scene: &Scene, charge: Option<&Charge>, failure: Option<&Failure>) -> Vec<String> {
@@ -560,27 +526,4 @@ fn missing(scene: &Scene, charge: Option<&Charge>, failure: Option<&Failure>) ->
     all.retain(|it| seen.insert(it.clone()));
     all.truncate(6);
     all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::smooth;
-
-    #[test]
-    fn nobody_fails_in_itself() {
-        let check =
-            |mechanism: &str, name: &str, expect: &str| assert_eq!(smooth(mechanism, name), expect);
-        check("Save failed in Save: no", "Save", "Save failed: no");
-        check(
-            "save-fn failed in Save: no",
-            "save-fn",
-            "save-fn failed in Save: no",
-        );
-        check(
-            "Save failed in Save2: no",
-            "Save",
-            "Save failed in Save2: no",
-        );
-        check("Save took 3 s in Save", "Save", "Save took 3 s");
-    }
 }

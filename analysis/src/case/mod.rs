@@ -12,7 +12,9 @@
 //! | `hosts`, `pulls`, `slots`, `starts`, `stays` | one host among several; images that take long; a Map's concurrency; cold starts; where a job stayed |
 //! | [`letters`] | messages whose answer never came, and how their receivers are found |
 //! | `onset` | which siblings are fit to be compared with |
-//! | `failures`, `slow`, `waits`, `silent`, `amounts` | what is wrong |
+//! | `failures`, `tolerated`, `slow`, `waits`, `silent`, `amounts` | what is wrong |
+//! | `since`, `reads`, `relations` | what a release changed: who ran before it, what it leaves out that is read, what it works out otherwise |
+//! | `sizes` | one item that is far larger than the others |
 //! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
@@ -41,17 +43,23 @@ mod origin;
 mod profile;
 mod pulls;
 mod ranking;
+mod reads;
+mod relations;
 pub mod releases;
 pub mod report;
 mod running;
 mod scene;
 mod settings;
 mod silent;
+mod since;
+mod sizes;
 mod slots;
 mod slow;
 mod starts;
 mod stays;
+mod telling;
 pub(crate) mod text;
+mod tolerated;
 mod waits;
 mod world;
 

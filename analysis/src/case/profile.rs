@@ -108,6 +108,12 @@ pub struct StateProfile {
     pub waited_ns: i64,
     /// Longest try that went well, nanoseconds.
     pub tried_ns: i64,
+    /// Key paths of what its tries were answered with.
+    pub answered_keys: BTreeSet<String>,
+    /// Seconds that its tries might take.
+    pub allowed_s: Option<i64>,
+    /// Seconds that might pass between their heartbeats.
+    pub beats_s: Option<i64>,
     /// Numbers and lengths in the output of its first visit.
     pub quantities: BTreeMap<String, f64>,
     /// Numbers and lengths in the input of its first visit.
@@ -217,6 +223,11 @@ impl Profile {
             if state.sent_keys.len() < MOST {
                 state.sent_keys.extend(keys(attempt.input.as_deref()));
             }
+            if attempt.status == model::Status::Succeeded && state.answered_keys.len() < MOST {
+                state.answered_keys.extend(keys(attempt.output.as_deref()));
+            }
+            state.allowed_s = attempt.timeout_seconds.or(state.allowed_s);
+            state.beats_s = attempt.heartbeat_seconds.or(state.beats_s);
             if let (Some(from), Some(to)) = (attempt.submitted_time, attempt.end_time) {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.waited_ns = state.waited_ns.max(to.since(from));

@@ -23,6 +23,8 @@ pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
         .into_iter()
         .collect();
     found.extend(by_output(scene));
+    found.extend(super::reads::lost(scene).filter(|_| found.is_empty()));
+    found.extend(super::relations::broken(scene).filter(|_| found.is_empty()));
     if found.is_empty() {
         found.extend(super::amounts::unusual(scene));
     }

@@ -202,17 +202,7 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
     if let Some(clue) = super::slots::capped(scene, path, &visits, excess.state) {
         return vec![clue];
     }
-    let lost: i64 = tries
-        .iter()
-        .map(|it| {
-            it.backoff_ns.unwrap_or(0)
-                + if it.status.is_failure() {
-                    it.duration_ns.unwrap_or(0)
-                } else {
-                    0
-                }
-        })
-        .sum();
+    let lost: i64 = tries.iter().map(|it| lost_ns(scene, it)).sum();
     let failures = scene.case.attempts.iter();
     let failures = failures.filter(|it| it.status.is_failure()).count();
     if lost * 2 > excess.ns && failures == 1 && lost < SLIGHT_NS {
@@ -231,6 +221,12 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         .copied()
         .max_by_key(|it| (it.duration_ns, std::cmp::Reverse(it.scheduled_event_id)));
     let Some(attempt) = longest else {
+        if let Some(clue) = visits
+            .first()
+            .and_then(|it| clues::asked_often(scene, it, excess.ns))
+        {
+            return vec![clue];
+        }
         found.extend(visits.first().map(|visit| of_waiting(scene, visit, excess)));
         return found;
     };
@@ -246,6 +242,15 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         found.extend(worked(scene, attempt, &tries, excess));
     }
     found
+}
+
+/// What a try that failed took, with the pause before the next; not the time that its sandbox took to start.
+fn lost_ns(scene: &Scene, attempt: &Attempt) -> i64 {
+    let took = match attempt.status.is_failure() {
+        true => attempt.duration_ns.unwrap_or(0) - super::starts::waited_ns(scene, attempt),
+        false => 0,
+    };
+    attempt.backoff_ns.unwrap_or(0) + took.max(0)
 }
 
 pub(super) fn ended(scene: &Scene, attempt: &Attempt, usual_ns: i64) -> Option<model::Exhibit> {
@@ -408,6 +413,9 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
     };
     let new = visit.and_then(|it| clues::new_version(scene, it));
     let grown = clues::input_growth(scene, visit);
+    if let Some(clue) = visit.and_then(|it| super::sizes::of_item(scene, it)) {
+        return clue.with(ended(scene, attempt, excess.usual_ns));
+    }
     let (category, weight) = match (&new, grown) {
         _ if starved_of_memory(scene, attempt) => (Category::Memory, 0.86),
         (Some(_), _) => (Category::BadDeploy, 0.8),

@@ -34,6 +34,12 @@ fn starts<'a>(
     found
 }
 
+/// The time that a try waited for its sandbox, nanoseconds.
+pub(super) fn waited_ns(scene: &Scene, attempt: &Attempt) -> i64 {
+    let all = starts(scene, &[attempt]);
+    all.first().map_or(0, |it| (it.0 * 1e6) as i64)
+}
+
 /// One new sandbox now and then is how Lambda works, after a release above all: nobody's fault when it took little.
 pub(super) fn warmed_up(scene: &Scene, tries: &[&Attempt], excess_ns: i64) -> bool {
     let cold = scene.case.invocations.iter();

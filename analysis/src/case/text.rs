@@ -105,6 +105,23 @@ pub(crate) fn is(words: &str, wanted: Topic) -> bool {
         || by_marks(&lower).is_none() && status_in(&lower).and_then(by_status) == Some(wanted)
 }
 
+/// True for words of a connection that was not made in time, as clients write it. Who waits for an answer has one.
+pub(crate) fn is_connect_timeout(words: &str) -> bool {
+    const MARKS: [&str; 9] = [
+        "connecttimeout",
+        "connect timeout",
+        "connect timed out",
+        "connect etimedout",
+        "connection attempt timed out",
+        "timed out (connect timeout",
+        "timeout: connect",
+        "connecting timed out",
+        "connectiontimeout",
+    ];
+    let lower = shortened(words).to_lowercase();
+    dialled(&lower) || MARKS.iter().any(|mark| lower.contains(mark))
+}
+
 /// True for words with which a validator of schemas refuses a value: Ajv, zod, joi, yup, pydantic, jsonschema, Bean
 /// Validation, FluentValidation, Go's validator, serde. They speak of what was given, not of code.
 pub(crate) fn refuses_value(words: &str) -> bool {

@@ -31,6 +31,8 @@ pub(super) struct Importer<'a> {
     recorder: Recorder,
     pub(super) pieces: Vec<(PathBuf, step_functions::Piece)>,
     held: u64,
+    /// Executions whose events were handed on, and whose definitions may still come.
+    streamed: step_functions::Streamed,
     folder: PathBuf,
     /// Documents and lines of the file in which nothing known was found: the first, and how many.
     unknown: Option<(String, u64)>,
@@ -47,6 +49,7 @@ impl<'a> Importer<'a> {
             recorder: Recorder::default(),
             pieces: Vec::new(),
             held: 0,
+            streamed: step_functions::Streamed::default(),
             folder: PathBuf::new(),
             unknown: None,
             file: FileReport::default(),
@@ -126,7 +129,7 @@ impl<'a> Importer<'a> {
     fn assemble(&mut self) -> Result<(), Error> {
         self.held = 0;
         let pieces = std::mem::take(&mut self.pieces);
-        let (batch, skips) = step_functions::assemble(pieces);
+        let (batch, skips) = step_functions::assemble_with(pieces, &self.streamed);
         for skip in skips {
             // Counted were the pieces; what pairing leaves out was not taken after all.
             let file = self.report.of(&skip.path);
@@ -403,6 +406,7 @@ impl<'a> Importer<'a> {
     pub(super) fn workflow_event(&mut self, event: model::HistoryEvent) -> Result<(), Refused> {
         self.file.is("Step Functions log events");
         self.file.taken.events += 1;
+        self.streamed.see(&self.file.path, &event);
         self.sink.event(event)
     }
 

@@ -3,6 +3,7 @@
 use super::{
     Event, History, LogEvents, Piece, StateMachine,
     identity::{folder, machine_name, made_up_arn, subject},
+    known::{Definition, Known, Streamed},
     pages::{Joined, join_pages},
     pairing::{Described, Pairing, children_named_in},
     time::parse_time,
@@ -11,7 +12,7 @@ use crate::durable::engine_of;
 use model::{Batch, Document, DocumentKind, Engine, EventSource, HistoryEvent, UnixNanos};
 use serde_json::{Map, Value};
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -49,6 +50,11 @@ const SLACK: i64 = 2_000_000_000;
 ///
 /// A history that nothing names gets an id of its own, from the file's name and its first event.
 pub fn assemble(pieces: Vec<(PathBuf, Piece)>) -> (Batch, Vec<Skip>) {
+    assemble_with(pieces, &Streamed::default())
+}
+
+/// The same, for definitions that belong to executions whose events were handed on already.
+pub fn assemble_with(pieces: Vec<(PathBuf, Piece)>, streamed: &Streamed) -> (Batch, Vec<Skip>) {
     let mut sorted = Sorted::default();
     for (path, piece) in pieces {
         sorted.add(path, piece);
@@ -73,6 +79,7 @@ pub fn assemble(pieces: Vec<(PathBuf, Piece)>) -> (Batch, Vec<Skip>) {
     for (path, document) in sorted.map_runs {
         out.map_run(&path, document);
     }
+    streamed.tell(&mut out.known);
     for (path, machine) in sorted.machines {
         out.state_machine(&path, machine);
     }
@@ -97,46 +104,6 @@ impl Sorted {
             Piece::MapRun(document) => self.map_runs.push((path, document)),
             Piece::LogEvents(events) => self.logs.push((path, events)),
         }
-    }
-}
-
-/// What is known of an execution while definitions look for theirs.
-#[derive(Default)]
-struct Known {
-    /// Files it was in, and what they are about.
-    places: BTreeSet<(PathBuf, PathBuf, String)>,
-    state_machine_arn: Option<String>,
-    /// States entered: (name, type).
-    states: HashSet<(String, String)>,
-    /// The first of them.
-    start: Option<String>,
-}
-
-impl Known {
-    /// Remembers the state that an event entered, if it did.
-    fn entered(&mut self, id: u64, event_type: &str, details: &str) {
-        #[derive(serde::Deserialize)]
-        struct Named {
-            name: Option<String>,
-        }
-        let Some(state_type) = event_type.strip_suffix("StateEntered") else {
-            return;
-        };
-        if let Ok(Named { name: Some(name) }) = serde_json::from_str(details) {
-            if id == 2 {
-                self.start = Some(name.clone());
-            }
-            self.states.insert((name, state_type.to_owned()));
-        }
-    }
-
-    /// True when the definition could be what ran: it begins with the same state and has all that were entered.
-    fn fits(&self, definition: &Definition) -> bool {
-        let begins = match (&self.start, &definition.start) {
-            (Some(entered), Some(start)) => entered == start,
-            _ => true,
-        };
-        begins && !self.states.is_empty() && self.states.is_subset(&definition.states)
     }
 }
 
@@ -198,9 +165,7 @@ impl Assembly {
 
     fn seen(&mut self, execution_arn: &str, path: &Path) -> &mut Known {
         let known = self.known.entry(execution_arn.to_owned()).or_default();
-        known
-            .places
-            .insert((path.to_owned(), folder(path), subject(path)));
+        known.see(path);
         known
     }
 
@@ -485,50 +450,4 @@ fn redrive_count(details: &str) -> Option<u32> {
     serde_json::from_str::<Redriven>(details)
         .ok()
         .map(|redriven| redriven.redrive_count)
-}
-
-/// What of a definition tells whose it is.
-#[derive(Default)]
-struct Definition {
-    start: Option<String>,
-    /// All states with their types, those inside Map and Parallel included.
-    states: HashSet<(String, String)>,
-}
-
-impl Definition {
-    fn read(text: &str) -> Self {
-        let mut definition = Definition::default();
-        if let Ok(value) = serde_json::from_str::<Value>(text) {
-            definition.start = value
-                .get("StartAt")
-                .and_then(Value::as_str)
-                .map(str::to_owned);
-            collect_states(&value, &mut definition.states);
-        }
-        definition
-    }
-}
-
-fn collect_states(value: &Value, states: &mut HashSet<(String, String)>) {
-    match value {
-        Value::Object(members) => {
-            for (name, state) in members
-                .get("States")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-            {
-                let state_type = state
-                    .get("Type")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                states.insert((name.clone(), state_type.to_owned()));
-            }
-            members
-                .values()
-                .for_each(|child| collect_states(child, states));
-        }
-        Value::Array(items) => items.iter().for_each(|child| collect_states(child, states)),
-        _ => {}
-    }
 }

@@ -10,15 +10,17 @@ mod assemble;
 mod documents;
 mod event;
 mod identity;
+mod known;
 mod log;
 mod pages;
 mod pairing;
 mod recognise;
 mod time;
 
-pub use assemble::{Lost, Skip, assemble};
+pub use assemble::{Lost, Skip, assemble, assemble_with};
 pub use event::Event;
 pub(crate) use event::{camel, whole};
+pub use known::Streamed;
 pub use log::parse_log_message;
 pub(crate) use recognise::history_of;
 pub use recognise::recognise;

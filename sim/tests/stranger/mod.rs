@@ -5,6 +5,7 @@ pub mod blocks;
 pub mod calm;
 pub mod code;
 pub mod desk;
+pub mod eighth;
 pub mod fifth;
 pub mod fourth;
 pub mod fourth_tasks;

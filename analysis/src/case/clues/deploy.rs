@@ -283,6 +283,12 @@ pub(super) fn rewritten_since(scene: &Scene, state: &str) -> Option<(String, Str
     rewritten(scene, old, state).then_some((release.label, release.changed))
 }
 
+/// The same, whatever it wrote anew: of the older one often nothing but its number is held.
+pub(super) fn released_since(scene: &Scene, state: &str) -> Option<(String, String)> {
+    let release = Release::since(scene, older_definition(scene)?, state);
+    Some((release.label, release.changed))
+}
+
 fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let execution = &scene.case.execution;
     let old = older_definition(scene)?;
@@ -442,6 +448,24 @@ pub(super) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
         .other
         .filter(|_| split.same_healthy == 0 && split.others_healthy >= 3)?;
     Some(format!("{name} version {old} → {version}"))
+}
+
+/// Whether the function that failed was itself changed since the last run that went well, or runs in a new version.
+pub(super) fn changed_last(scene: &Scene, failure: &Failure) -> bool {
+    let Some(name) = failure.function() else {
+        return false;
+    };
+    let last = scene
+        .healthy
+        .iter()
+        .filter(|it| it.functions.contains_key(name));
+    let last = last.map(|it| it.start).max();
+    let since = |it: &&Change| last.is_none_or(|last| it.time >= last);
+    let told = recent(scene, failure)
+        .filter(|it| names(it, name))
+        .any(|it| since(&it));
+    let split = failure.version().map(|it| Split::of(scene, name, it));
+    told || split.is_some_and(|it| it.is_new() && it.others_healthy >= 3)
 }
 
 /// A change before the failure whose kind or resource is told by one of these words.

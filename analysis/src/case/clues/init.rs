@@ -8,7 +8,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Category, ColdStart};
+use model::{Category, ColdStart, Entity, InvocationStatus};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let (Some(name), Some(attempt)) = (failure.function(), failure.attempt) else {
@@ -40,6 +40,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     }
     let suspect = clue::function(scene, attempt, name, failure.version());
+    if let Some(clue) = too_slow(scene, failure, &suspect, told_by_code(failure)) {
+        return vec![clue];
+    }
     let version = failure
         .version()
         .map(|it| format!(" version {it}"))
@@ -65,4 +68,34 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         )]);
     }
     vec![clue.changed(super::deploy::changed(scene, failure))]
+}
+
+/// Whether anybody tells what went wrong with the start, besides that it took too long.
+fn told_by_code(failure: &Failure) -> bool {
+    let words = format!("{} {}", failure.said(), failure.lines_said());
+    text::is(&words, Topic::Init)
+}
+
+/// A start that ran into the limit of ten seconds and was begun again inside the invocation: nothing is broken, it is slow
+/// to start. One that was released since the last healthy run may be broken all the same.
+fn too_slow(scene: &Scene, failure: &Failure, suspect: &Entity, told: bool) -> Option<Clue> {
+    let (invocation, _) = failure.invocation?;
+    let late = invocation.cold_start == ColdStart::FailedInit
+        && invocation.cold_start_reason.contains("too long");
+    let ran_out = invocation.status == InvocationStatus::Timeout
+        || text::is(&failure.words(), Topic::FunctionTimeout);
+    if !late || !ran_out || told || super::deploy::changed(scene, failure).is_some() {
+        return None;
+    }
+    let name = &invocation.function_name;
+    let mechanism = format!(
+        "{name} could not start within the time that its init has in {}, and began again inside the invocation, which ran out of time",
+        failure.state()
+    );
+    let shown = clue::invocation(invocation, format!("init of {name} took too long"));
+    Some(
+        Clue::new(suspect.clone(), Category::ColdStart, 0.95, mechanism)
+            .with([shown])
+            .with(failure.exhibit()),
+    )
 }

@@ -5,6 +5,7 @@ mod container;
 mod data;
 mod dependency;
 mod deploy;
+mod fed;
 mod function;
 mod hang;
 mod init;
@@ -29,11 +30,12 @@ mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
-pub(super) use deploy::started;
+pub(super) use deploy::{started, told};
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;
 pub(super) use lost::unanswered;
 pub(super) use nested::untold;
+pub(super) use polled::asked_often;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
 pub(super) use timeout::input_growth;
 
@@ -41,11 +43,12 @@ pub(super) use timeout::input_growth;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 21] = [
+pub(crate) const ALL: [Detector; 22] = [
     container::find,
     data::find,
     dependency::find,
     deploy::find,
+    fed::find,
     function::find,
     init::find,
     limit::find,
@@ -64,6 +67,11 @@ pub(crate) const ALL: [Detector; 21] = [
     timeout::find,
     told::find,
 ];
+
+/// What speaks below a state whose items are executions of their own.
+pub(super) fn below(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    nested::find(scene, failure)
+}
 
 /// Everything that the detectors say of a failure.
 pub(crate) fn of<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Vec<Clue> {

@@ -18,12 +18,13 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     };
     let caller = failure.function().unwrap_or(failure.state());
-    let flagged = failure
-        .spans
-        .spans
-        .iter()
-        .position(|span| flag_of(span, &FLAGS).is_some());
+    let known = |n: usize| habitual(scene, &failure.spans.charged(n));
     let spans = failure.spans.spans.iter().enumerate();
+    let flagged = spans
+        .clone()
+        .find(|(n, it)| flag_of(it, &FLAGS).is_some() && !known(*n));
+    let flagged = flagged.map(|(n, _)| n);
+    let spans = spans.filter(|(n, it)| !charges::failed(it) || !known(*n));
     let worded = spans.filter(|(n, _)| failure.spans.charged(*n) != caller);
     let worded = worded
         .filter(|(_, it)| charges::failed(it))
@@ -108,6 +109,14 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                 &["dns", "route", "network", "config", "security"],
             )),
     ]
+}
+
+/// Whether most healthy runs live with failures of somebody.
+fn habitual(scene: &Scene, name: &str) -> bool {
+    let called = scene.healthy.iter().filter_map(|it| it.charges.get(name));
+    let called: Vec<_> = called.collect();
+    let bad = called.iter().filter(|it| it.errors > 0).count();
+    called.len() >= 3 && bad * 2 > called.len()
 }
 
 fn network_words(words: &str) -> bool {

@@ -17,6 +17,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some((map, index)) = innermost(&visit.path) else {
         return Vec::new();
     };
+    // What went well at another try can be processed.
+    if recovered(scene, attempt) && !visit.caught {
+        return Vec::new();
+    }
     if !matches!(
         failure.topic(),
         None | Some(Topic::Data | Topic::Path | Topic::Unavailable)

@@ -247,6 +247,78 @@ fn started(scene: &Scene, visit: &State, attempt: &Attempt) -> Option<(&'static 
         .or_else(|| Some(("state", found.state.clone())))
 }
 
+/// A run that is slow because it went round a loop more often than healthy runs do: whoever it asked at every turn was not
+/// done; the pause between two questions is as long as ever.
+pub(in crate::case) fn asked_often(scene: &Scene, pause: &State, excess_ns: i64) -> Option<Clue> {
+    let turns = |state: &str| {
+        let own = scene.case.states.iter().filter(|it| it.state == state);
+        own.count()
+    };
+    let usual = |state: &str| {
+        let all = scene.healthy.iter().filter_map(|it| it.states.get(state));
+        let mut all: Vec<usize> = all.map(|it| it.visits as usize).collect();
+        all.sort_unstable();
+        Some((*all.get(all.len() / 2)?, *all.last()?))
+    };
+    let more = |state: &str| {
+        let (median, most) = usual(state)?;
+        let own = turns(state);
+        (own > most && own >= 2 * median.max(1)).then_some((own, median))
+    };
+    let (own, median) = more(&pause.state)?;
+    let longest = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(&pause.state));
+    let longest = longest.map(|it| it.longest_ns).max()?;
+    let took = pause.duration_ns?;
+    // The turns have to make up for the time.
+    let by_turns = took.saturating_mul((own - median) as i64) * 2 > excess_ns;
+    if took > longest.saturating_add(longest / 4) || !by_turns {
+        return None;
+    }
+    let mut tasks = scene.case.states.iter().filter(|it| {
+        it.state_type == "Task"
+            && it.parent_span_id == pause.parent_span_id
+            && it.entered_event_id > pause.entered_event_id
+    });
+    let asked = tasks.find(|it| more(&it.state).is_some())?;
+    let last = scene
+        .case
+        .states
+        .iter()
+        .filter(|it| it.state == asked.state);
+    let last = last.max_by_key(|it| it.entered_event_id)?;
+    let attempt = scene.tries(last).into_iter().next_back()?;
+    let answer: Value = attempt
+        .output
+        .as_deref()
+        .and_then(|it| serde_json::from_str(it).ok())
+        .unwrap_or_default();
+    let (kind, name) = asked_about(scene, last, attempt, &answer);
+    let how = format!(
+        "{name} was done only when {} had asked {own} times, {median} in healthy runs; the pauses are as long as ever",
+        asked.state
+    );
+    let first = scene.tries(asked).into_iter().next();
+    let ended = |it: &Attempt| scene.event(it.end_event_id?);
+    let shown = [first.and_then(ended), ended(attempt)]
+        .into_iter()
+        .flatten();
+    let suspect = clue::entity(scene, kind, &name, &[&asked.path]);
+    let explained = Explained {
+        kind: "state".into(),
+        name: pause.state.clone(),
+        reason: format!("{} paused as long as ever, but more often", pause.state),
+        reference: String::new(),
+    };
+    Some(
+        Clue::new(suspect, Category::Latency, 0.9, how)
+            .with(shown.map(|it| clue::event(it, format!("{} asked", asked.state))))
+            .explaining([explained]),
+    )
+}
+
 /// How often it asked, if that is far more often than healthy runs do.
 fn in_vain(scene: &Scene, visit: &State) -> Option<u32> {
     let own = scene

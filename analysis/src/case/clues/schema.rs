@@ -207,7 +207,13 @@ fn by_producer(
 ) -> Clue {
     let rewritten = new_version(scene, producer.visit)
         .is_none()
-        .then(|| super::deploy::rewritten_since(scene, &producer.visit.state))
+        .then(|| {
+            let state = &producer.visit.state;
+            // A definition is often held as it is today only: the answer tells, too, that the workflow keeps less of it.
+            let kept = || answers_as_ever(scene, producer.visit);
+            super::deploy::rewritten_since(scene, state)
+                .or_else(|| super::deploy::released_since(scene, state).filter(|_| kept()))
+        })
         .flatten();
     let (suspect, name) = match &rewritten {
         // Its function answers as ever; what the workflow keeps of the answer is new.
@@ -265,6 +271,21 @@ fn by_producer(
                 })
                 .filter(|it| it.name != name),
         )
+}
+
+/// Whether the tries of a visit were answered with all that those of healthy runs always were.
+fn answers_as_ever(scene: &Scene, visit: &State) -> bool {
+    let answer = scene.tries(visit).last().and_then(|it| it.output.clone());
+    let Some(answer) = answer else {
+        return false;
+    };
+    let have = keys(Some(&answer));
+    let usual = scene.healthy.iter();
+    let usual = usual.filter_map(|it| it.states.get(&visit.state));
+    let usual: Vec<_> = usual.filter(|it| !it.answered_keys.is_empty()).collect();
+    let lacks =
+        |key: &String| !have.contains(key) && usual.iter().all(|it| it.answered_keys.contains(key));
+    usual.len() >= 3 && !usual[0].answered_keys.iter().any(lacks)
 }
 
 /// Who made the output of a visit: its function, else the state itself.

@@ -74,7 +74,7 @@ fn of_execution(scene: &Scene, failure: &Failure) -> Option<Clue> {
 /// heartbeat was made shorter: nobody was silent, the window was cut.
 pub(super) fn window_cut(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
     let visit = failure.visit?;
-    let beating = text::is(&failure.error, Topic::Heartbeat);
+    let beating = text::is(&failure.error, Topic::Heartbeat) || missed_beat(failure, attempt);
     let field = if beating {
         "HeartbeatSeconds"
     } else {
@@ -86,6 +86,7 @@ pub(super) fn window_cut(scene: &Scene, failure: &Failure, attempt: &Attempt) ->
     } else {
         attempt.timeout_seconds
     };
+    let set = set.or_else(|| allowed_less(scene, &visit.state, beating, seconds?));
     let limit = seconds?.saturating_mul(1_000_000_000);
     let usual = scene.healthy.iter();
     let usual = usual.filter_map(|it| it.states.get(&visit.state));
@@ -125,6 +126,31 @@ pub(super) fn window_cut(scene: &Scene, failure: &Failure, attempt: &Attempt) ->
         .with(failure.exhibit())
         .changed(set.or_else(|| change.map(super::deploy::told))),
     )
+}
+
+/// Whether it ended long before its own time was over, at a heartbeat that did not come: the error is often the same.
+fn missed_beat(failure: &Failure, attempt: &Attempt) -> bool {
+    let from = attempt.submitted_time.or(attempt.started_time);
+    let waited = failure.at.since(from.unwrap_or(attempt.start_time));
+    let reaches =
+        |seconds: i64| waited.saturating_add(500_000_000) >= seconds.saturating_mul(1_000_000_000);
+    attempt.heartbeat_seconds.is_some_and(reaches) && !attempt.timeout_seconds.is_some_and(reaches)
+}
+
+/// That the tries of healthy runs were allowed more seconds than this one, as their own histories tell: a definition is
+/// often held as it is today only.
+fn allowed_less(scene: &Scene, state: &str, beating: bool, now: i64) -> Option<String> {
+    let told = |it: &crate::case::StateProfile| if beating { it.beats_s } else { it.allowed_s };
+    let usual = scene.healthy.iter().filter_map(|it| it.states.get(state));
+    let mut usual: Vec<i64> = usual.filter_map(told).collect();
+    usual.sort_unstable();
+    let before = *usual.get(usual.len() / 2).filter(|_| usual.len() >= 3)?;
+    let field = if beating {
+        "HeartbeatSeconds"
+    } else {
+        "TimeoutSeconds"
+    };
+    (now < before).then(|| format!("{state} {field} {before} → {now}"))
 }
 
 /// The limit that was hit, nanoseconds.
@@ -181,7 +207,10 @@ fn of_function(
         .iter()
         .find(|it| text::is(&it.body, Topic::FunctionTimeout));
     proof.extend(line.map(|it| clue::log(it, text::brief(&it.body, 160))));
-    let mut clues = Vec::new();
+    let mut clues: Vec<_> = unconnected(scene, failure, attempt, name)
+        .into_iter()
+        .map(|it| it.with(proof.clone()))
+        .collect();
     let changed = super::deploy::timeout_change(scene, failure, name);
     let usual = median.map(human_duration).unwrap_or_default();
     // Healthy runs that took longer than the limit: the limit was lowered under them.
@@ -189,7 +218,7 @@ fn of_function(
         .last()
         .is_some_and(|most| *most > limit + limit / 50);
     let near = median.is_some_and(|median| median * 10 >= limit * 7);
-    if let Some(grown) = grown(scene, failure, limit).filter(|_| !lowered) {
+    if let Some(grown) = grown(scene, failure, limit).filter(|_| !lowered && clues.is_empty()) {
         let span = failure.spans.spans[grown.span];
         let suspect = clue::entity(scene, "service", &grown.name, &[&attempt.path, name]);
         let before = grown
@@ -287,6 +316,58 @@ fn of_function(
         );
     }
     clues
+}
+
+/// Somebody to whom no connection came about in time, as the function's own lines tell: not its answer is late.
+fn unconnected(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) -> Option<Clue> {
+    let said = |it: &&&model::LogRecord| text::is_connect_timeout(&it.body);
+    let lines: Vec<_> = failure.lines.iter().filter(said).copied().collect();
+    let usual = |it: &&model::LogRecord| {
+        let template = text::template(&it.body);
+        let of = (it.service_name.clone(), template);
+        scene
+            .healthy
+            .iter()
+            .any(|peer| peer.templates.contains(&of))
+    };
+    if lines.is_empty() || lines.iter().all(usual) {
+        return None;
+    }
+    let whom = lines
+        .iter()
+        .find_map(|it| super::network::service_in(scene, &it.body))
+        .filter(|it| it != name);
+    let suspect = match &whom {
+        Some(whom) => clue::entity(scene, "service", whom, &[&attempt.path, name]),
+        None => clue::function(scene, attempt, name, failure.version()),
+    };
+    let whom = whom.unwrap_or("whom it calls".to_owned());
+    let mechanism = format!(
+        "{name} ran out of time in {} because no connection to {whom} came about",
+        failure.state()
+    );
+    let reference = format!("log:{}", lines[0].log_id);
+    Some(
+        Clue::new(suspect, Category::NetworkConfig, 0.94, mechanism)
+            .with(
+                lines.iter().take(3).map(|it| {
+                    clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))
+                }),
+            )
+            .changed(super::deploy::change_of(
+                scene,
+                failure,
+                &[
+                    "route", "network", "vpc", "subnet", "security", "nat", "acl",
+                ],
+            ))
+            .explaining([clue::Explained {
+                kind: String::new(),
+                name: name.to_owned(),
+                reason: format!("{name} waited for a connection that never came about"),
+                reference,
+            }]),
+    )
 }
 
 /// Somebody whom only the function's last line before its end names.

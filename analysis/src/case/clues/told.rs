@@ -12,6 +12,9 @@ use crate::case::{
 use model::Category;
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    if failure.state().is_empty() && failure.function().is_none() {
+        return placeless(scene, failure).into_iter().collect();
+    }
     let (Some(attempt), Some(caller)) = (failure.attempt, failure.function()) else {
         return Vec::new();
     };
@@ -67,6 +70,27 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             }])
             .missing(&format!("spans of {name}")),
     ]
+}
+
+/// Whom the words of the end quote, where the events before it are not held: log delivery at ERROR tells nothing else.
+fn placeless(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    let words = failure.words();
+    let category = match text::topic(&words)? {
+        Topic::Timeout => Category::Latency,
+        Topic::Unavailable => Category::Error,
+        topic @ (Topic::Name | Topic::Connection | Topic::Throttled) => text::category(Some(topic)),
+        _ => return None,
+    };
+    let name = super::network::service_in(scene, &words)?;
+    let said = text::brief(&message(&failure.cause), 160);
+    let machine = &scene.case.execution.state_machine;
+    let mechanism = format!("{name} failed when {machine} had it called: {said}");
+    let suspect = clue::entity(scene, "service", &name, &[]);
+    Some(
+        Clue::new(suspect, category, 0.82, mechanism)
+            .with(failure.exhibit())
+            .missing("the events of the execution before its end (log level ALL)"),
+    )
 }
 
 /// A line that few healthy runs write.
