@@ -319,6 +319,82 @@ fn a_failure_of_its_own_after_a_catch_is_the_root() {
     );
 }
 
+/// `Opt` fails and is caught, `Real` does its work, a choice leads to the Fail state: whose fault is told by the definition.
+#[test]
+fn a_failure_from_which_the_workflow_recovered_is_no_root() {
+    let check = |other: &str, condition: &str, result_path: &str, expect: (&str, &str)| {
+        let definition = serde_json::json!({"StartAt": "Opt", "States": {
+            "Opt": {"Type": "Task", "Next": other,
+                "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": result_path, "Next": "Real"}]},
+            "Other": {"Type": "Pass", "Next": "Stock"},
+            "Real": {"Type": "Task", "Next": "Stock"},
+            "Stock": {"Type": "Choice", "Choices": [{"Variable": condition, "NumericEquals": 0, "Next": "None"}]},
+            "None": {"Type": "Fail", "Error": "OutOfStock"}}});
+        let body =
+            serde_json::json!({"stateMachineArn": "arn:m", "definition": definition.to_string()});
+        let document = model::Document {
+            engine: model::Engine::step_functions(),
+            execution_arn: String::new(),
+            kind: model::DocumentKind::StateMachine,
+            body: body.to_string(),
+        };
+        let trace = build(
+            &history(
+                "1<0 ExecutionStarted
+                 2<0 TaskStateEntered name=Opt
+                 3<2 TaskScheduled resourceType=lambda resource=invoke
+                 4<3 TaskFailed error=Minor
+                 5<4 TaskStateExited name=Opt
+                 6<5 TaskStateEntered name=Real
+                 7<6 TaskScheduled resourceType=lambda resource=invoke
+                 8<7 TaskSucceeded
+                 9<8 TaskStateExited name=Real
+                 10<9 ChoiceStateEntered name=Stock
+                 11<10 ChoiceStateExited name=Stock
+                 12<11 FailStateEntered name=None
+                 13<12 ExecutionFailed error=OutOfStock",
+            ),
+            &[document],
+        );
+        let e = &trace.execution;
+        let root = (e.root_state.as_deref(), e.root_error.as_deref());
+        assert_eq!(root, (Some(expect.0), Some(expect.1)));
+        assert_eq!(e.caught_failures, 1);
+    };
+    check("Real", "$.left", "$.failure", ("None", "OutOfStock"));
+    // The choice looks at what was caught.
+    check("Real", "$.failure.code", "$.failure", ("Opt", "Minor"));
+    // The Catch led elsewhere.
+    check("Other", "$.left", "$.failure", ("Opt", "Minor"));
+}
+
+#[test]
+fn behind_a_block_that_a_catch_had_ended_lies_the_first_failure() {
+    let trace = build(
+        &history(
+            "1<0 ExecutionStarted
+             2<0 ParallelStateEntered name=Both
+             3<2 ParallelStateStarted
+             4<3 TaskStateEntered name=Inner
+             5<4 TaskScheduled resourceType=lambda resource=invoke
+             6<5 TaskFailed error=Denied
+             7<6 TaskStateExited name=Inner
+             8<7 FailStateEntered name=InnerFail
+             9<8 ParallelStateFailed
+             10<9 ParallelStateExited name=Both
+             11<10 FailStateEntered name=GiveUp
+             12<11 ExecutionFailed",
+        ),
+        &[],
+    );
+    let e = &trace.execution;
+    assert_eq!(
+        (e.root_state.as_deref(), e.root_error.as_deref()),
+        (Some("Inner"), Some("Denied"))
+    );
+    assert_eq!((e.root_event_id, e.caught_failures), (Some(6), 2));
+}
+
 #[test]
 fn errors_alone_make_a_partial_trace_that_says_so() {
     let trace = build(

@@ -254,7 +254,10 @@ impl Simulator {
                     let exited = self.emit(Some(failed), types[4], json!({"name": name}), "");
                     self.events[exited].caught = true;
                     track.order.push(exited);
-                    return (Ending::Done(exited), Some(failure.origin));
+                    return (
+                        Ending::Done(exited),
+                        Some(failure.caught_origin.unwrap_or(failure.origin)),
+                    );
                 }
                 Err(failure) => before = failure.cause,
             }
