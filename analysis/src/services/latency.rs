@@ -177,7 +177,7 @@ impl Told {
         });
         if let Some(ns) = own {
             self.tell((Edge::Own(trees.service[n]), operation, true), ns);
-            self.request(entry(trees, n), ns);
+            self.request(trees.entry(n), ns);
         }
         // A call as a whole, for where its answer is recorded in one of the periods only.
         let to = trees.waits_for(n, answers);
@@ -186,21 +186,6 @@ impl Told {
             self.tell((edge, operation, false), trees.spans[n].duration_ns);
         }
     }
-}
-
-/// Spans of one service above each other that are followed.
-const DEEPEST: usize = 64;
-
-/// The span in which the request came in that a span is part of.
-fn entry(trees: &Trees, n: usize) -> usize {
-    let mut at = n;
-    for _ in 0..DEEPEST {
-        match trees.parent(at) {
-            Some(above) if trees.service[above] == trees.service[n] => at = above,
-            _ => break,
-        }
-    }
-    at
 }
 
 /// What an edge took beyond the healthy period.

@@ -17,6 +17,7 @@
 //! 7. Of the service that is named the host, pod or operation is told that sets its trouble apart ([`place`]).
 
 mod absence;
+mod callers;
 mod errors;
 mod latency;
 mod logs;

@@ -64,6 +64,16 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         return verdict;
     }
     let mut names = Names::default();
+    for period in [baseline, symptom] {
+        period
+            .spans
+            .iter()
+            .for_each(|it| names.introduce(&it.service));
+        period
+            .lines
+            .iter()
+            .for_each(|it| names.introduce(&it.service));
+    }
     let now = Trees::new(&symptom.spans, &mut names);
     let before = Trees::new(&baseline.spans, &mut names);
     let (now_lines, before_lines) = (
@@ -180,8 +190,14 @@ fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
         evidence.by_log *= left;
         evidence.by_absence *= left;
     }
+    refuse(all);
     let by_log: BTreeMap<u32, f64> = all.iter().map(|it| (it.service, it.by_log)).collect();
-    for (from, to) in complaints.filter(|(from, to)| graph.above(*from, *to)) {
+    let own_fault = |from: u32, to: u32| {
+        let faulty = findings.faulty.get(&from);
+        faulty.is_some_and(|it| it.refused_by.contains(&to))
+    };
+    let complaints = complaints.filter(|it| graph.above(it.0, it.1) && !own_fault(it.0, it.1));
+    for (from, to) in complaints {
         let said = by_log.get(&from).copied().unwrap_or(0.0);
         if let Some(blamed) = all.iter_mut().find(|it| it.service == to) {
             blamed.by_log = blamed.by_log.max(0.8 * said);
@@ -192,6 +208,23 @@ fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
     }
     for evidence in all.iter_mut() {
         evidence.score = evidence.joined();
+    }
+}
+
+/// Who refuses what one caller alone sends says so, and is well.
+fn refuse(all: &mut [Evidence]) {
+    let blamed = |it: &Evidence| it.by_error > 0.3;
+    let refusals = all
+        .iter()
+        .filter(|it| blamed(it))
+        .filter_map(|it| it.faulty);
+    let refusals: BTreeSet<u32> = refusals
+        .flat_map(|it| it.refused_by.iter().copied())
+        .collect();
+    for evidence in all.iter_mut() {
+        if refusals.contains(&evidence.service) && evidence.by_error < 0.3 {
+            evidence.by_log *= 0.15;
+        }
     }
 }
 
