@@ -4,6 +4,7 @@ use super::{
     Period,
     absence::{self, Undone},
     errors::{self, Faulty},
+    hints::{self, Oddities},
     latency::{self, Late},
     logs::{self, Loud, Silent},
     place, report,
@@ -29,6 +30,12 @@ pub(super) struct Evidence<'a> {
     pub by_error: f64,
     pub by_log: f64,
     pub by_absence: f64,
+    /// What others fail of: its odd answers.
+    pub by_oddity: f64,
+    /// A line that shows them.
+    pub odd_line: Option<usize>,
+    /// Or a span.
+    pub odd_span: Option<usize>,
     pub score: f64,
 }
 
@@ -36,6 +43,7 @@ impl Evidence<'_> {
     fn joined(&self) -> f64 {
         // Slowness alone must not outvote a service that says itself what is wrong.
         let clear = (1.0 - 0.8 * self.by_time) * (1.0 - 0.85 * self.by_error);
+        let clear = clear * (1.0 - 0.85 * self.by_oddity);
         1.0 - clear * (1.0 - 0.85 * self.by_log) * (1.0 - 0.75 * self.by_absence)
     }
 }
@@ -47,6 +55,7 @@ struct Findings {
     loud: BTreeMap<u32, Loud>,
     silent: BTreeMap<u32, Silent>,
     undone: BTreeMap<u32, Undone>,
+    odd: Oddities,
 }
 
 /// Compares a faulty period with a healthy one and names the service that did it. `about` names the comparison in the
@@ -90,6 +99,7 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         loud: logs::loud(&now_lines, &before_lines, symptom, &names),
         silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
         undone: absence::undone(&now, &before, &answers),
+        odd: hints::oddities([&now, &before], &answers, [&now_lines, &before_lines]),
     };
     let mut all = weigh(&findings, &names);
     clear(&mut all, &findings, [&now, &before]);
@@ -136,6 +146,7 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
         .chain(findings.loud.keys())
         .chain(findings.silent.keys())
         .chain(findings.undone.keys())
+        .chain(findings.odd.keys())
         .copied()
         .collect();
     services
@@ -154,6 +165,9 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
                 by_error: 0.0,
                 by_log: 0.0,
                 by_absence: 0.0,
+                by_oddity: 0.0,
+                odd_line: None,
+                odd_span: None,
                 score: 0.0,
             };
             evidence.by_time = evidence.late.map_or(0.0, |it| {
@@ -191,6 +205,7 @@ fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
         evidence.by_absence *= left;
     }
     refuse(all);
+    hints::charge(all, &findings.odd, &graph, periods[0]);
     let by_log: BTreeMap<u32, f64> = all.iter().map(|it| (it.service, it.by_log)).collect();
     let own_fault = |from: u32, to: u32| {
         let faulty = findings.faulty.get(&from);

@@ -4,7 +4,7 @@ use super::place::Place;
 use super::rank::Evidence;
 use super::tree::{Names, Trees};
 use super::{Hop, Line, Period};
-use crate::case::text;
+use crate::case::text::{self, Topic};
 use model::{Category, Cleared, Entity, Exhibit, Outcome, Suspect, Verdict, time};
 
 /// Suspects that are told.
@@ -21,14 +21,34 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
         .map(|n| &*symptom.spans[n].message);
     let said = format!("{} {}", line.unwrap_or_default(), span.unwrap_or_default());
     let told = evidence.by_log.max(evidence.by_error);
-    // Work that is left undone is no matter of time, and says nothing.
-    if is_undone(evidence) {
+    // Work that is left undone and odd answers are no matter of time, and say nothing.
+    if is_undone(evidence) || is_odd(evidence) {
         return Category::Error;
     }
     match told > evidence.by_time {
-        true => text::category(text::topic(&said)),
+        true => said_category(&said),
         false => Category::Latency,
     }
+}
+
+/// What the words of a failure make of it. A service that does not take connections is down, whatever else is a matter of
+/// the network's settings; and not everything that was looked up in vain is a host's name.
+fn said_category(said: &str) -> Category {
+    let lower = text::shortened(said).to_lowercase();
+    let speaks = |words: &[&str]| words.iter().any(|it| lower.contains(it));
+    match text::topic(said) {
+        Some(Topic::Connection) if speaks(&["refused", "reset"]) => Category::Infrastructure,
+        Some(Topic::Name) if !speaks(&["host", "dns", "dial", "addr", "resol", "name", "eai_"]) => {
+            Category::Error
+        }
+        topic => text::category(topic),
+    }
+}
+
+/// True when others fail of its answers, and nothing says more of it.
+fn is_odd(evidence: &Evidence) -> bool {
+    let other = evidence.by_time.max(evidence.by_error);
+    evidence.by_oddity > other.max(evidence.by_log)
 }
 
 /// True when what is missing says more than times, errors and lines do.
@@ -43,7 +63,9 @@ pub(super) fn suspects(all: &[Evidence]) -> Vec<Suspect> {
 }
 
 fn suspect(evidence: &Evidence) -> Suspect {
-    let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log) && !is_undone(evidence);
+    let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log)
+        && !is_undone(evidence)
+        && !is_odd(evidence);
     Suspect {
         kind: "service".into(),
         name: evidence.name.clone(),
@@ -173,8 +195,9 @@ pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -
                 reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
             },
         );
-        if verdict.category == Some(Category::Error) || verdict.category == Some(Category::Latency)
-        {
+        if verdict.category == Some(Category::Error) && place.another_version {
+            verdict.category = Some(Category::BadDeploy);
+        } else if matches!(verdict.category, Some(Category::Error | Category::Latency)) {
             verdict.category = Some(Category::Infrastructure);
         }
     }
@@ -228,6 +251,15 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         });
     } else if evidence.by_absence > 0.2 {
         parts.push("it no longer logs what it always logged".to_owned());
+    }
+    if evidence.by_oddity > 0.2 {
+        parts.push(
+            match evidence.odd_line {
+                Some(_) => "others fail where it logs what it did not log before",
+                None => "others fail where it answers quicker than it ever did",
+            }
+            .to_owned(),
+        );
     }
     if evidence.by_log > 0.2 {
         parts.push("it logs what it did not log before".to_owned());
@@ -315,6 +347,15 @@ fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit
         .filter(|_| evidence.by_log > 0.2)
     {
         all.push(log(&symptom.lines[n]));
+    }
+    if let Some(n) = evidence.odd_line.filter(|_| evidence.by_oddity > 0.2) {
+        all.push(log(&symptom.lines[n]));
+    }
+    if let Some(n) = evidence.odd_span.filter(|_| evidence.by_oddity > 0.2) {
+        let hop = &symptom.spans[n];
+        let took = time::human_duration(hop.duration_ns);
+        let text = format!("{} {} took only {took}", hop.service, hop.name);
+        all.push(span(hop, text));
     }
     all.sort_by(|a, b| (&a.at, &a.reference).cmp(&(&b.at, &b.reference)));
     all.dedup_by(|a, b| a.reference == b.reference);
