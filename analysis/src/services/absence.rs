@@ -5,7 +5,7 @@
 
 use super::logs::presence_gain;
 use super::tree::{Answers, Trees};
-use model::TraceId;
+use model::{SpanKind, TraceId};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Calls of an operation that usually fewer traces make are not missed.
@@ -41,6 +41,13 @@ struct Shape {
     after: BTreeMap<u32, After>,
     /// Who asked for it went on when it was done.
     taken: Taken,
+}
+
+impl Shape {
+    /// Share of the traces with a call.
+    fn often(&self, call: u32) -> f64 {
+        self.with.get(&call).copied().unwrap_or(0.0) / self.count.max(1.0)
+    }
 }
 
 /// Traces in which a call was made, the part of them in which it was the last, and what came later.
@@ -90,11 +97,12 @@ struct Known<'a> {
 }
 
 /// What a call asks for: the operation that answers it, where its own name says no more than `POST`. Services that are
-/// recorded in one of the periods only are known by the call.
+/// recorded in one of the periods only are known by the call, and so is a message: any of its consumers may come first.
 fn made(trees: &Trees, known: Known, child: usize) -> u32 {
-    let answer = trees.answer(child).filter(|answer| {
-        known.lasting.contains(&trees.service[*answer]) && trees.calls(child, known.answers)
-    });
+    let one = trees.spans[child].kind != SpanKind::Producer && trees.calls(child, known.answers);
+    let answer = trees
+        .answer(child)
+        .filter(|answer| one && known.lasting.contains(&trees.service[*answer]));
     trees.operation[answer.unwrap_or(child)]
 }
 
@@ -248,9 +256,10 @@ impl Both<'_> {
             };
             for (below, before) in &usual.after {
                 let later = before.later.iter().filter(|it| !self.gone.contains(it));
+                let lost = later.filter(|it| usual.often(**it) > 2.0 * shape.often(**it));
                 let followed = before.count - before.last;
-                // Where one call only used to follow, the caller may as well have left that one out.
-                if later.count() < 2 || followed < LEAST_FOLLOWED || followed < 0.5 * before.count {
+                // Where one call only is lost, the caller may as well have left that one out.
+                if lost.count() < 2 || followed < LEAST_FOLLOWED || followed < 0.5 * before.count {
                     continue;
                 }
                 if let Some(now) = shape.after.get(below) {

@@ -13,13 +13,15 @@
 //! 5. Calls that an operation made and makes no more are work left undone ([`absence`]). Where callers stop after a call
 //!    that others used to follow, its answer was wrong.
 //! 6. Failures that lie where a callee, or who was asked before, answered oddly are charged to the odd answer ([`hints`]).
-//! 7. Each of these is a probability of its own. What fails in the traces in which somebody further down fails too is
+//! 7. What is only said, and moves nothing that anybody feels, is hardly heard ([`heed`]).
+//! 8. Each of these is a probability of its own. What fails in the traces in which somebody further down fails too is
 //!    explained by that ([`signals`]). They are joined, and ranked ([`rank`]).
-//! 8. Of the service that is named the host, pod or operation is told that sets its trouble apart ([`place`]).
+//! 9. Of the service that is named the host, pod or operation is told that sets its trouble apart ([`place`]).
 
 mod absence;
 mod callers;
 mod errors;
+mod heed;
 mod hints;
 mod latency;
 mod logs;

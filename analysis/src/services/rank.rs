@@ -4,6 +4,7 @@ use super::{
     Period,
     absence::{self, Undone},
     errors::{self, Faulty},
+    heed,
     hints::{self, Oddities},
     latency::{self, Late},
     logs::{self, Loud, Silent},
@@ -102,6 +103,7 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         odd: hints::oddities([&now, &before], &answers, [&now_lines, &before_lines]),
     };
     let mut all = weigh(&findings, &names);
+    heed::alone(&mut all, &now, &before);
     clear(&mut all, &findings, [&now, &before]);
     all.sort_by(|a, b| {
         b.score
@@ -206,6 +208,7 @@ fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
     }
     refuse(all);
     hints::charge(all, &findings.odd, &graph, periods[0]);
+    heed::beside(all, &graph, periods);
     let by_log: BTreeMap<u32, f64> = all.iter().map(|it| (it.service, it.by_log)).collect();
     let own_fault = |from: u32, to: u32| {
         let faulty = findings.faulty.get(&from);

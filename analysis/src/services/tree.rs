@@ -242,7 +242,8 @@ impl<'a> Trees<'a> {
     pub fn learn(&self, answers: &mut Answers) {
         let none = Answers::new();
         for n in 0..self.spans.len() {
-            if let Some(child) = self.answer(n).filter(|_| self.calls(n, &none)) {
+            let message = self.spans[n].kind == SpanKind::Producer;
+            if let Some(child) = self.answer(n).filter(|_| !message && self.calls(n, &none)) {
                 answers.entry(self.call(n)).or_insert(self.service[child]);
             }
         }
@@ -301,11 +302,15 @@ impl<'a> Trees<'a> {
         if !self.calls(n, answers) {
             return self.service[n];
         }
+        let said = Some(self.peer[n]).filter(|it| *it != NONE);
+        // A message waits for nobody: its consumers take it when they like.
+        if self.spans[n].kind == SpanKind::Producer {
+            return said.unwrap_or(self.service[n]);
+        }
         if let Some(child) = self.answer(n) {
             return self.service[child];
         }
         let known = answers.get(&self.call(n)).copied();
-        let said = Some(self.peer[n]).filter(|it| *it != NONE);
         known.or(said).unwrap_or(self.service[n])
     }
 }
@@ -391,6 +396,8 @@ fn encloses(spans: &[Hop], call: u32, answer: u32, has_children: bool) -> bool {
         && answer.kind == SpanKind::Server
         && call.service != answer.service
         && (call.name == answer.name || call.peer.as_ref() == Some(&answer.service));
+    // Who serves does not call, however long: consumers of one message lie beside each other.
+    let serves = matches!(call.kind, SpanKind::Server | SpanKind::Consumer);
     let ((from, to), (start, end)) = (range(call), range(answer));
     // One service has one clock: short calls that follow each other do not lie in each other.
     let slack = match call.service == answer.service {
@@ -398,6 +405,7 @@ fn encloses(spans: &[Hop], call: u32, answer: u32, has_children: bool) -> bool {
         false => SLACK,
     };
     (has_children || sides)
+        && !serves
         && start.saturating_add(slack) >= from
         && end <= to.saturating_add(slack)
         && (start, end) != (from, to)
