@@ -15,6 +15,18 @@ const LEAST_FOLLOWED: f64 = 5.0;
 /// Calls that used to follow another are told apart up to so many.
 const MOST_FOLLOWERS: usize = 16;
 
+/// How work is missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// It leaves a call out.
+    #[default]
+    Leaves,
+    /// Its callers stop after it.
+    Stops,
+    /// It takes no messages.
+    Idle,
+}
+
 /// A call that is missing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Undone {
@@ -24,8 +36,8 @@ pub(super) struct Undone {
     pub span: Option<usize>,
     /// What is missing below, or what callers stop after: an operation.
     pub operation: u32,
-    /// Callers stop after it, instead of its leaving something out.
-    pub stops: bool,
+    /// How it is missing.
+    pub lack: Lack,
     /// Traces it is missing from.
     pub traces: HashSet<TraceId>,
 }
@@ -302,12 +314,12 @@ impl Both<'_> {
 
     fn collect(&self, missing: &Gains, stops: &Gains) -> BTreeMap<u32, Undone> {
         let mut found: BTreeMap<u32, Undone> = BTreeMap::new();
-        let mut tell = |service: u32, n: usize, operation: u32, gain: f64, stops: bool| {
+        let mut tell = |service: u32, n: usize, operation: u32, gain: f64, lack: Lack| {
             let undone = found.entry(service).or_default();
             undone.traces.insert(self.symptom.spans[n].trace_id);
             if gain > undone.surprise {
                 (undone.surprise, undone.span) = (gain, Some(n));
-                (undone.operation, undone.stops) = (operation, stops);
+                (undone.operation, undone.lack) = (operation, lack);
             }
         };
         let all = 0..self.symptom.spans.len();
@@ -317,7 +329,7 @@ impl Both<'_> {
             for ((_, below), gain) in missing.range((operation, 0)..=(operation, u32::MAX)) {
                 let mut children = self.symptom.children(n);
                 if !children.any(|it| made(it) == *below) {
-                    tell(self.symptom.service[n], n, *below, *gain, false);
+                    tell(self.symptom.service[n], n, *below, *gain, Lack::Leaves);
                 }
             }
             let Some(last) = last(self.symptom, n) else {
@@ -327,7 +339,7 @@ impl Both<'_> {
             if let Some(gain) = stops.get(&(operation, below))
                 && let Some(service) = callee(self.symptom, self.known.answers, last)
             {
-                tell(service, last, below, *gain, true);
+                tell(service, last, below, *gain, Lack::Stops);
             }
         }
         found

@@ -6,6 +6,7 @@ use super::{
     errors::{self, Faulty},
     heed,
     hints::{self, Oddities},
+    idle,
     latency::{self, Late},
     logs::{self, Loud, Silent},
     place, report,
@@ -99,7 +100,7 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         faulty: errors::faulty(&now, &before, &answers, &names),
         loud: logs::loud(&now_lines, &before_lines, symptom, &names),
         silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
-        undone: absence::undone(&now, &before, &answers),
+        undone: left_undone([&now, &before], [symptom, baseline], &answers, &names),
         odd: hints::oddities([&now, &before], &answers, [&now_lines, &before_lines]),
     };
     let mut all = weigh(&findings, &names);
@@ -128,6 +129,24 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
             report::nobody(verdict, times.compared.len(), &blind, [&now, &before])
         }
     }
+}
+
+/// Calls that are left out and messages that are not taken.
+fn left_undone(
+    [now, before]: [&Trees; 2],
+    periods: [&Period; 2],
+    answers: &Answers,
+    names: &Names,
+) -> BTreeMap<u32, Undone> {
+    let mut all = absence::undone(now, before, answers);
+    let idle = idle::idle([now, before], periods, |it| names.name(it).to_owned());
+    for (service, undone) in idle {
+        let of = all.entry(service).or_default();
+        if undone.surprise > of.surprise {
+            *of = undone;
+        }
+    }
+    all
 }
 
 fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {

@@ -1,5 +1,6 @@
 //! What was found, as a verdict.
 
+use super::absence::Lack;
 use super::place::Place;
 use super::rank::Evidence;
 use super::tree::{Names, Trees};
@@ -21,6 +22,9 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
         .map(|n| &*symptom.spans[n].message);
     let said = format!("{} {}", line.unwrap_or_default(), span.unwrap_or_default());
     let told = evidence.by_log.max(evidence.by_error);
+    if is_undone(evidence) && lack(evidence) == Some(Lack::Idle) {
+        return Category::LostMessage;
+    }
     // Work that is left undone and odd answers are no matter of time, and say nothing.
     if is_undone(evidence) || is_odd(evidence) {
         return Category::Error;
@@ -49,6 +53,11 @@ fn said_category(said: &str) -> Category {
 fn is_odd(evidence: &Evidence) -> bool {
     let other = evidence.by_time.max(evidence.by_error);
     evidence.by_oddity > other.max(evidence.by_log)
+}
+
+/// How its work is missing.
+fn lack(evidence: &Evidence) -> Option<Lack> {
+    evidence.undone.map(|it| it.lack)
 }
 
 /// True when what is missing says more than times, errors and lines do.
@@ -245,9 +254,10 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         .filter(|it| evidence.by_absence > 0.2 && it.surprise > 12.0)
     {
         let what = names.operation_name(undone.operation);
-        parts.push(match undone.stops {
-            true => format!("its callers stop after {what}, and used to go on"),
-            false => format!("it no longer does {what}, which it always did"),
+        parts.push(match undone.lack {
+            Lack::Stops => format!("its callers stop after {what}, and used to go on"),
+            Lack::Leaves => format!("it no longer does {what}, which it always did"),
+            Lack::Idle => format!("it no longer does {what}, though messages are sent as ever"),
         });
     } else if evidence.by_absence > 0.2 {
         parts.push("it no longer logs what it always logged".to_owned());
@@ -328,15 +338,15 @@ fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit
         .filter(|_| evidence.by_absence > 0.2)
     {
         let hop = &symptom.spans[n];
-        let undone = evidence.undone.filter(|it| !it.stops);
-        let text = match undone.map(|it| names.operation_name(it.operation)) {
-            Some(what) => format!(
-                "{} {} ended without {what}, which it always did",
-                hop.service, hop.name
-            ),
-            None => format!(
-                "{} {} was the last call that was made, and used not to be",
-                hop.service, hop.name
+        let what = evidence.undone.map(|it| names.operation_name(it.operation));
+        let what = what.unwrap_or_default();
+        let call = format!("{} {}", hop.service, hop.name);
+        let text = match lack(evidence).unwrap_or_default() {
+            Lack::Leaves => format!("{call} ended without {what}, which it always did"),
+            Lack::Stops => format!("{call} was the last call that was made, and used not to be"),
+            Lack::Idle => format!(
+                "{call} was done, and {what} of {} did not follow",
+                evidence.name
             ),
         };
         all.push(span(hop, text));
