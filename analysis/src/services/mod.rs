@@ -13,7 +13,8 @@
 //! 5. Calls that an operation made and makes no more are work left undone ([`absence`]). Where callers stop after a call
 //!    that others used to follow, its answer was wrong. Messages that are sent and that nobody takes any more are too
 //!    ([`idle`]).
-//! 6. Failures that lie where a callee, or who was asked before, answered oddly are charged to the odd answer ([`hints`]).
+//! 6. Failures that lie where a callee, or who was asked before, answered oddly are charged to the odd answer ([`hints`]);
+//!    what others fail of where one keeps the callee busy, to that one ([`hog`]).
 //! 7. What is only said, and moves nothing that anybody feels, is hardly heard ([`heed`]).
 //! 8. Each of these is a probability of its own. What fails in the traces in which somebody further down fails too is
 //!    explained by that ([`signals`]). They are joined, and ranked ([`rank`]).
@@ -24,6 +25,7 @@ mod callers;
 mod errors;
 mod heed;
 mod hints;
+mod hog;
 mod idle;
 mod latency;
 mod logs;

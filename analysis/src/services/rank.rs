@@ -6,6 +6,7 @@ use super::{
     errors::{self, Faulty},
     heed,
     hints::{self, Oddities},
+    hog::{self, Hog},
     idle,
     latency::{self, Late},
     logs::{self, Loud, Silent},
@@ -32,8 +33,10 @@ pub(super) struct Evidence<'a> {
     pub by_error: f64,
     pub by_log: f64,
     pub by_absence: f64,
-    /// What others fail of: its odd answers.
+    /// What others fail of: its odd answers, or its keeping somebody busy.
     pub by_oddity: f64,
+    /// Whom it keeps busy.
+    pub hog: Option<&'a Hog>,
     /// A line that shows them.
     pub odd_line: Option<usize>,
     /// Or a span.
@@ -58,6 +61,7 @@ struct Findings {
     silent: BTreeMap<u32, Silent>,
     undone: BTreeMap<u32, Undone>,
     odd: Oddities,
+    hogs: BTreeMap<u32, Hog>,
 }
 
 /// Compares a faulty period with a healthy one and names the service that did it. `about` names the comparison in the
@@ -101,6 +105,7 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         loud: logs::loud(&now_lines, &before_lines, symptom, &names),
         silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
         undone: left_undone([&now, &before], [symptom, baseline], &answers, &names),
+        hogs: hog::hogs(&now, &before, &answers),
         odd: hints::oddities([&now, &before], &answers, [&now_lines, &before_lines]),
     };
     let mut all = weigh(&findings, &names);
@@ -168,6 +173,7 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
         .chain(findings.silent.keys())
         .chain(findings.undone.keys())
         .chain(findings.odd.keys())
+        .chain(findings.hogs.keys())
         .copied()
         .collect();
     services
@@ -187,6 +193,7 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
                 by_log: 0.0,
                 by_absence: 0.0,
                 by_oddity: 0.0,
+                hog: None,
                 odd_line: None,
                 odd_span: None,
                 score: 0.0,
@@ -214,7 +221,7 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
 
 /// What somebody further down explains does not weigh; a complaint about another is charged to that one where it is
 /// silent itself.
-fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
+fn clear<'a>(all: &mut [Evidence<'a>], findings: &'a Findings, periods: [&Trees; 2]) {
     let complaints = findings.loud.iter().filter(|it| it.1.failure);
     let complaints = complaints.filter_map(|(from, it)| Some((*from, it.blames?)));
     let graph = Graph::new(periods, complaints.clone());
@@ -227,6 +234,7 @@ fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
     }
     refuse(all);
     hints::charge(all, &findings.odd, &graph, periods[0]);
+    hog::charge(all, &findings.hogs);
     heed::beside(all, &graph, periods);
     let by_log: BTreeMap<u32, f64> = all.iter().map(|it| (it.service, it.by_log)).collect();
     let own_fault = |from: u32, to: u32| {

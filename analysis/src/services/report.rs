@@ -25,6 +25,9 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
     if is_undone(evidence) && lack(evidence) == Some(Lack::Idle) {
         return Category::LostMessage;
     }
+    if is_odd(evidence) && evidence.hog.is_some() {
+        return Category::Capacity;
+    }
     // Work that is left undone and odd answers are no matter of time, and say nothing.
     if is_undone(evidence) || is_odd(evidence) {
         return Category::Error;
@@ -263,13 +266,7 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         parts.push("it no longer logs what it always logged".to_owned());
     }
     if evidence.by_oddity > 0.2 {
-        parts.push(
-            match evidence.odd_line {
-                Some(_) => "others fail where it logs what it did not log before",
-                None => "others fail where it answers quicker than it ever did",
-            }
-            .to_owned(),
-        );
+        parts.push(odd(evidence, names));
     }
     if evidence.by_log > 0.2 {
         parts.push("it logs what it did not log before".to_owned());
@@ -278,6 +275,19 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         parts.push("what speaks against it is weak".to_owned());
     }
     format!("{}: {}", evidence.name, parts.join("; "))
+}
+
+/// What is odd about it.
+fn odd(evidence: &Evidence, names: &Names) -> String {
+    match (evidence.hog, evidence.odd_line) {
+        (Some(hog), _) => format!(
+            "it keeps {} busy, by {:.0} % of the time of all calls, and others are turned away",
+            names.name(hog.of),
+            hog.share * 100.0
+        ),
+        (None, Some(_)) => "others fail where it logs what it did not log before".to_owned(),
+        (None, None) => "others fail where it answers quicker than it ever did".to_owned(),
+    }
 }
 
 fn span(hop: &Hop, text: String) -> Exhibit {
@@ -365,6 +375,17 @@ fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit
         let hop = &symptom.spans[n];
         let took = time::human_duration(hop.duration_ns);
         let text = format!("{} {} took only {took}", hop.service, hop.name);
+        all.push(span(hop, text));
+    }
+    if let Some(hog) = evidence.hog.filter(|_| evidence.by_oddity > 0.2) {
+        let hop = &symptom.spans[hog.span];
+        let took = time::human_duration(hop.duration_ns);
+        let text = format!(
+            "{} {} kept {} for {took}",
+            hop.service,
+            hop.name,
+            names.name(hog.of)
+        );
         all.push(span(hop, text));
     }
     all.sort_by(|a, b| (&a.at, &a.reference).cmp(&(&b.at, &b.reference)));
