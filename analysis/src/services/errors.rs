@@ -12,6 +12,8 @@ pub(super) struct Faulty {
     pub rate: f64,
     /// The same in the healthy period.
     pub usual: f64,
+    /// Twice the log-likelihood ratio of the two shares' being different.
+    pub surprise: f64,
     /// A span in which one began.
     pub span: Option<usize>,
     /// Roots of the traces.
@@ -34,7 +36,9 @@ pub(super) fn faulty(
     now.into_iter()
         .map(|(service, began)| {
             let usual = before.get(&service).map_or(0, |it| it.roots.len());
+            let began_in = began.roots.len() as f64;
             let faulty = Faulty {
+                surprise: apart((began_in, traces), (usual as f64, usual_traces)),
                 rate: (began.roots.len() as f64 + 0.5) / (traces + 1.0),
                 usual: (usual as f64 + 0.5) / (usual_traces + 1.0),
                 span: Some(began.span),
@@ -44,6 +48,18 @@ pub(super) fn faulty(
             (service, faulty)
         })
         .collect()
+}
+
+/// Twice the log-likelihood ratio of two shares, `k` of `n`, against one that both have.
+fn apart((k, n): (f64, f64), (j, m): (f64, f64)) -> f64 {
+    let part = |k: f64, n: f64, all: f64| match k > 0.0 {
+        true => k * (k / n / all).ln(),
+        false => 0.0,
+    };
+    let (n, m) = (n.max(k).max(1.0), m.max(j).max(1.0));
+    let all = (k + j) / (n + m);
+    let with = part(k, n, all) + part(j, m, all);
+    2.0 * (with + part(n - k, n, 1.0 - all) + part(m - j, m, 1.0 - all))
 }
 
 fn count(trees: &Trees) -> f64 {

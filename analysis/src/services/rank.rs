@@ -204,7 +204,8 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
             evidence.by_error = evidence.faulty.map_or(0.0, |it| {
                 let more = (it.rate - it.usual).max(0.0);
                 let share = more / errors.max(1e-9);
-                saturating(more / (it.usual * 2.0 + 0.01), 3.0) * share.sqrt()
+                let sure = saturating(it.surprise - 3.0, 3.0);
+                saturating(more / (it.usual * 2.0 + 0.01), 3.0) * share.sqrt() * sure
             });
             evidence.by_log = evidence.loud.map_or(0.0, |it| {
                 let relative = it.surprise / most.max(1.0);
