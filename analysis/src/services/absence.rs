@@ -5,7 +5,7 @@
 
 use super::logs::presence_gain;
 use super::tree::{Answers, Trees};
-use model::TraceId;
+use model::{SpanKind, TraceId};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Calls of an operation that usually fewer traces make are not missed.
@@ -14,6 +14,18 @@ const LEAST_TRACES: f64 = 10.0;
 const LEAST_FOLLOWED: f64 = 5.0;
 /// Calls that used to follow another are told apart up to so many.
 const MOST_FOLLOWERS: usize = 16;
+
+/// How work is missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// It leaves a call out.
+    #[default]
+    Leaves,
+    /// Its callers stop after it.
+    Stops,
+    /// It takes no messages.
+    Idle,
+}
 
 /// A call that is missing.
 #[derive(Debug, Clone, Default)]
@@ -24,18 +36,30 @@ pub(super) struct Undone {
     pub span: Option<usize>,
     /// What is missing below, or what callers stop after: an operation.
     pub operation: u32,
-    /// Callers stop after it, instead of its leaving something out.
-    pub stops: bool,
+    /// How it is missing.
+    pub lack: Lack,
     /// Traces it is missing from.
     pub traces: HashSet<TraceId>,
 }
 
-/// Traces with an operation, and the part of them with a child of each operation.
+/// An operation, and the one in which the request came in that it is part of: what a helper does depends on who needs it.
+type Kind = (u32, u32);
+
+/// Traces with an operation, and the part of them with a call of each other.
 #[derive(Default)]
 struct Shape {
     count: f64,
     with: BTreeMap<u32, f64>,
     after: BTreeMap<u32, After>,
+    /// Who asked for it went on when it was done.
+    taken: Taken,
+}
+
+impl Shape {
+    /// Share of the traces with a call.
+    fn often(&self, call: u32) -> f64 {
+        self.with.get(&call).copied().unwrap_or(0.0) / self.count.max(1.0)
+    }
 }
 
 /// Traces in which a call was made, the part of them in which it was the last, and what came later.
@@ -44,6 +68,26 @@ struct After {
     count: f64,
     last: f64,
     later: BTreeSet<u32>,
+    /// Who asked for what it was the last call of went on.
+    taken: Taken,
+}
+
+/// How often somebody asked, and how often that one went on with other calls then.
+#[derive(Default, Clone, Copy)]
+struct Taken {
+    asked: f64,
+    onward: f64,
+}
+
+impl Taken {
+    fn add(&mut self, onward: bool) {
+        self.asked += 1.0;
+        self.onward += f64::from(u8::from(onward));
+    }
+
+    fn share(self) -> f64 {
+        self.onward / self.asked.max(1.0)
+    }
 }
 
 /// Spans that are no calls themselves and went well: a failure explains what is missing after it.
@@ -55,6 +99,35 @@ fn judged(trees: &Trees, answers: &Answers, n: usize) -> bool {
 fn callee(trees: &Trees, answers: &Answers, child: usize) -> Option<u32> {
     let above = trees.parent(child).map(|it| trees.service[it]);
     Some(trees.waits_for(child, answers)).filter(|it| Some(*it) != above)
+}
+
+/// Who answers which call, and the services that record spans in both periods.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    answers: &'a Answers,
+    lasting: &'a HashSet<u32>,
+}
+
+/// What a call asks for: the operation that answers it, where its own name says no more than `POST`. Services that are
+/// recorded in one of the periods only are known by the call, and so is a message: any of its consumers may come first.
+fn made(trees: &Trees, known: Known, child: usize) -> u32 {
+    let one = trees.spans[child].kind != SpanKind::Producer && trees.calls(child, known.answers);
+    let answer = trees
+        .answer(child)
+        .filter(|answer| one && known.lasting.contains(&trees.service[*answer]));
+    trees.operation[answer.unwrap_or(child)]
+}
+
+/// True when who asked for an operation made another call after it; none where nobody asked.
+fn onward(trees: &Trees, answers: &Answers, n: usize) -> Option<bool> {
+    let call = trees.parent(trees.entry(n))?;
+    let asking = match trees.calls(call, answers) {
+        true => trees.parent(call)?,
+        false => call,
+    };
+    let over = end(trees, n);
+    let mut others = trees.children(asking).filter(|it| *it != call);
+    Some(others.any(|it| trees.spans[it].start.0 >= over))
 }
 
 /// When a span ended.
@@ -69,37 +142,44 @@ fn last(trees: &Trees, n: usize) -> Option<usize> {
 }
 
 /// Operations as trees of what they call.
-fn shapes(trees: &Trees, answers: &Answers) -> BTreeMap<u32, Shape> {
-    let mut found: BTreeMap<u32, Shape> = BTreeMap::new();
+fn shapes(trees: &Trees, known: Known) -> BTreeMap<Kind, Shape> {
+    let mut found: BTreeMap<Kind, Shape> = BTreeMap::new();
     let order = trees.by_trace();
     for trace in order.chunk_by(|a, b| trees.same_trace(*a, *b)) {
-        let mut of: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let mut of: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
         for n in trace.iter().map(|n| *n as usize) {
-            if judged(trees, answers, n) {
-                of.entry(trees.operation[n]).or_default().push(n);
+            if judged(trees, known.answers, n) {
+                of.entry(kind(trees, n)).or_default().push(n);
             }
         }
         for (operation, spans) in of {
-            witness(trees, &spans, found.entry(operation).or_default());
+            witness(trees, known, &spans, found.entry(operation).or_default());
         }
     }
     found
 }
 
 /// What the spans of an operation in one trace tell.
-fn witness(trees: &Trees, spans: &[usize], shape: &mut Shape) {
+fn witness(trees: &Trees, known: Known, spans: &[usize], shape: &mut Shape) {
     shape.count += 1.0;
     let mut calls: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
     for n in spans {
-        let last = last(trees, *n).map(|it| trees.operation[it]);
-        let below: BTreeSet<u32> = trees.children(*n).map(|it| trees.operation[it]).collect();
+        let last = last(trees, *n).map(|it| made(trees, known, it));
+        let children = trees.children(*n);
+        let below: BTreeSet<u32> = children.map(|it| made(trees, known, it)).collect();
         for operation in below {
             *shape.with.entry(operation).or_default() += 1.0 / spans.len() as f64;
             let call = calls.entry(operation).or_default();
             call.0 += 1.0;
             call.1 += f64::from(u8::from(last == Some(operation)));
         }
-        follow(trees, *n, shape);
+        follow(trees, known, *n, shape);
+        if let Some(onward) = onward(trees, known.answers, *n) {
+            shape.taken.add(onward);
+            if let Some(last) = last {
+                shape.after.entry(last).or_default().taken.add(onward);
+            }
+        }
     }
     for (operation, (count, last)) in calls {
         let after = shape.after.entry(operation).or_default();
@@ -109,11 +189,11 @@ fn witness(trees: &Trees, spans: &[usize], shape: &mut Shape) {
 }
 
 /// Notes what comes after each call of a span.
-fn follow(trees: &Trees, n: usize, shape: &mut Shape) {
+fn follow(trees: &Trees, known: Known, n: usize, shape: &mut Shape) {
     let mut children: Vec<usize> = trees.children(n).collect();
     children.sort_unstable_by_key(|it| std::cmp::Reverse(end(trees, *it)));
     let mut later: BTreeSet<u32> = BTreeSet::new();
-    for operation in children.into_iter().map(|it| trees.operation[it]) {
+    for operation in children.into_iter().map(|it| made(trees, known, it)) {
         let after = &mut shape.after.entry(operation).or_default().later;
         if after.len() < MOST_FOLLOWERS {
             after.extend(later.iter().filter(|it| **it != operation));
@@ -124,12 +204,26 @@ fn follow(trees: &Trees, n: usize, shape: &mut Shape) {
     }
 }
 
+/// An operation and its request's.
+fn kind(trees: &Trees, n: usize) -> Kind {
+    (trees.operation[trees.entry(n)], trees.operation[n])
+}
+
+/// True when whoever asked went on after what ended early as after what did not: then nothing was thrown, and the rest
+/// was left out by who ended early, not for the answer it got.
+fn accepted(usual: Taken, early: Taken) -> bool {
+    usual.asked >= LEAST_FOLLOWED
+        && early.asked >= 1.0
+        && usual.share() >= 0.5
+        && early.share() >= 0.7 * usual.share()
+}
+
 /// What is known of both periods.
 struct Both<'a> {
     symptom: &'a Trees<'a>,
-    answers: &'a Answers,
-    now: BTreeMap<u32, Shape>,
-    before: BTreeMap<u32, Shape>,
+    known: Known<'a>,
+    now: BTreeMap<Kind, Shape>,
+    before: BTreeMap<Kind, Shape>,
     /// Operations of services that are recorded no more at all: their telemetry is gone, not their work.
     gone: HashSet<u32>,
 }
@@ -143,11 +237,17 @@ pub(super) fn undone(
     let services: HashSet<u32> = symptom.service.iter().copied().collect();
     let of = baseline.operation.iter().zip(&baseline.service);
     let gone = of.filter(|it| !services.contains(it.1)).map(|it| *it.0);
+    let lasting = baseline.service.iter().filter(|it| services.contains(it));
+    let lasting: HashSet<u32> = lasting.copied().collect();
+    let known = Known {
+        answers,
+        lasting: &lasting,
+    };
     let both = Both {
         symptom,
-        answers,
-        now: shapes(symptom, answers),
-        before: shapes(baseline, answers),
+        known,
+        now: shapes(symptom, known),
+        before: shapes(baseline, known),
         gone: gone.collect(),
     };
     let stops = both.stops();
@@ -156,7 +256,7 @@ pub(super) fn undone(
 }
 
 /// A gain by operation and the operation below it.
-type Gains = BTreeMap<(u32, u32), f64>;
+type Gains = BTreeMap<(Kind, u32), f64>;
 
 impl Both<'_> {
     /// Calls that operations used to go on after, and now stop after.
@@ -168,12 +268,16 @@ impl Both<'_> {
             };
             for (below, before) in &usual.after {
                 let later = before.later.iter().filter(|it| !self.gone.contains(it));
+                let lost = later.filter(|it| usual.often(**it) > 2.0 * shape.often(**it));
                 let followed = before.count - before.last;
-                // Where one call only used to follow, the caller may as well have left that one out.
-                if later.count() < 2 || followed < LEAST_FOLLOWED || followed < 0.5 * before.count {
+                // Where one call only is lost, the caller may as well have left that one out.
+                if lost.count() < 2 || followed < LEAST_FOLLOWED || followed < 0.5 * before.count {
                     continue;
                 }
                 if let Some(now) = shape.after.get(below) {
+                    if accepted(usual.taken, now.taken) {
+                        continue;
+                    }
                     let gain = presence_gain(now.last, now.count, before.last, before.count);
                     if gain > 6.0 {
                         found.insert((*operation, *below), gain);
@@ -210,31 +314,32 @@ impl Both<'_> {
 
     fn collect(&self, missing: &Gains, stops: &Gains) -> BTreeMap<u32, Undone> {
         let mut found: BTreeMap<u32, Undone> = BTreeMap::new();
-        let mut tell = |service: u32, n: usize, operation: u32, gain: f64, stops: bool| {
+        let mut tell = |service: u32, n: usize, operation: u32, gain: f64, lack: Lack| {
             let undone = found.entry(service).or_default();
             undone.traces.insert(self.symptom.spans[n].trace_id);
             if gain > undone.surprise {
                 (undone.surprise, undone.span) = (gain, Some(n));
-                (undone.operation, undone.stops) = (operation, stops);
+                (undone.operation, undone.lack) = (operation, lack);
             }
         };
         let all = 0..self.symptom.spans.len();
-        for n in all.filter(|n| judged(self.symptom, self.answers, *n)) {
-            let operation = self.symptom.operation[n];
+        for n in all.filter(|n| judged(self.symptom, self.known.answers, *n)) {
+            let operation = kind(self.symptom, n);
+            let made = |it: usize| made(self.symptom, self.known, it);
             for ((_, below), gain) in missing.range((operation, 0)..=(operation, u32::MAX)) {
                 let mut children = self.symptom.children(n);
-                if !children.any(|it| self.symptom.operation[it] == *below) {
-                    tell(self.symptom.service[n], n, *below, *gain, false);
+                if !children.any(|it| made(it) == *below) {
+                    tell(self.symptom.service[n], n, *below, *gain, Lack::Leaves);
                 }
             }
             let Some(last) = last(self.symptom, n) else {
                 continue;
             };
-            let below = self.symptom.operation[last];
+            let below = made(last);
             if let Some(gain) = stops.get(&(operation, below))
-                && let Some(service) = callee(self.symptom, self.answers, last)
+                && let Some(service) = callee(self.symptom, self.known.answers, last)
             {
-                tell(service, last, below, *gain, true);
+                tell(service, last, below, *gain, Lack::Stops);
             }
         }
         found

@@ -1,8 +1,9 @@
 //! Failed spans without a failed cause below them, against the healthy period.
 
+use super::callers::{self, Callers};
 use super::tree::{Answers, Names, Trees};
 use crate::case::text::{self, Topic};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Errors that speak against a service.
 #[derive(Debug, Clone, Default)]
@@ -11,10 +12,14 @@ pub(super) struct Faulty {
     pub rate: f64,
     /// The same in the healthy period.
     pub usual: f64,
+    /// Twice the log-likelihood ratio of the two shares' being different.
+    pub surprise: f64,
     /// A span in which one began.
     pub span: Option<usize>,
     /// Roots of the traces.
     pub traces: HashSet<u32>,
+    /// Callees that refused what it alone sent them.
+    pub refused_by: BTreeSet<u32>,
 }
 
 /// The services in which errors began.
@@ -24,21 +29,37 @@ pub(super) fn faulty(
     answers: &Answers,
     names: &Names,
 ) -> BTreeMap<u32, Faulty> {
-    let now = origins(symptom, answers, names);
-    let before = origins(baseline, answers, names);
+    let known = callers::targets(baseline, answers);
+    let now = origins(symptom, answers, names, &known);
+    let before = origins(baseline, answers, names, &HashSet::new());
     let (traces, usual_traces) = (count(symptom), count(baseline));
     now.into_iter()
-        .map(|(service, (roots, span))| {
-            let usual = before.get(&service).map_or(0, |it| it.0.len());
+        .map(|(service, began)| {
+            let usual = before.get(&service).map_or(0, |it| it.roots.len());
+            let began_in = began.roots.len() as f64;
             let faulty = Faulty {
-                rate: (roots.len() as f64 + 0.5) / (traces + 1.0),
+                surprise: apart((began_in, traces), (usual as f64, usual_traces)),
+                rate: (began.roots.len() as f64 + 0.5) / (traces + 1.0),
                 usual: (usual as f64 + 0.5) / (usual_traces + 1.0),
-                span: Some(span),
-                traces: roots,
+                span: Some(began.span),
+                traces: began.roots,
+                refused_by: began.refused_by,
             };
             (service, faulty)
         })
         .collect()
+}
+
+/// Twice the log-likelihood ratio of two shares, `k` of `n`, against one that both have.
+fn apart((k, n): (f64, f64), (j, m): (f64, f64)) -> f64 {
+    let part = |k: f64, n: f64, all: f64| match k > 0.0 {
+        true => k * (k / n / all).ln(),
+        false => 0.0,
+    };
+    let (n, m) = (n.max(k).max(1.0), m.max(j).max(1.0));
+    let all = (k + j) / (n + m);
+    let with = part(k, n, all) + part(j, m, all);
+    2.0 * (with + part(n - k, n, 1.0 - all) + part(m - j, m, 1.0 - all))
 }
 
 fn count(trees: &Trees) -> f64 {
@@ -47,22 +68,36 @@ fn count(trees: &Trees) -> f64 {
         .count() as f64
 }
 
-/// Whom an operation's failures are charged to, and from which caller they came.
-struct Origin {
-    service: u32,
-    caller: Option<u32>,
-    operation: u32,
-    root: u32,
+/// Whom a failure is charged to, and from which caller the request came.
+pub(super) struct Origin {
+    pub service: u32,
+    pub caller: Option<u32>,
+    pub operation: u32,
+    pub root: u32,
+    pub span: usize,
+    /// The caller's fault, by its words: it sent what cannot be answered.
+    pub nonsense: bool,
+    /// The caller's fault, by its words: it asks for what is not there, or as somebody who may not.
+    pub misdirected: bool,
+    /// A name was looked up in vain.
+    pub nameless: bool,
+    /// The operation of the one who waits.
+    pub route: u32,
+}
+
+/// Errors that began in a service.
+struct Began {
+    roots: HashSet<u32>,
     span: usize,
-    /// The caller's fault, by its words.
-    nonsense: bool,
+    refused_by: BTreeSet<u32>,
 }
 
 fn origins(
     trees: &Trees,
     answers: &Answers,
     names: &Names,
-) -> BTreeMap<u32, (HashSet<u32>, usize)> {
+    known: &HashSet<u32>,
+) -> BTreeMap<u32, Began> {
     let mut all: Vec<Origin> = Vec::new();
     for n in 0..trees.spans.len() {
         let span = &trees.spans[n];
@@ -72,18 +107,20 @@ fn origins(
         }
         all.push(origin(trees, answers, names, n));
     }
-    let callers = callers(trees);
-    let picky = picky(&all, &callers);
-    let mut found: BTreeMap<u32, (HashSet<u32>, usize)> = BTreeMap::new();
+    let callers = Callers::new(trees, answers, &all);
+    let mut found: BTreeMap<u32, Began> = BTreeMap::new();
     for it in all {
-        let service = match it.caller {
-            Some(caller) if it.nonsense && picky.contains(&(caller, it.operation)) => caller,
-            _ => it.service,
-        };
-        let entry = found
-            .entry(service)
-            .or_insert_with(|| (HashSet::new(), it.span));
-        entry.0.insert(it.root);
+        let at_fault = callers.at_fault(&it, known);
+        let entry = found.entry(at_fault.unwrap_or(it.service));
+        let began = entry.or_insert_with(|| Began {
+            roots: HashSet::new(),
+            span: it.span,
+            refused_by: BTreeSet::new(),
+        });
+        began.roots.insert(it.root);
+        if at_fault.is_some() {
+            began.refused_by.insert(it.service);
+        }
     }
     found
 }
@@ -101,14 +138,22 @@ fn origin(trees: &Trees, answers: &Answers, names: &Names, n: usize) -> Origin {
         // It says itself whom it waited for, where no span does.
         service = named;
     }
-    let above = trees.parent(n).map(|it| trees.service[it]);
+    // A failure deep inside a service is one of the request that came in.
+    let request = match service == trees.service[n] {
+        true => trees.entry(n),
+        false => n,
+    };
+    let above = trees.parent(request).map(|it| trees.service[it]);
     Origin {
         service,
         caller: above.filter(|it| *it != service),
-        operation: trees.operation[n],
+        operation: trees.operation[request],
         root: trees.root(n) as u32,
         span: n,
         nonsense: nonsense(&span.message),
+        misdirected: misdirected(&span.message),
+        nameless: matches!(topic, Some(Topic::Name)),
+        route: trees.operation[trees.entry(n)],
     }
 }
 
@@ -159,42 +204,21 @@ pub(super) fn nonsense(message: &str) -> bool {
     WORDS.iter().any(|word| lower.contains(word))
 }
 
-/// Who calls each operation, and how often.
-fn callers(trees: &Trees) -> HashMap<u32, HashMap<u32, u32>> {
-    let mut found: HashMap<u32, HashMap<u32, u32>> = HashMap::new();
-    for n in 0..trees.spans.len() {
-        if let Some(above) = trees.parent(n).map(|it| trees.service[it]) {
-            *found
-                .entry(trees.operation[n])
-                .or_default()
-                .entry(above)
-                .or_default() += 1;
-        }
-    }
-    found
-}
-
-/// Callers whose requests are refused where those of others are not.
-fn picky(all: &[Origin], callers: &HashMap<u32, HashMap<u32, u32>>) -> HashSet<(u32, u32)> {
-    let mut refused: HashMap<(u32, u32), u32> = HashMap::new();
-    for it in all {
-        if let Some(caller) = it.caller {
-            *refused.entry((caller, it.operation)).or_default() += 1;
-        }
-    }
-    let share = |caller: u32, operation: u32| {
-        let calls = callers.get(&operation).and_then(|it| it.get(&caller));
-        let refused = refused.get(&(caller, operation)).copied().unwrap_or(0);
-        f64::from(refused) / f64::from(calls.copied().unwrap_or(1).max(1))
-    };
-    refused
-        .keys()
-        .filter(|(caller, operation)| {
-            let others = callers.get(operation).into_iter().flatten();
-            others
-                .filter(|(other, calls)| *other != caller && **calls >= 5)
-                .all(|(other, _)| share(*other, *operation) < share(*caller, *operation) / 4.0)
-        })
-        .copied()
-        .collect()
+/// Words by which a store or a broker says that it does not hold what was asked for, or does not know who asks.
+fn misdirected(message: &str) -> bool {
+    let lower = text::shortened(message).to_lowercase();
+    const WORDS: [&str; 11] = [
+        "does not exist",
+        "doesn't exist",
+        "unknown database",
+        "no such table",
+        "no such bucket",
+        "nosuchbucket",
+        "unknown topic",
+        "authentication failed",
+        "access denied",
+        "not authorized",
+        "password",
+    ];
+    WORDS.iter().any(|word| lower.contains(word))
 }

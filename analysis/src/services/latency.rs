@@ -177,7 +177,7 @@ impl Told {
         });
         if let Some(ns) = own {
             self.tell((Edge::Own(trees.service[n]), operation, true), ns);
-            self.request(entry(trees, n), ns);
+            self.request(trees.entry(n), ns);
         }
         // A call as a whole, for where its answer is recorded in one of the periods only.
         let to = trees.waits_for(n, answers);
@@ -188,21 +188,6 @@ impl Told {
     }
 }
 
-/// Spans of one service above each other that are followed.
-const DEEPEST: usize = 64;
-
-/// The span in which the request came in that a span is part of.
-fn entry(trees: &Trees, n: usize) -> usize {
-    let mut at = n;
-    for _ in 0..DEEPEST {
-        match trees.parent(at) {
-            Some(above) if trees.service[above] == trees.service[n] => at = above,
-            _ => break,
-        }
-    }
-    at
-}
-
 /// What an edge took beyond the healthy period.
 #[derive(Debug, Default, Clone, Copy)]
 struct More {
@@ -210,8 +195,12 @@ struct More {
     surprise: f64,
     /// Single calls are slower, not only more of them.
     slow: bool,
+    /// Single calls of the faulty period.
+    calls: f64,
 }
 
+/// Calls of another caller below which nothing is said of it.
+const FEWEST_CALLS: f64 = 10.0;
 /// Standard errors at which a service is taken to have been seen.
 const SEEN: f64 = 4.0;
 
@@ -324,6 +313,7 @@ fn compare(now: &Account, before: &Account) -> BTreeMap<Edge, More> {
         let (calls, usual) = (now.calls.get(edge), before.calls.get(edge));
         if let (Some(calls), Some(usual)) = (calls, usual) {
             let ((mean, _), (usual_mean, spread)) = (calls.of(calls.count), usual.of(usual.count));
+            of.calls = calls.count;
             let noise = (spread / calls.count.min(usual.count).max(1.0)).sqrt();
             of.slow = mean - usual_mean > 3.0 * noise + usual_mean * 0.15 + 100_000.0;
         }
@@ -357,6 +347,24 @@ fn compared<'a>(
     })
 }
 
+/// True when what is slow around a caller's calls is slow for it alone: others call the same services, and wait no longer
+/// than before. The time between two calls counts for both, so that no callee may be slow for everybody.
+fn slow_alone(calls: &[Edge], into: &[Vec<Edge>], edges: &BTreeMap<Edge, More>) -> bool {
+    let mut alone = false;
+    for edge in calls.iter().filter(|it| edges[it].slow) {
+        let (from, to) = edge.ends();
+        let others = into[to as usize].iter().filter(|it| it.ends().0 != from);
+        let seen = others.map(|it| &edges[it]);
+        for other in seen.filter(|it| it.calls >= FEWEST_CALLS) {
+            if other.slow {
+                return false;
+            }
+            alone = true;
+        }
+    }
+    alone
+}
+
 /// Callers that are slow themselves, on whichever edge their time shows: their calls, to services that others reach as
 /// ever, are all slow; and for a network so are the calls to them.
 fn owners(edges: &BTreeMap<Edge, More>, services: usize) -> HashSet<u32> {
@@ -376,10 +384,18 @@ fn owners(edges: &BTreeMap<Edge, More>, services: usize) -> HashSet<u32> {
     let mut found = HashSet::new();
     for caller in 0..services {
         let (calls, called) = (&out[caller], &into[caller]);
-        if calls.is_empty() || !mostly(calls, 0.7) {
+        if calls.is_empty() {
             continue;
         }
         let gaps = calls.iter().all(|it| matches!(it, Edge::Gap(..)));
+        // Around answers that come to others as ever, the time is its own.
+        if gaps && slow_alone(calls, &into, edges) {
+            found.insert(caller as u32);
+            continue;
+        }
+        if !mostly(calls, 0.7) {
+            continue;
+        }
         let own = edges
             .get(&Edge::Own(caller as u32))
             .is_some_and(|it| it.slow);

@@ -8,7 +8,7 @@ use model::TraceId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Slices in which lines without a trace are counted, nanoseconds.
-const SLICE: i64 = 10_000_000_000;
+pub(super) const SLICE: i64 = 10_000_000_000;
 /// Templates that are told apart.
 const MOST_TEMPLATES: usize = 50_000;
 /// Operations of a service that are told apart in a trace.
@@ -17,6 +17,8 @@ const MOST_OPERATIONS: usize = 32;
 const MOST_WORK: usize = 300_000_000;
 /// A template that is in fewer traces is not expected.
 const LEAST_PLACES: usize = 10;
+/// Twice the log-likelihood ratio above which a template is new.
+const FRESH: f64 = 12.0;
 /// A template that is less likely in the traces of an operation is not expected there.
 const USUAL: f64 = 0.5;
 
@@ -47,7 +49,7 @@ pub(super) struct Silent {
 }
 
 /// Where a line counts: in its trace, or in its slice of time.
-type Place = (TraceId, i64);
+pub(super) type Place = (TraceId, i64);
 
 fn place(line: &Line) -> Place {
     match line.trace_id.is_zero() {
@@ -159,6 +161,37 @@ pub(super) fn loud(
         }
     }
     found
+}
+
+/// A template that was not there before, whatever it says.
+pub(super) struct Fresh<'a> {
+    pub service: u32,
+    pub places: &'a HashSet<Place>,
+    pub count: f64,
+    pub line: usize,
+}
+
+/// Templates that are new.
+pub(super) fn fresh<'a>(now: &'a Counted, before: &Counted) -> Vec<Fresh<'a>> {
+    let touched = |of: &Counted, key: &Key| {
+        let of = of.touched.get(&(key.0, key.2));
+        of.map_or(0, HashSet::len) as f64
+    };
+    let new = now.templates.iter().filter(|(key, presence)| {
+        let (k, n, m) = (
+            presence.places.len() as f64,
+            touched(now, key),
+            touched(before, key),
+        );
+        !before.templates.contains_key(*key) && presence_gain(k, n, 0.0, m) > FRESH
+    });
+    let fresh = new.map(|(key, presence)| Fresh {
+        service: key.0,
+        places: &presence.places,
+        count: presence.count as f64,
+        line: presence.line,
+    });
+    fresh.collect()
 }
 
 /// The most telling template of each service that stays away from traces of an operation in which it always was.

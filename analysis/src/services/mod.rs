@@ -11,13 +11,22 @@
 //! 4. Log lines count by presence, given that the trace touched the service ([`logs`]): constant noise says nothing. A
 //!    line that stays away from an operation that always wrote it tells as well.
 //! 5. Calls that an operation made and makes no more are work left undone ([`absence`]). Where callers stop after a call
-//!    that others used to follow, its answer was wrong.
-//! 6. Each of these is a probability of its own. What fails in the traces in which somebody further down fails too is
+//!    that others used to follow, its answer was wrong. Messages that are sent and that nobody takes any more are too
+//!    ([`idle`]).
+//! 6. Failures that lie where a callee, or who was asked before, answered oddly are charged to the odd answer ([`hints`]);
+//!    what others fail of where one keeps the callee busy, to that one ([`hog`]).
+//! 7. What is only said, and moves nothing that anybody feels, is hardly heard ([`heed`]).
+//! 8. Each of these is a probability of its own. What fails in the traces in which somebody further down fails too is
 //!    explained by that ([`signals`]). They are joined, and ranked ([`rank`]).
-//! 7. Of the service that is named the host, pod or operation is told that sets its trouble apart ([`place`]).
+//! 9. Of the service that is named the host, pod or operation is told that sets its trouble apart ([`place`]).
 
 mod absence;
+mod callers;
 mod errors;
+mod heed;
+mod hints;
+mod hog;
+mod idle;
 mod latency;
 mod logs;
 mod place;

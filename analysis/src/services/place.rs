@@ -32,6 +32,8 @@ pub(super) struct Place {
     pub span: usize,
     /// What sets it apart, one sentence.
     pub reason: String,
+    /// A pod of another replica set than all that there were before: another version.
+    pub another_version: bool,
     surprise: f64,
 }
 
@@ -74,8 +76,31 @@ pub(super) fn of(service: u32, symptom: &Trees, baseline: &Trees) -> Vec<Place> 
         (Some(host), _) => Some(host),
         (None, pod) => pod,
     };
+    let where_ = where_.map(|it| Place {
+        another_version: it.kind == "pod" && another_version(&it.name, service, baseline),
+        ..it
+    });
     let operation = by("operation", &|hop| Some(hop.name.clone()));
     where_.into_iter().chain(operation).collect()
+}
+
+/// True for a pod whose name (`SERVICE-SET-POD`) tells another replica set than those of before.
+fn another_version(pod: &str, service: u32, baseline: &Trees) -> bool {
+    let set = |pod: &str| {
+        let (set, _) = pod.rsplit_once('-')?;
+        let (_, hash) = set.rsplit_once('-')?;
+        let hashed = hash.len() >= 5 && hash.chars().any(|c| c.is_ascii_digit());
+        hashed.then(|| set.to_owned())
+    };
+    let Some(new) = set(pod) else {
+        return false;
+    };
+    let spans = 0..baseline.spans.len();
+    let mut pods = spans
+        .filter(|n| baseline.service[*n] == service)
+        .filter_map(|n| set(baseline.spans[n].pod.as_deref()?))
+        .peekable();
+    pods.peek().is_some() && pods.all(|it| it != new)
 }
 
 /// What each operation of a service took in the healthy period on average, and how often requests failed.
@@ -171,6 +196,7 @@ fn stands_out(
             name: name.clone(),
             span: worst.span,
             reason,
+            another_version: false,
             surprise,
         })
     });

@@ -4,6 +4,10 @@ use super::{
     Period,
     absence::{self, Undone},
     errors::{self, Faulty},
+    heed,
+    hints::{self, Oddities},
+    hog::{self, Hog},
+    idle,
     latency::{self, Late},
     logs::{self, Loud, Silent},
     place, report,
@@ -29,6 +33,14 @@ pub(super) struct Evidence<'a> {
     pub by_error: f64,
     pub by_log: f64,
     pub by_absence: f64,
+    /// What others fail of: its odd answers, or its keeping somebody busy.
+    pub by_oddity: f64,
+    /// Whom it keeps busy.
+    pub hog: Option<&'a Hog>,
+    /// A line that shows them.
+    pub odd_line: Option<usize>,
+    /// Or a span.
+    pub odd_span: Option<usize>,
     pub score: f64,
 }
 
@@ -36,6 +48,7 @@ impl Evidence<'_> {
     fn joined(&self) -> f64 {
         // Slowness alone must not outvote a service that says itself what is wrong.
         let clear = (1.0 - 0.8 * self.by_time) * (1.0 - 0.85 * self.by_error);
+        let clear = clear * (1.0 - 0.85 * self.by_oddity);
         1.0 - clear * (1.0 - 0.85 * self.by_log) * (1.0 - 0.75 * self.by_absence)
     }
 }
@@ -47,6 +60,8 @@ struct Findings {
     loud: BTreeMap<u32, Loud>,
     silent: BTreeMap<u32, Silent>,
     undone: BTreeMap<u32, Undone>,
+    odd: Oddities,
+    hogs: BTreeMap<u32, Hog>,
 }
 
 /// Compares a faulty period with a healthy one and names the service that did it. `about` names the comparison in the
@@ -64,6 +79,16 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         return verdict;
     }
     let mut names = Names::default();
+    for period in [baseline, symptom] {
+        period
+            .spans
+            .iter()
+            .for_each(|it| names.introduce(&it.service));
+        period
+            .lines
+            .iter()
+            .for_each(|it| names.introduce(&it.service));
+    }
     let now = Trees::new(&symptom.spans, &mut names);
     let before = Trees::new(&baseline.spans, &mut names);
     let (now_lines, before_lines) = (
@@ -79,9 +104,12 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         faulty: errors::faulty(&now, &before, &answers, &names),
         loud: logs::loud(&now_lines, &before_lines, symptom, &names),
         silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
-        undone: absence::undone(&now, &before, &answers),
+        undone: left_undone([&now, &before], [symptom, baseline], &answers, &names),
+        hogs: hog::hogs(&now, &before, &answers),
+        odd: hints::oddities([&now, &before], &answers, [&now_lines, &before_lines]),
     };
     let mut all = weigh(&findings, &names);
+    heed::alone(&mut all, &now, &before);
     clear(&mut all, &findings, [&now, &before]);
     all.sort_by(|a, b| {
         b.score
@@ -108,6 +136,24 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     }
 }
 
+/// Calls that are left out and messages that are not taken.
+fn left_undone(
+    [now, before]: [&Trees; 2],
+    periods: [&Period; 2],
+    answers: &Answers,
+    names: &Names,
+) -> BTreeMap<u32, Undone> {
+    let mut all = absence::undone(now, before, answers);
+    let idle = idle::idle([now, before], periods, |it| names.name(it).to_owned());
+    for (service, undone) in idle {
+        let of = all.entry(service).or_default();
+        if undone.surprise > of.surprise {
+            *of = undone;
+        }
+    }
+    all
+}
+
 fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
     let most = findings
         .loud
@@ -126,6 +172,8 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
         .chain(findings.loud.keys())
         .chain(findings.silent.keys())
         .chain(findings.undone.keys())
+        .chain(findings.odd.keys())
+        .chain(findings.hogs.keys())
         .copied()
         .collect();
     services
@@ -144,6 +192,10 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
                 by_error: 0.0,
                 by_log: 0.0,
                 by_absence: 0.0,
+                by_oddity: 0.0,
+                hog: None,
+                odd_line: None,
+                odd_span: None,
                 score: 0.0,
             };
             evidence.by_time = evidence.late.map_or(0.0, |it| {
@@ -152,7 +204,8 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
             evidence.by_error = evidence.faulty.map_or(0.0, |it| {
                 let more = (it.rate - it.usual).max(0.0);
                 let share = more / errors.max(1e-9);
-                saturating(more / (it.usual * 2.0 + 0.01), 3.0) * share.sqrt()
+                let sure = saturating(it.surprise - 3.0, 3.0);
+                saturating(more / (it.usual * 2.0 + 0.01), 3.0) * share.sqrt() * sure
             });
             evidence.by_log = evidence.loud.map_or(0.0, |it| {
                 let relative = it.surprise / most.max(1.0);
@@ -169,7 +222,7 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
 
 /// What somebody further down explains does not weigh; a complaint about another is charged to that one where it is
 /// silent itself.
-fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
+fn clear<'a>(all: &mut [Evidence<'a>], findings: &'a Findings, periods: [&Trees; 2]) {
     let complaints = findings.loud.iter().filter(|it| it.1.failure);
     let complaints = complaints.filter_map(|(from, it)| Some((*from, it.blames?)));
     let graph = Graph::new(periods, complaints.clone());
@@ -180,8 +233,17 @@ fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
         evidence.by_log *= left;
         evidence.by_absence *= left;
     }
+    refuse(all);
+    hints::charge(all, &findings.odd, &graph, periods[0]);
+    hog::charge(all, &findings.hogs);
+    heed::beside(all, &graph, periods);
     let by_log: BTreeMap<u32, f64> = all.iter().map(|it| (it.service, it.by_log)).collect();
-    for (from, to) in complaints.filter(|(from, to)| graph.above(*from, *to)) {
+    let own_fault = |from: u32, to: u32| {
+        let faulty = findings.faulty.get(&from);
+        faulty.is_some_and(|it| it.refused_by.contains(&to))
+    };
+    let complaints = complaints.filter(|it| graph.above(it.0, it.1) && !own_fault(it.0, it.1));
+    for (from, to) in complaints {
         let said = by_log.get(&from).copied().unwrap_or(0.0);
         if let Some(blamed) = all.iter_mut().find(|it| it.service == to) {
             blamed.by_log = blamed.by_log.max(0.8 * said);
@@ -192,6 +254,23 @@ fn clear(all: &mut [Evidence], findings: &Findings, periods: [&Trees; 2]) {
     }
     for evidence in all.iter_mut() {
         evidence.score = evidence.joined();
+    }
+}
+
+/// Who refuses what one caller alone sends says so, and is well.
+fn refuse(all: &mut [Evidence]) {
+    let blamed = |it: &Evidence| it.by_error > 0.3;
+    let refusals = all
+        .iter()
+        .filter(|it| blamed(it))
+        .filter_map(|it| it.faulty);
+    let refusals: BTreeSet<u32> = refusals
+        .flat_map(|it| it.refused_by.iter().copied())
+        .collect();
+    for evidence in all.iter_mut() {
+        if refusals.contains(&evidence.service) && evidence.by_error < 0.3 {
+            evidence.by_log *= 0.15;
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! What was found, as a verdict.
 
+use super::absence::Lack;
 use super::place::Place;
 use super::rank::Evidence;
 use super::tree::{Names, Trees};
 use super::{Hop, Line, Period};
-use crate::case::text;
+use crate::case::text::{self, Topic};
 use model::{Category, Cleared, Entity, Exhibit, Outcome, Suspect, Verdict, time};
 
 /// Suspects that are told.
@@ -21,14 +22,45 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
         .map(|n| &*symptom.spans[n].message);
     let said = format!("{} {}", line.unwrap_or_default(), span.unwrap_or_default());
     let told = evidence.by_log.max(evidence.by_error);
-    // Work that is left undone is no matter of time, and says nothing.
-    if is_undone(evidence) {
+    if is_undone(evidence) && lack(evidence) == Some(Lack::Idle) {
+        return Category::LostMessage;
+    }
+    if is_odd(evidence) && evidence.hog.is_some() {
+        return Category::Capacity;
+    }
+    // Work that is left undone and odd answers are no matter of time, and say nothing.
+    if is_undone(evidence) || is_odd(evidence) {
         return Category::Error;
     }
     match told > evidence.by_time {
-        true => text::category(text::topic(&said)),
+        true => said_category(&said),
         false => Category::Latency,
     }
+}
+
+/// What the words of a failure make of it. A service that does not take connections is down, whatever else is a matter of
+/// the network's settings; and not everything that was looked up in vain is a host's name.
+fn said_category(said: &str) -> Category {
+    let lower = text::shortened(said).to_lowercase();
+    let speaks = |words: &[&str]| words.iter().any(|it| lower.contains(it));
+    match text::topic(said) {
+        Some(Topic::Connection) if speaks(&["refused", "reset"]) => Category::Infrastructure,
+        Some(Topic::Name) if !speaks(&["host", "dns", "dial", "addr", "resol", "name", "eai_"]) => {
+            Category::Error
+        }
+        topic => text::category(topic),
+    }
+}
+
+/// True when others fail of its answers, and nothing says more of it.
+fn is_odd(evidence: &Evidence) -> bool {
+    let other = evidence.by_time.max(evidence.by_error);
+    evidence.by_oddity > other.max(evidence.by_log)
+}
+
+/// How its work is missing.
+fn lack(evidence: &Evidence) -> Option<Lack> {
+    evidence.undone.map(|it| it.lack)
 }
 
 /// True when what is missing says more than times, errors and lines do.
@@ -43,7 +75,9 @@ pub(super) fn suspects(all: &[Evidence]) -> Vec<Suspect> {
 }
 
 fn suspect(evidence: &Evidence) -> Suspect {
-    let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log) && !is_undone(evidence);
+    let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log)
+        && !is_undone(evidence)
+        && !is_odd(evidence);
     Suspect {
         kind: "service".into(),
         name: evidence.name.clone(),
@@ -173,8 +207,9 @@ pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -
                 reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
             },
         );
-        if verdict.category == Some(Category::Error) || verdict.category == Some(Category::Latency)
-        {
+        if verdict.category == Some(Category::Error) && place.another_version {
+            verdict.category = Some(Category::BadDeploy);
+        } else if matches!(verdict.category, Some(Category::Error | Category::Latency)) {
             verdict.category = Some(Category::Infrastructure);
         }
     }
@@ -222,12 +257,16 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         .filter(|it| evidence.by_absence > 0.2 && it.surprise > 12.0)
     {
         let what = names.operation_name(undone.operation);
-        parts.push(match undone.stops {
-            true => format!("its callers stop after {what}, and used to go on"),
-            false => format!("it no longer does {what}, which it always did"),
+        parts.push(match undone.lack {
+            Lack::Stops => format!("its callers stop after {what}, and used to go on"),
+            Lack::Leaves => format!("it no longer does {what}, which it always did"),
+            Lack::Idle => format!("it no longer does {what}, though messages are sent as ever"),
         });
     } else if evidence.by_absence > 0.2 {
         parts.push("it no longer logs what it always logged".to_owned());
+    }
+    if evidence.by_oddity > 0.2 {
+        parts.push(odd(evidence, names));
     }
     if evidence.by_log > 0.2 {
         parts.push("it logs what it did not log before".to_owned());
@@ -236,6 +275,19 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         parts.push("what speaks against it is weak".to_owned());
     }
     format!("{}: {}", evidence.name, parts.join("; "))
+}
+
+/// What is odd about it.
+fn odd(evidence: &Evidence, names: &Names) -> String {
+    match (evidence.hog, evidence.odd_line) {
+        (Some(hog), _) => format!(
+            "it keeps {} busy, by {:.0} % of the time of all calls, and others are turned away",
+            names.name(hog.of),
+            hog.share * 100.0
+        ),
+        (None, Some(_)) => "others fail where it logs what it did not log before".to_owned(),
+        (None, None) => "others fail where it answers quicker than it ever did".to_owned(),
+    }
 }
 
 fn span(hop: &Hop, text: String) -> Exhibit {
@@ -296,15 +348,15 @@ fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit
         .filter(|_| evidence.by_absence > 0.2)
     {
         let hop = &symptom.spans[n];
-        let undone = evidence.undone.filter(|it| !it.stops);
-        let text = match undone.map(|it| names.operation_name(it.operation)) {
-            Some(what) => format!(
-                "{} {} ended without {what}, which it always did",
-                hop.service, hop.name
-            ),
-            None => format!(
-                "{} {} was the last call that was made, and used not to be",
-                hop.service, hop.name
+        let what = evidence.undone.map(|it| names.operation_name(it.operation));
+        let what = what.unwrap_or_default();
+        let call = format!("{} {}", hop.service, hop.name);
+        let text = match lack(evidence).unwrap_or_default() {
+            Lack::Leaves => format!("{call} ended without {what}, which it always did"),
+            Lack::Stops => format!("{call} was the last call that was made, and used not to be"),
+            Lack::Idle => format!(
+                "{call} was done, and {what} of {} did not follow",
+                evidence.name
             ),
         };
         all.push(span(hop, text));
@@ -315,6 +367,26 @@ fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit
         .filter(|_| evidence.by_log > 0.2)
     {
         all.push(log(&symptom.lines[n]));
+    }
+    if let Some(n) = evidence.odd_line.filter(|_| evidence.by_oddity > 0.2) {
+        all.push(log(&symptom.lines[n]));
+    }
+    if let Some(n) = evidence.odd_span.filter(|_| evidence.by_oddity > 0.2) {
+        let hop = &symptom.spans[n];
+        let took = time::human_duration(hop.duration_ns);
+        let text = format!("{} {} took only {took}", hop.service, hop.name);
+        all.push(span(hop, text));
+    }
+    if let Some(hog) = evidence.hog.filter(|_| evidence.by_oddity > 0.2) {
+        let hop = &symptom.spans[hog.span];
+        let took = time::human_duration(hop.duration_ns);
+        let text = format!(
+            "{} {} kept {} for {took}",
+            hop.service,
+            hop.name,
+            names.name(hog.of)
+        );
+        all.push(span(hop, text));
     }
     all.sort_by(|a, b| (&a.at, &a.reference).cmp(&(&b.at, &b.reference)));
     all.dedup_by(|a, b| a.reference == b.reference);

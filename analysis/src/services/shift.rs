@@ -37,6 +37,11 @@ impl Logs {
         self.all / self.count.max(1.0)
     }
 
+    /// Logarithm of the factor by which these are longer than others.
+    pub fn shift(self, usual: Logs) -> f64 {
+        self.mean() - usual.mean()
+    }
+
     /// Sum of the squared distances from the mean.
     fn scatter(&self) -> f64 {
         (self.squares - self.all * self.all / self.count.max(1.0)).max(0.0)

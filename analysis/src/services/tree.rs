@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 /// How far a span may reach beyond one that it encloses, nanoseconds.
 const SLACK: i64 = 1_000_000;
+/// Spans of one service above each other that are followed.
+const DEEPEST: usize = 64;
 /// No parent.
 const NONE: u32 = u32::MAX;
 
@@ -15,6 +17,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Names {
     services: HashMap<Arc<str>, u32>,
     of_services: Vec<Arc<str>>,
+    /// Services by their plain names; none where two share one.
+    plain: HashMap<String, Option<u32>>,
     operations: HashMap<(u32, Arc<str>), u32>,
     of_operations: Vec<Arc<str>>,
 }
@@ -28,6 +32,32 @@ impl Names {
         self.services.insert(name.clone(), new);
         self.of_services.push(name.clone());
         new
+    }
+
+    /// Notes a service that records spans or lines itself, so that calls which name it otherwise are found to be its.
+    pub fn introduce(&mut self, name: &Arc<str>) {
+        if name.is_empty() || self.services.contains_key(name) {
+            return;
+        }
+        let new = self.service(name);
+        if let Some(plain) = plain(name) {
+            let of = self.plain.entry(plain).or_insert(Some(new));
+            *of = of.filter(|it| *it == new);
+        }
+    }
+
+    /// The service that a call says it goes to: by its own name, by the name of its interface (`shop.CartService` of
+    /// `cartservice`), or by its address in a cluster (`cart.shop.svc:8080`).
+    fn peer(&mut self, name: &Arc<str>) -> u32 {
+        let known = self.services.get(name).copied();
+        let meant = || {
+            let plain = plain(called(name))?;
+            self.plain.get(&plain).copied().flatten()
+        };
+        match known.or_else(meant) {
+            Some(found) => found,
+            None => self.service(name),
+        }
     }
 
     pub fn known(&self, name: &str) -> Option<u32> {
@@ -58,6 +88,30 @@ impl Names {
     }
 }
 
+/// The part of a peer's name that names a service: the interface of an RPC, the first label of an address in a cluster.
+fn called(name: &str) -> &str {
+    const INSIDE: [&str; 5] = ["svc", "local", "internal", "cluster", "consul"];
+    let last = name.rsplit(['.', '/']).next().unwrap_or(name);
+    if last.starts_with(|c: char| c.is_ascii_uppercase()) {
+        return last;
+    }
+    let host = name.split(':').next().unwrap_or(name);
+    match host.split_once('.') {
+        Some((first, rest)) if rest.split('.').any(|it| INSIDE.contains(&it)) => first,
+        _ => host,
+    }
+}
+
+/// A service's name without what spellings differ in; none for names that say too little.
+fn plain(name: &str) -> Option<String> {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let lower: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    let short = lower.strip_suffix("service").filter(|it| it.len() > 2);
+    let plain = short.unwrap_or(&lower);
+    let says = plain.len() > 2 && plain.chars().any(|c| c.is_ascii_alphabetic());
+    says.then(|| plain.to_owned())
+}
+
 /// The spans of a period with their children.
 pub(super) struct Trees<'a> {
     pub spans: &'a [Hop],
@@ -72,8 +126,8 @@ pub(super) struct Trees<'a> {
     below: Vec<u32>,
 }
 
-/// Which service answers a call, by the operation of its span.
-pub(super) type Answers = HashMap<u32, u32>;
+/// Which service answers a call, by the operation of its span and whom it says it calls.
+pub(super) type Answers = HashMap<(u32, u32), u32>;
 
 impl<'a> Trees<'a> {
     pub fn new(spans: &'a [Hop], names: &mut Names) -> Self {
@@ -99,7 +153,7 @@ impl<'a> Trees<'a> {
         let operation = operation.collect();
         let peer = spans
             .iter()
-            .map(|it| it.peer.as_ref().map_or(NONE, |it| names.service(it)));
+            .map(|it| it.peer.as_ref().map_or(NONE, |it| names.peer(it)));
         Trees {
             spans,
             peer: peer.collect(),
@@ -188,10 +242,9 @@ impl<'a> Trees<'a> {
     pub fn learn(&self, answers: &mut Answers) {
         let none = Answers::new();
         for n in 0..self.spans.len() {
-            if let Some(child) = self.answer(n).filter(|_| self.calls(n, &none)) {
-                answers
-                    .entry(self.operation[n])
-                    .or_insert(self.service[child]);
+            let message = self.spans[n].kind == SpanKind::Producer;
+            if let Some(child) = self.answer(n).filter(|_| !message && self.calls(n, &none)) {
+                answers.entry(self.call(n)).or_insert(self.service[child]);
             }
         }
     }
@@ -208,9 +261,32 @@ impl<'a> Trees<'a> {
                 let (first, second) = (children.next(), children.next());
                 above == Some(self.service[n])
                     && (self.answer(n).is_some() && second.is_none()
-                        || first.is_none() && answers.contains_key(&self.operation[n]))
+                        || first.is_none()
+                            && (self.names_another(n) || answers.contains_key(&self.call(n))))
             }
         }
+    }
+
+    /// True for a span that says it calls another service.
+    fn names_another(&self, n: usize) -> bool {
+        self.peer[n] != NONE && self.peer[n] != self.service[n]
+    }
+
+    /// What a span's call is known by.
+    fn call(&self, n: usize) -> (u32, u32) {
+        (self.operation[n], self.peer[n])
+    }
+
+    /// The span in which the request came in that a span is part of.
+    pub fn entry(&self, n: usize) -> usize {
+        let mut at = n;
+        for _ in 0..DEEPEST {
+            match self.parent(at) {
+                Some(above) if self.service[above] == self.service[n] => at = above,
+                _ => break,
+            }
+        }
+        at
     }
 
     /// The span of another service right below one.
@@ -226,11 +302,15 @@ impl<'a> Trees<'a> {
         if !self.calls(n, answers) {
             return self.service[n];
         }
+        let said = Some(self.peer[n]).filter(|it| *it != NONE);
+        // A message waits for nobody: its consumers take it when they like.
+        if self.spans[n].kind == SpanKind::Producer {
+            return said.unwrap_or(self.service[n]);
+        }
         if let Some(child) = self.answer(n) {
             return self.service[child];
         }
-        let known = answers.get(&self.operation[n]).copied();
-        let said = Some(self.peer[n]).filter(|it| *it != NONE);
+        let known = answers.get(&self.call(n)).copied();
         known.or(said).unwrap_or(self.service[n])
     }
 }
@@ -316,9 +396,17 @@ fn encloses(spans: &[Hop], call: u32, answer: u32, has_children: bool) -> bool {
         && answer.kind == SpanKind::Server
         && call.service != answer.service
         && (call.name == answer.name || call.peer.as_ref() == Some(&answer.service));
+    // Who serves does not call, however long: consumers of one message lie beside each other.
+    let serves = matches!(call.kind, SpanKind::Server | SpanKind::Consumer);
     let ((from, to), (start, end)) = (range(call), range(answer));
+    // One service has one clock: short calls that follow each other do not lie in each other.
+    let slack = match call.service == answer.service {
+        true => SLACK.min(call.duration_ns.max(0) / 50),
+        false => SLACK,
+    };
     (has_children || sides)
-        && start.saturating_add(SLACK) >= from
-        && end <= to.saturating_add(SLACK)
+        && !serves
+        && start.saturating_add(slack) >= from
+        && end <= to.saturating_add(slack)
         && (start, end) != (from, to)
 }

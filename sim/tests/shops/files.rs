@@ -62,18 +62,31 @@ fn read(path: &Path) -> Period {
 }
 
 /// The traces of a period in two halves, by dice.
-fn halves(period: &Period, seed: u64) -> [Period; 2] {
+pub fn halves(period: &Period, seed: u64) -> [Period; 2] {
     let mut of: HashMap<model::TraceId, u64> = HashMap::new();
     let mut halves = [Period::default(), Period::default()];
+    let draw = |id: model::TraceId| {
+        let bytes = u64::from_le_bytes(id.0[..8].try_into().expect("eight bytes"));
+        let mixed =
+            (bytes ^ seed.wrapping_mul(0xD6E8_FEB8_6659_FD93)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 63
+    };
     for hop in &period.spans {
-        let draw = || {
-            let bytes = u64::from_le_bytes(hop.trace_id.0[..8].try_into().expect("eight bytes"));
-            let mixed = (bytes ^ seed.wrapping_mul(0xD6E8_FEB8_6659_FD93))
-                .wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 63
-        };
-        let half = *of.entry(hop.trace_id).or_insert_with(draw);
+        let half = *of.entry(hop.trace_id).or_insert_with(|| draw(hop.trace_id));
         halves[half as usize].spans.push(hop.clone());
+    }
+    // Lines that name no trace: a slice of time goes to one of them.
+    for line in &period.lines {
+        let id = match line.trace_id.is_zero() {
+            true => {
+                let mut slice = model::TraceId::default();
+                slice.0[..8].copy_from_slice(&(line.time.0 / 10_000_000_000).to_le_bytes());
+                slice
+            }
+            false => line.trace_id,
+        };
+        let half = *of.entry(id).or_insert_with(|| draw(id));
+        halves[half as usize].lines.push(line.clone());
     }
     halves
 }

@@ -1,6 +1,7 @@
 //! Tests: who is named in plain traces and logs.
 
 mod few;
+mod innocent;
 
 use super::*;
 use model::Outcome;

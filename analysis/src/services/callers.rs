@@ -1,0 +1,115 @@
+//! Failures of a callee that are a caller's fault: others ask the same and are answered.
+
+use super::errors::Origin;
+use super::tree::{Answers, Trees};
+use std::collections::{HashMap, HashSet};
+
+/// Calls of others, at least, of which few fail: then what a refusal says of the caller counts.
+const LEAST_OTHERS: u32 = 5;
+/// The same where no words say that it is the caller's fault.
+const MANY_OTHERS: u32 = 20;
+/// Calls of the caller, at least, and share of them that fails, where no words say that it is its fault.
+const LEAST_CALLS: u32 = 10;
+const MOST: f64 = 0.8;
+/// Share of the calls of all others that fails, at most: now and then something is declined.
+const FEW: f64 = 0.06;
+
+/// Calls and failures of each caller.
+type Counts = HashMap<u32, HashMap<u32, (u32, u32)>>;
+
+/// Who calls what, and how often it fails.
+pub(super) struct Callers {
+    /// By the operation in which a request comes in.
+    operations: Counts,
+    /// By the service that is waited for.
+    services: Counts,
+    /// The same, by the operation of the caller instead of the caller.
+    routes: Counts,
+}
+
+impl Callers {
+    pub fn new(trees: &Trees, answers: &Answers, failures: &[Origin]) -> Self {
+        let (mut operations, mut services) = (Counts::new(), Counts::new());
+        let mut routes = Counts::new();
+        for n in 0..trees.spans.len() {
+            let target = trees.waits_for(n, answers);
+            let above = trees.parent(n).map(|it| trees.service[it]);
+            if let Some(above) = above.filter(|it| *it != target) {
+                let of = operations.entry(trees.operation[n]).or_default();
+                of.entry(above).or_default().0 += 1;
+            }
+            if target != trees.service[n] {
+                let of = services.entry(target).or_default();
+                of.entry(trees.service[n]).or_default().0 += 1;
+                let of = routes.entry(target).or_default();
+                of.entry(trees.operation[trees.entry(n)]).or_default().0 += 1;
+            }
+        }
+        for it in failures {
+            let Some(caller) = it.caller else {
+                continue;
+            };
+            for (counts, what) in [(&mut operations, it.operation), (&mut services, it.service)] {
+                let of = counts.entry(what).or_default();
+                of.entry(caller).or_default().1 += 1;
+            }
+            let of = routes.entry(it.service).or_default();
+            of.entry(it.route).or_default().1 += 1;
+        }
+        Callers {
+            operations,
+            services,
+            routes,
+        }
+    }
+
+    /// The caller of a failure that is its own fault. `known` are those who were called before; where nothing is known
+    /// of that time, none.
+    pub fn at_fault(&self, it: &Origin, known: &HashSet<u32>) -> Option<u32> {
+        let caller = it.caller?;
+        // Who is called for the first time and is not there was never there.
+        let new = !known.is_empty() && known.contains(&caller) && !known.contains(&it.service);
+        let refused =
+            it.nonsense && others_fare_better(&self.operations, it.operation, caller, true);
+        let lost = it.misdirected && others_fare_better(&self.services, it.service, caller, false);
+        // A name that one operation looks up in vain, of a service that its other operations reach.
+        let astray = (it.misdirected || it.nameless) && alone(&self.routes, it.service, it.route);
+        let alone = alone(&self.operations, it.operation, caller);
+        (new || refused || lost || astray || alone).then_some(caller)
+    }
+}
+
+/// True where nearly all requests of one fail, and hardly any of those that many others send.
+fn alone(counts: &Counts, what: u32, who: u32) -> bool {
+    let Some(of) = counts.get(&what) else {
+        return false;
+    };
+    let (calls, failed) = of.get(&who).copied().unwrap_or_default();
+    let others = of.iter().filter(|it| *it.0 != who).map(|it| *it.1);
+    let (more, failed_too) = others.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+    calls >= LEAST_CALLS
+        && f64::from(failed) >= MOST * f64::from(calls)
+        && more >= MANY_OTHERS
+        && f64::from(failed_too) <= FEW * f64::from(more)
+}
+
+/// True where the requests of all others fail far more rarely. Whether there have to be others.
+fn others_fare_better(counts: &Counts, what: u32, caller: u32, or_none: bool) -> bool {
+    let Some(of) = counts.get(&what) else {
+        return or_none;
+    };
+    let share = |it: (u32, u32)| f64::from(it.1) / f64::from(it.0.max(1));
+    let own = share(of.get(&caller).copied().unwrap_or_default());
+    let mut others = of
+        .iter()
+        .filter(|it| *it.0 != caller && it.1.0 >= LEAST_OTHERS)
+        .map(|it| share(*it.1))
+        .peekable();
+    (or_none || others.peek().is_some()) && others.all(|it| it < own / 4.0)
+}
+
+/// Services that are there, or are called.
+pub(super) fn targets(trees: &Trees, answers: &Answers) -> HashSet<u32> {
+    let called = (0..trees.spans.len()).map(|n| trees.waits_for(n, answers));
+    called.chain(trees.service.iter().copied()).collect()
+}

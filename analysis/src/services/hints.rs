@@ -1,0 +1,239 @@
+//! Oddities that are no failures: answers that come quicker than ever, lines that are new and complain of nothing, work
+//! left undone. Alone they accuse nobody. But where somebody fails in just those traces in which a callee, or who was
+//! asked before, answered oddly, the odd answer is what it failed of: a wrong or empty result, an exception swallowed.
+
+use super::logs::{self, Counted, SLICE};
+use super::rank::Evidence;
+use super::shift::{self, Logs};
+use super::signals::{self, Graph};
+use super::tree::{Answers, Trees};
+use model::TraceId;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Standard errors by which answers are quicker, and factor, at least.
+const QUICKER: f64 = 5.0;
+const FACTOR: f64 = 1.4;
+/// Share of a service's failures that lie where another is odd, at least.
+const MOSTLY: f64 = 0.7;
+/// Lines without a trace, for each failure: what is written far more often than anything fails has another reason.
+const LINES: std::ops::Range<f64> = 0.3..3.0;
+/// Weight of evidence that is asked for its reason.
+const TOLD: f64 = 0.3;
+
+/// Something odd about a service.
+#[derive(Debug)]
+pub(super) struct Odd {
+    /// Its traces.
+    traces: HashSet<TraceId>,
+    /// Its slices of time, where it names no traces, and how many lines are in them.
+    slices: HashSet<i64>,
+    lines: f64,
+    /// A line that shows it, or a span.
+    line: Option<usize>,
+    span: Option<usize>,
+}
+
+/// What is odd about each service.
+pub(super) type Oddities = BTreeMap<u32, Vec<Odd>>;
+
+/// Finds what is odd in the faulty period.
+pub(super) fn oddities(
+    [symptom, baseline]: [&Trees; 2],
+    answers: &Answers,
+    [now, before]: [&Counted; 2],
+) -> Oddities {
+    let mut found = quick(symptom, baseline, answers);
+    for fresh in logs::fresh(now, before) {
+        let traced = fresh.places.iter().map(|it| it.0);
+        let traces: HashSet<TraceId> = traced.filter(|it| !it.is_zero()).collect();
+        let slices = match traces.is_empty() {
+            true => fresh.places.iter().map(|it| it.1).collect(),
+            false => HashSet::new(),
+        };
+        found.entry(fresh.service).or_default().push(Odd {
+            traces,
+            slices,
+            lines: fresh.count,
+            line: Some(fresh.line),
+            span: None,
+        });
+    }
+    found
+}
+
+/// The logarithms of what an operation takes itself, one event of each trace, a span of it, and the traces.
+type Own = (Logs, usize, HashSet<TraceId>);
+
+fn own_times(trees: &Trees, answers: &Answers) -> BTreeMap<u32, Own> {
+    let mut all: BTreeMap<u32, Own> = BTreeMap::new();
+    for trace in trees.by_trace().chunk_by(|a, b| trees.same_trace(*a, *b)) {
+        let mut of: BTreeMap<u32, (f64, f64, usize)> = BTreeMap::new();
+        for n in trace.iter().map(|n| *n as usize) {
+            if !trees.calls(n, answers) && trees.went_well(n) {
+                let sum = of.entry(trees.operation[n]).or_default();
+                sum.0 += shift::log(trees.exclusive(n) as f64);
+                sum.1 += 1.0;
+                sum.2 = n;
+            }
+        }
+        let id = trace.first().map(|n| trees.spans[*n as usize].trace_id);
+        for (operation, (logs, count, n)) in of {
+            let entry = all.entry(operation).or_default();
+            entry.0.add(logs / count);
+            entry.1 = n;
+            entry.2.extend(id);
+        }
+    }
+    all
+}
+
+/// Operations that answer much quicker than before, beyond what all do.
+fn quick(symptom: &Trees, baseline: &Trees, answers: &Answers) -> Oddities {
+    let (now, before) = (own_times(symptom, answers), own_times(baseline, answers));
+    let both = now
+        .into_iter()
+        .filter_map(|(operation, it)| Some((it, before.get(&operation)?.0)));
+    let both: Vec<_> = both.collect();
+    let mut shifts: Vec<f64> = both.iter().map(|(it, usual)| it.0.shift(*usual)).collect();
+    shifts.sort_by(f64::total_cmp);
+    let usually = shifts
+        .get(shifts.len() / 2)
+        .copied()
+        .unwrap_or(0.0)
+        .min(0.0);
+    let mut found = Oddities::new();
+    for ((logs, span, traces), usual) in both {
+        let quicker =
+            shift::grown(usual, logs) > QUICKER && logs.shift(usual) - usually < -FACTOR.ln();
+        if quicker {
+            let service = symptom.service[span];
+            found.entry(service).or_default().push(Odd {
+                traces,
+                slices: HashSet::new(),
+                lines: 0.0,
+                line: None,
+                span: Some(span),
+            });
+        }
+    }
+    found
+}
+
+/// Charges failures to the odd answers that they came from.
+pub(super) fn charge(all: &mut [Evidence], odd: &Oddities, graph: &Graph, symptom: &Trees) {
+    let failing: Vec<usize> = (0..all.len())
+        .filter(|n| strength(&all[*n]) > TOLD)
+        .collect();
+    for n in failing {
+        let traces = signals::traces(&all[n], symptom);
+        if traces.is_empty() {
+            continue;
+        }
+        let scene = Scene::new(symptom, all[n].service, traces);
+        let found = odd.iter().filter_map(|(service, odd)| {
+            let at = all.iter().position(|it| it.service == *service)?;
+            let refused = all[n].faulty.map(|it| it.refused_by.contains(service));
+            if at == n || all[at].by_error > TOLD || refused == Some(true) {
+                return None;
+            }
+            let below = graph.above(all[n].service, *service);
+            let best = odd.iter().map(|it| (scene.share(*service, it, below), it));
+            let best = best.max_by(|a, b| a.0.total_cmp(&b.0))?;
+            (best.0 >= MOSTLY).then_some((at, best.0, best.1))
+        });
+        // The deepest of them.
+        let found: Vec<(usize, f64, &Odd)> = found.collect();
+        let deepest = found.iter().filter(|it| {
+            let below = |other: usize| graph.above(all[it.0].service, all[other].service);
+            !found.iter().any(|other| below(other.0))
+        });
+        let Some((at, share, odd)) = deepest.max_by(|a, b| a.1.total_cmp(&b.1)).copied() else {
+            continue;
+        };
+        let said = strength(&all[n]);
+        let it = &mut all[n];
+        it.by_error *= 1.0 - 0.85 * share;
+        it.by_log *= 1.0 - 0.85 * share;
+        it.by_absence *= 1.0 - 0.85 * share;
+        let cause = &mut all[at];
+        cause.by_oddity = cause.by_oddity.max(said * share);
+        (cause.odd_line, cause.odd_span) = (odd.line, odd.span);
+    }
+}
+
+fn strength(evidence: &Evidence) -> f64 {
+    let said = evidence.by_error.max(evidence.by_log);
+    said.max(evidence.by_absence)
+}
+
+/// The traces in which a service fails, and who was asked in them.
+struct Scene {
+    failing: HashSet<TraceId>,
+    slices: HashSet<i64>,
+    /// Traces that it went through without failing.
+    well: HashSet<TraceId>,
+    /// Services in each failing trace, and whether they had answered the same caller before.
+    asked: HashMap<TraceId, HashMap<u32, bool>>,
+}
+
+impl Scene {
+    fn new(trees: &Trees, service: u32, failing: HashSet<TraceId>) -> Self {
+        let mut scene = Scene {
+            failing,
+            slices: HashSet::new(),
+            well: HashSet::new(),
+            asked: HashMap::new(),
+        };
+        for trace in trees.by_trace().chunk_by(|a, b| trees.same_trace(*a, *b)) {
+            let Some(first) = trace.first().map(|n| &trees.spans[*n as usize]) else {
+                continue;
+            };
+            let id = first.trace_id;
+            if !scene.failing.contains(&id) {
+                if trace.iter().any(|n| trees.service[*n as usize] == service) {
+                    scene.well.insert(id);
+                }
+                continue;
+            }
+            let spans = trace.iter().map(|n| *n as usize);
+            let caller = |n: usize| trees.parent(trees.entry(n)).map(|it| trees.service[it]);
+            let own = spans.clone().filter(|n| trees.service[*n] == service);
+            let own = own.max_by_key(|n| trees.spans[*n].start);
+            let began = own.map(|n| (trees.spans[trees.entry(n)].start.0, caller(n)));
+            let of = scene.asked.entry(id).or_default();
+            for n in spans {
+                scene.slices.insert(trees.spans[n].start.0 / SLICE);
+                let span = &trees.spans[n];
+                let end = span.start.0.saturating_add(span.duration_ns.max(0));
+                let earlier = began.is_some_and(|it| end <= it.0 && caller(n) == it.1);
+                *of.entry(trees.service[n]).or_default() |= earlier && caller(n).is_some();
+            }
+        }
+        scene
+    }
+
+    /// Share of the failures that an oddity of a service may be the reason of; nothing where it is as odd in traces that
+    /// went well.
+    fn share(&self, service: u32, odd: &Odd, below: bool) -> f64 {
+        let asked = |id: &&TraceId| {
+            let of = self.asked.get(*id).and_then(|it| it.get(&service));
+            of.is_some_and(|earlier| below || *earlier)
+        };
+        let count = self.failing.len().max(1) as f64;
+        if odd.slices.is_empty() {
+            let covered = self.failing.intersection(&odd.traces).filter(asked).count();
+            let well = self.well.intersection(&odd.traces).count();
+            return match well as f64 <= 0.5 * covered as f64 {
+                true => covered as f64 / count,
+                false => 0.0,
+            };
+        }
+        let covered = self.slices.intersection(&odd.slices).count() as f64;
+        let share = covered / self.slices.len().max(1) as f64;
+        let touched = self.failing.iter().filter(asked).count() as f64 / count;
+        match LINES.contains(&(odd.lines / count)) && below {
+            true => share.min(touched),
+            false => 0.0,
+        }
+    }
+}

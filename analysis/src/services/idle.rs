@@ -1,0 +1,144 @@
+//! Consumers that no longer take what is sent: their work is missing without any caller's noticing.
+//!
+//! Who is asked and gives no answer makes callers wait or fail, so that spans that are gone there are lost telemetry. A
+//! consumer that is gone is missed by nobody: messages are sent as ever, and its spans and lines stop.
+
+use super::absence::{Lack, Undone};
+use super::tree::Trees;
+use super::{Line, Period};
+use model::SpanKind;
+use std::collections::{BTreeMap, HashSet};
+
+/// Messages that were to be taken, at least.
+const LEAST: f64 = 10.0;
+/// Share of them that is taken, at most.
+const TAKEN: f64 = 0.3;
+/// Share of the lines that are still written, at most: who writes as ever works, whatever is recorded of it.
+const WRITTEN: f64 = 0.5;
+/// Share of failed messages from which it is the sender's or the broker's matter.
+const FAILED: f64 = 0.2;
+
+/// Spans of an operation that take messages, and the operation that sends them where one is known.
+#[derive(Default)]
+struct Taking {
+    count: f64,
+    from: BTreeMap<u32, f64>,
+    service: u32,
+}
+
+/// Messages of an operation.
+#[derive(Default, Clone, Copy)]
+struct Sent {
+    count: f64,
+    failed: f64,
+    span: usize,
+}
+
+/// Who takes what, and who sends it.
+struct Traffic {
+    taking: BTreeMap<u32, Taking>,
+    sent: BTreeMap<u32, Sent>,
+    /// Requests that come from outside.
+    roots: f64,
+}
+
+fn traffic(trees: &Trees) -> Traffic {
+    let mut all = Traffic {
+        taking: BTreeMap::new(),
+        sent: BTreeMap::new(),
+        roots: 0.0,
+    };
+    for (n, span) in trees.spans.iter().enumerate() {
+        let sends = |it: &usize| trees.spans[*it].kind == SpanKind::Producer;
+        let sender = trees.parent(n).filter(sends);
+        match span.kind {
+            SpanKind::Producer => {
+                let of = all.sent.entry(trees.operation[n]).or_default();
+                of.count += 1.0;
+                of.failed += f64::from(u8::from(span.failed));
+                of.span = n;
+            }
+            SpanKind::Consumer => take(&mut all, trees, n, sender),
+            SpanKind::Server if sender.is_some() => take(&mut all, trees, n, sender),
+            _ if trees.parent(n).is_none() => all.roots += 1.0,
+            _ => {}
+        }
+    }
+    all
+}
+
+fn take(all: &mut Traffic, trees: &Trees, n: usize, sender: Option<usize>) {
+    let of = all.taking.entry(trees.operation[n]).or_default();
+    of.count += 1.0;
+    of.service = trees.service[n];
+    if let Some(sender) = sender {
+        *of.from.entry(trees.operation[sender]).or_default() += 1.0;
+    }
+}
+
+/// What was sent to a taker in a period: by the operation that mostly does, by all where none is known, and where
+/// nobody's sending is recorded, what came from outside.
+fn fed(taking: &Taking, of: &Traffic) -> Sent {
+    let mostly = taking.from.iter().max_by(|a, b| a.1.total_cmp(b.1));
+    if let Some((from, _)) = mostly {
+        return of.sent.get(from).copied().unwrap_or_default();
+    }
+    let mut all = Sent::default();
+    for sent in of.sent.values() {
+        all.count += sent.count;
+        all.failed += sent.failed;
+        all.span = sent.span;
+    }
+    if all.count < 1.0 {
+        all.count = of.roots;
+    }
+    all
+}
+
+/// Lines that a service wrote.
+fn written(lines: &[Line], name: &str) -> f64 {
+    lines.iter().filter(|it| &*it.service == name).count() as f64
+}
+
+/// The services that take no messages any more.
+pub(super) fn idle(
+    [symptom, baseline]: [&Trees; 2],
+    [now_said, before_said]: [&Period; 2],
+    name: impl Fn(u32) -> String,
+) -> BTreeMap<u32, Undone> {
+    let (now, before) = (traffic(symptom), traffic(baseline));
+    let mut found: BTreeMap<u32, Undone> = BTreeMap::new();
+    for (operation, usual) in &before.taking {
+        let (feed, usual_feed) = (fed(usual, &now), fed(usual, &before));
+        if usual_feed.count < LEAST || feed.failed > FAILED * feed.count {
+            continue;
+        }
+        let grown = feed.count / usual_feed.count;
+        let expected = usual.count * grown;
+        let taken = now.taking.get(operation).map_or(0.0, |it| it.count);
+        if expected < LEAST || taken > TAKEN * expected {
+            continue;
+        }
+        let name = name(usual.service);
+        let lines = written(&before_said.lines, &name) * grown;
+        if lines >= LEAST && written(&now_said.lines, &name) > WRITTEN * lines {
+            continue;
+        }
+        let surprise = 2.0 * (expected - taken + taken * (taken.max(1.0) / expected).ln());
+        let undone = found.entry(usual.service).or_default();
+        if surprise > undone.surprise {
+            *undone = Undone {
+                surprise,
+                span: now
+                    .sent
+                    .values()
+                    .any(|it| it.count > 0.0)
+                    .then_some(feed.span),
+                operation: *operation,
+                lack: Lack::Idle,
+                traces: HashSet::new(),
+            };
+        }
+    }
+    found
+}
