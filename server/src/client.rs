@@ -88,6 +88,7 @@ impl Client {
         let word = serde_json::to_value(kind).map_err(|error| stop(error.into()))?;
         url.query_pairs_mut()
             .append_pair("kind", word.as_str().unwrap_or_default());
+        let mut broken = false;
         for attempt in 1..=TRIES {
             let request = self
                 .http
@@ -96,6 +97,11 @@ impl Client {
                 .body(bytes.clone());
             let answer = match request.send().await {
                 Ok(answer) => answer,
+                // A connection that was kept may have been closed meanwhile: once more on a new one. Facts are known again.
+                Err(error) if !error.is_connect() && !broken => {
+                    broken = true;
+                    continue;
+                }
                 // A server that has read enough to say that it is too much may hang up before it was heard.
                 Err(error) if !error.is_connect() && bytes.len() > HEARD_OUT => {
                     return Err(Turned::TooLarge(format!("{:#}", anyhow!(error))));

@@ -218,10 +218,7 @@ impl Heading {
         if self.over || line.trim().is_empty() {
             return false;
         }
-        let word = |word: &str| {
-            word.trim_matches(['|', '"', '@', '#'])
-                .to_ascii_lowercase()
-        };
+        let word = |word: &str| word.trim_matches(['|', '"', '@', '#']).to_ascii_lowercase();
         let words: Vec<String> = line.split_whitespace().map(word).collect();
         let words: Vec<&String> = words.iter().filter(|it| !it.is_empty()).collect();
         let known = !words.is_empty() && words.iter().all(|it| COLUMNS.contains(&it.as_str()));

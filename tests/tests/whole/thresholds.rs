@@ -11,8 +11,9 @@ use std::{
 fn write(folder: &Path, name: &str, states: u64, bytes: usize) {
     std::fs::create_dir_all(folder).expect("a folder");
     let start = 1_790_000_000.0 + name.len() as f64 * 100.0;
-    let mut events =
-        vec![json!({"timestamp": start, "type": "ExecutionStarted", "id": 1, "previousEventId": 0})];
+    let mut events = vec![
+        json!({"timestamp": start, "type": "ExecutionStarted", "id": 1, "previousEventId": 0}),
+    ];
     // Quotation marks take twice their room in a batch.
     let input = format!("{{\"text\":\"{}\"}}", "q\\\"".repeat(bytes / 3));
     for id in 2..2 + states {
@@ -90,7 +91,10 @@ fn what_a_server_cannot_take_is_told_and_fails() {
     assert!(!output.status.success());
     assert_eq!(report["refused"], 1, "{report}");
     let told = report["files"].to_string();
-    assert!(told.contains("event 2 of arn:aws:states:eu-west-1:123456789012:execution:shop:large"), "{told}");
+    assert!(
+        told.contains("event 2 of arn:aws:states:eu-west-1:123456789012:execution:shop:large"),
+        "{told}"
+    );
     assert_eq!(number(&data, "select count(*) from events"), 1);
     server.terminate();
 }
@@ -119,18 +123,57 @@ fn an_execution_is_found_by_its_name() {
 #[test]
 fn a_redriven_task_counts_the_same_everywhere() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (data, file) = (folder.path().join("data"), folder.path().join("run.history.json"));
+    let (data, file) = (
+        folder.path().join("data"),
+        folder.path().join("run.history.json"),
+    );
     let types = [
         ("ExecutionStarted", 0, json!({})),
-        ("TaskStateEntered", 0, json!({"stateEnteredEventDetails": {"name": "Pay"}})),
-        ("TaskScheduled", 2, json!({"taskScheduledEventDetails": {"resourceType": "lambda", "resource": "invoke"}})),
-        ("TaskFailed", 3, json!({"taskFailedEventDetails": {"error": "Down"}})),
-        ("ExecutionFailed", 4, json!({"executionFailedEventDetails": {"error": "Down"}})),
-        ("ExecutionRedriven", 5, json!({"executionRedrivenEventDetails": {"redriveCount": 1}})),
-        ("TaskScheduled", 6, json!({"taskScheduledEventDetails": {"resourceType": "lambda", "resource": "invoke"}})),
-        ("TaskSucceeded", 7, json!({"taskSucceededEventDetails": {"output": "{}"}})),
-        ("TaskStateExited", 8, json!({"stateExitedEventDetails": {"name": "Pay"}})),
-        ("ExecutionSucceeded", 9, json!({"executionSucceededEventDetails": {"output": "{}"}})),
+        (
+            "TaskStateEntered",
+            0,
+            json!({"stateEnteredEventDetails": {"name": "Pay"}}),
+        ),
+        (
+            "TaskScheduled",
+            2,
+            json!({"taskScheduledEventDetails": {"resourceType": "lambda", "resource": "invoke"}}),
+        ),
+        (
+            "TaskFailed",
+            3,
+            json!({"taskFailedEventDetails": {"error": "Down"}}),
+        ),
+        (
+            "ExecutionFailed",
+            4,
+            json!({"executionFailedEventDetails": {"error": "Down"}}),
+        ),
+        (
+            "ExecutionRedriven",
+            5,
+            json!({"executionRedrivenEventDetails": {"redriveCount": 1}}),
+        ),
+        (
+            "TaskScheduled",
+            6,
+            json!({"taskScheduledEventDetails": {"resourceType": "lambda", "resource": "invoke"}}),
+        ),
+        (
+            "TaskSucceeded",
+            7,
+            json!({"taskSucceededEventDetails": {"output": "{}"}}),
+        ),
+        (
+            "TaskStateExited",
+            8,
+            json!({"stateExitedEventDetails": {"name": "Pay"}}),
+        ),
+        (
+            "ExecutionSucceeded",
+            9,
+            json!({"executionSucceededEventDetails": {"output": "{}"}}),
+        ),
     ];
     let event = |(n, (name, cause, details)): (usize, &(&str, i32, Value))| {
         let mut event = json!({"id": n + 1, "previousEventId": cause, "type": name, "timestamp": 1_790_000_000 + n});
@@ -145,7 +188,10 @@ fn a_redriven_task_counts_the_same_everywhere() {
     let name = rows(&data, "select name from executions")[0]["name"].clone();
     let shown = run(&data, &["show", name.as_str().expect("a name")]).stdout;
     let shown = String::from_utf8_lossy(&shown);
-    assert!(shown.contains(", 1 retry,") && shown.contains("[1 retry, redriven]"), "{shown}");
+    assert!(
+        shown.contains(", 1 retry,") && shown.contains("[1 retry, redriven]"),
+        "{shown}"
+    );
 }
 
 #[test]
