@@ -189,6 +189,64 @@ fn a_redrive_takes_up_the_failed_state() {
 }
 
 #[test]
+fn an_iteration_that_a_redrive_takes_up_ends_as_it_ends_then() {
+    let failed = "1<0 ExecutionStarted
+         2<0 MapStateEntered name=Fan
+         3<2 MapStateStarted length=2
+         4<3 MapIterationStarted name=Fan index=0
+         5<3 MapIterationStarted name=Fan index=1
+         6<4 TaskStateEntered name=T
+         7<5 TaskStateEntered name=T
+         8<6 TaskScheduled resourceType=lambda resource=invoke
+         9<7 TaskScheduled resourceType=lambda resource=invoke
+         10<8 TaskSucceeded
+         11<9 TaskFailed error=E1
+         12<10 TaskStateExited name=T
+         13<12 MapIterationSucceeded name=Fan index=0
+         14<11 MapIterationFailed name=Fan index=1
+         15<11 TaskStateAborted
+         16<11 MapStateFailed
+         17<16 ExecutionFailed error=E1
+         18<17 ExecutionRedriven redriveCount=1
+         19<18 TaskScheduled resourceType=lambda resource=invoke";
+    check_tree(
+        failed,
+        "execution orders RUNNING 18
+           state Fan RUNNING 17
+             iteration Fan[0] SUCCEEDED 9
+               state T SUCCEEDED 6
+                 attempt lambda:invoke SUCCEEDED 2
+             iteration Fan[1] RUNNING 14
+               state T RUNNING 12
+                 attempt lambda:invoke FAILED 2
+                 attempt lambda:invoke RUNNING 0",
+    );
+
+    let trace = check_tree(
+        &format!(
+            "{failed}
+         20<19 TaskSucceeded
+         21<20 TaskStateExited name=T
+         22<21 MapIterationSucceeded name=Fan index=1
+         23<22 MapStateSucceeded
+         24<22 MapStateExited name=Fan
+         25<24 ExecutionSucceeded"
+        ),
+        "execution orders SUCCEEDED 24
+           state Fan SUCCEEDED 22
+             iteration Fan[0] SUCCEEDED 9
+               state T SUCCEEDED 6
+                 attempt lambda:invoke SUCCEEDED 2
+             iteration Fan[1] SUCCEEDED 17
+               state T SUCCEEDED 14
+                 attempt lambda:invoke FAILED 2
+                 attempt lambda:invoke SUCCEEDED 1",
+    );
+    let e = &trace.execution;
+    assert_eq!((e.iterations, e.iterations_failed, e.retries), (2, 0, 1));
+}
+
+#[test]
 fn a_redrive_leaves_what_it_does_not_take_up_as_it_was() {
     check_tree(
         "1<0 ExecutionStarted

@@ -157,6 +157,12 @@ impl Door {
         if bytes > self.limits.request_bytes {
             return Err(self.too_large(bytes));
         }
+        self.admit_of_any_size(bytes)
+    }
+
+    /// The same for what no sender could make smaller; what is larger than the whole budget waits for all of it.
+    fn admit_of_any_size(&self, bytes: usize) -> Result<Held, Refusal> {
+        let bytes = bytes.min(self.limits.in_flight_bytes);
         self.budget.take(bytes).ok_or_else(|| Refusal::Busy {
             why: "too many bytes of requests are under way; send again in a moment".into(),
             retry_after: self.limits.retry_after,
@@ -181,7 +187,15 @@ impl Door {
         self.otlp(EntryKind::OtlpLogs, protobuf).await
     }
 
-    /// Takes what a collector read. Durable and applied when it returns.
+    /// Takes an OTLP request that was found in a file. The limit of requests is for senders, who can send less at
+    /// a time; a file is as it is, and what the log takes is taken.
+    pub async fn imported(&self, kind: EntryKind, protobuf: Bytes) -> Result<Outcome, Refusal> {
+        let _held = self.admit_of_any_size(protobuf.len())?;
+        self.otlp_admitted(kind, protobuf).await
+    }
+
+    /// Takes what a collector read. Durable and applied when it returns. What is larger than the log takes is
+    /// [`Refusal::TooLarge`]: the halves may be offered.
     pub async fn batch(&self, batch: Batch) -> Result<Outcome, Refusal> {
         if batch.is_empty() {
             return Ok(Outcome::default());
@@ -190,7 +204,7 @@ impl Door {
         self.redactor.batch(&mut batch);
         let accepted = batch.len() as u64;
         let payload = serde_json::to_vec(&batch).map_err(|e| Refusal::Malformed(e.to_string()))?;
-        let _held = self.admit(payload.len())?;
+        let _held = self.admit_of_any_size(payload.len())?;
         let door = self.clone();
         self.run(async move {
             let logged = door.store.log(EntryKind::Batch, payload.into()).await;
@@ -245,6 +259,10 @@ impl Door {
 
     async fn otlp(&self, kind: EntryKind, request: Bytes) -> Result<Outcome, Refusal> {
         let _held = self.admit(request.len())?;
+        self.otlp_admitted(kind, request).await
+    }
+
+    async fn otlp_admitted(&self, kind: EntryKind, request: Bytes) -> Result<Outcome, Refusal> {
         let request = match self.redactor.is_empty() {
             true => request,
             false => {

@@ -95,6 +95,39 @@ impl Batch {
         facts + self.documents.len() + self.changes.len()
     }
 
+    /// Both halves, or `None` for a single record: what is too large together may fit alone.
+    pub fn halves(mut self) -> Option<(Batch, Batch)> {
+        let half = self.len() / 2;
+        if half == 0 {
+            return None;
+        }
+        let mut left = half;
+        let mut rest = Batch::default();
+        rest.documents = beyond(&mut self.documents, &mut left);
+        rest.events = beyond(&mut self.events, &mut left);
+        rest.logs = beyond(&mut self.logs, &mut left);
+        rest.spans = beyond(&mut self.spans, &mut left);
+        rest.changes = beyond(&mut self.changes, &mut left);
+        Some((self, rest))
+    }
+
+    /// What its first record is, for messages.
+    pub fn first_word(&self) -> String {
+        if let Some(event) = self.events.first() {
+            return format!("event {} of {}", event.event_id, event.execution_arn);
+        }
+        if let Some(document) = self.documents.first() {
+            return format!("a description of {}", document.execution_arn);
+        }
+        if let Some(span) = self.spans.first() {
+            return format!("span {} of trace {}", span.span_id, span.trace_id);
+        }
+        match self.logs.first() {
+            Some(log) => format!("log record {}", log.log_id),
+            None => "a change".to_owned(),
+        }
+    }
+
     /// Moves everything of `other` to the end of `self`.
     pub fn append(&mut self, mut other: Batch) {
         self.spans.append(&mut other.spans);
@@ -103,4 +136,11 @@ impl Batch {
         self.documents.append(&mut other.documents);
         self.changes.append(&mut other.changes);
     }
+}
+
+/// Takes out what lies beyond the first `left` records, and counts down those that stay.
+fn beyond<T>(records: &mut Vec<T>, left: &mut usize) -> Vec<T> {
+    let stay = records.len().min(*left);
+    *left -= stay;
+    records.split_off(stay)
 }

@@ -1,6 +1,9 @@
 //! The client of `--url`: asks a running server over its API.
 
-use crate::{assembler::Counts, importer::ChunkKind};
+use crate::{
+    assembler::Counts,
+    importer::{ChunkKind, Turned},
+};
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
 use collectors::import::Refused;
@@ -11,6 +14,9 @@ use std::time::Duration;
 
 /// Times that a request is sent again when the server asks to wait.
 const TRIES: u32 = 20;
+
+/// What any server reads to the end, bytes.
+const HEARD_OUT: usize = 256 << 10;
 
 /// A server at an address.
 #[derive(Debug, Clone)]
@@ -76,22 +82,32 @@ impl Client {
     ///
     /// # Errors
     /// When the chunk is refused, or the server is gone.
-    pub async fn import_chunk(&self, kind: ChunkKind, bytes: Bytes) -> Result<Counts, Refused> {
-        let stop = |error: anyhow::Error| Refused::Stop(format!("{error:#}"));
+    pub async fn import_chunk(&self, kind: ChunkKind, bytes: Bytes) -> Result<Counts, Turned> {
+        let stop = |error: anyhow::Error| Turned::from(Refused::Stop(format!("{error:#}")));
         let mut url = self.url("api/import").map_err(stop)?;
         let word = serde_json::to_value(kind).map_err(|error| stop(error.into()))?;
         url.query_pairs_mut()
             .append_pair("kind", word.as_str().unwrap_or_default());
+        let mut broken = false;
         for attempt in 1..=TRIES {
             let request = self
                 .http
                 .post(url.clone())
                 .header(header::CONTENT_TYPE, "application/octet-stream")
                 .body(bytes.clone());
-            let answer = request
-                .send()
-                .await
-                .map_err(|error| stop(anyhow!(error).context(self.unreachable())))?;
+            let answer = match request.send().await {
+                Ok(answer) => answer,
+                // A connection that was kept may have been closed meanwhile: once more on a new one. Facts are known again.
+                Err(error) if !error.is_connect() && !broken => {
+                    broken = true;
+                    continue;
+                }
+                // A server that has read enough to say that it is too much may hang up before it was heard.
+                Err(error) if !error.is_connect() && bytes.len() > HEARD_OUT => {
+                    return Err(Turned::TooLarge(format!("{:#}", anyhow!(error))));
+                }
+                Err(error) => return Err(stop(anyhow!(error).context(self.unreachable()))),
+            };
             let wait = matches!(
                 answer.status(),
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
@@ -101,12 +117,12 @@ impl Client {
                 continue;
             }
             if !answer.status().is_success() {
-                let bad = answer.status().is_client_error() && !wait;
+                let status = answer.status();
                 let text = problem(answer).await;
-                return Err(if bad {
-                    Refused::Skip(text)
-                } else {
-                    Refused::Stop(text)
+                return Err(match status {
+                    StatusCode::PAYLOAD_TOO_LARGE => Turned::TooLarge(text),
+                    bad if bad.is_client_error() && !wait => Refused::Skip(text).into(),
+                    _ => Refused::Stop(text).into(),
                 });
             }
             let body = answer.bytes().await.map_err(|error| stop(error.into()))?;
@@ -114,10 +130,8 @@ impl Client {
                 serde_json::from_slice(&body).map_err(|error| stop(error.into()))?;
             return Ok(imported.new);
         }
-        Err(Refused::Stop(format!(
-            "{} is busy; import again later",
-            self.base
-        )))
+        let why = format!("{} is busy; import again later", self.base);
+        Err(Refused::Stop(why).into())
     }
 
     fn url(&self, path: &str) -> Result<Url> {

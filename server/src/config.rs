@@ -240,11 +240,6 @@ impl Loaded {
         Ok(text)
     }
 
-    /// True when somebody said a value for this key.
-    pub fn is_set(&self, key: &str) -> bool {
-        self.origin(key) != "default"
-    }
-
     fn origin(&self, key: &str) -> String {
         let Some(metadata) = self.figment.find_metadata(key) else {
             return "default".into();

@@ -15,6 +15,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
 };
+use store::EntryKind;
 use tokio::runtime::Handle;
 
 /// Where chunks go.
@@ -86,14 +87,12 @@ impl Way {
         match self {
             Way::Here { entrance, .. } => entrance.take(chunk).await,
             Way::There { client, counts } => {
-                let (kind, bytes) =
-                    as_bytes(chunk).map_err(|error| Refused::Skip(error.to_string()))?;
-                let new = client.import_chunk(kind, bytes).await?;
-                let mut counts = counts
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                *counts = counts.plus(new);
-                Ok(())
+                let mut parts = Parts::of(chunk);
+                while let Some(part) = parts.next() {
+                    let outcome = send_whole(client, counts, &part).await;
+                    parts.note(part, outcome)?;
+                }
+                parts.end()
             }
         }
     }
@@ -107,6 +106,19 @@ impl Way {
                 .unwrap_or_else(std::sync::PoisonError::into_inner),
         }
     }
+}
+
+async fn send_whole(client: &Client, counts: &Mutex<Counts>, part: &Chunk) -> Result<(), Turned> {
+    let (kind, bytes) = as_bytes(part).map_err(|error| Refused::Skip(error.to_string()))?;
+    if kind == ChunkKind::Batch && bytes.len() > SENT_AT_ONCE && !alone(part) {
+        return Err(Turned::TooLarge(String::new()));
+    }
+    let new = client.import_chunk(kind, bytes).await?;
+    let mut counts = counts
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    *counts = counts.plus(new);
+    Ok(())
 }
 
 /// What is sent beside a chunk's bytes, so that the server knows what they are.
@@ -138,22 +150,32 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    /// Hands a chunk to the door, waiting while it is busy; what it refuses is said in words.
+    /// Hands a chunk to the door, waiting while it is busy; what it refuses is said in words. A batch that is too
+    /// large goes in parts: what is taken of it does not hang on what is not.
     pub async fn take(&self, chunk: Chunk) -> Result<(), Refused> {
-        let chunk = as_protobuf(chunk)?;
-        for _ in 1..TRIES {
-            match offer(&self.door, &chunk).await {
-                Err(Refusal::Busy { retry_after, .. }) => tokio::time::sleep(retry_after).await,
-                outcome => return self.judge(outcome, &chunk),
-            }
+        let mut parts = Parts::of(as_protobuf(chunk)?);
+        while let Some(part) = parts.next() {
+            let outcome = self.take_whole(&part).await;
+            parts.note(part, outcome)?;
         }
-        self.judge(offer(&self.door, &chunk).await, &chunk)
+        parts.end()
     }
 
-    fn judge(&self, outcome: Result<Outcome, Refusal>, chunk: &Chunk) -> Result<(), Refused> {
+    async fn take_whole(&self, chunk: &Chunk) -> Result<(), Turned> {
+        for _ in 1..TRIES {
+            match offer(&self.door, chunk).await {
+                Err(Refusal::Busy { retry_after, .. }) => tokio::time::sleep(retry_after).await,
+                outcome => return self.judge(outcome, chunk),
+            }
+        }
+        self.judge(offer(&self.door, chunk).await, chunk)
+    }
+
+    fn judge(&self, outcome: Result<Outcome, Refusal>, chunk: &Chunk) -> Result<(), Turned> {
         let outcome = outcome.map_err(|error| match error {
-            Refusal::Malformed(_) | Refusal::TooLarge(_) => Refused::Skip(error.to_string()),
-            _ => Refused::Stop(error.to_string()),
+            Refusal::TooLarge(why) => Turned::TooLarge(why),
+            Refusal::Malformed(why) => Refused::Skip(why).into(),
+            _ => Refused::Stop(error.to_string()).into(),
         })?;
         self.assembler.count(match chunk {
             // Of a batch it has counted itself.
@@ -173,7 +195,88 @@ impl Entrance {
                 "{rejected} of {} refused: {}",
                 counted(rejected + outcome.accepted, "record", "records"),
                 outcome.message
-            ))),
+            ))
+            .into()),
+        }
+    }
+}
+
+/// A batch that is larger goes to a server in parts, bytes: it has a limit for what it is sent.
+const SENT_AT_ONCE: usize = 64 << 20;
+
+fn alone(chunk: &Chunk) -> bool {
+    matches!(chunk, Chunk::Batch(batch) if batch.len() == 1)
+}
+
+/// Why a chunk was not taken as it was offered.
+#[derive(Debug)]
+pub enum Turned {
+    /// Less of it may be taken.
+    TooLarge(String),
+    /// It never will be.
+    Refused(Refused),
+}
+
+impl From<Refused> for Turned {
+    fn from(refused: Refused) -> Self {
+        Turned::Refused(refused)
+    }
+}
+
+/// Refusals that are told of the parts of one batch; the rest is counted.
+const TOLD: usize = 5;
+
+/// A chunk on its way: the halves of what is too large are offered, until single records are left. What is refused
+/// then is told by its name.
+struct Parts {
+    waiting: Vec<Chunk>,
+    refusals: Vec<String>,
+}
+
+impl Parts {
+    fn of(chunk: Chunk) -> Parts {
+        Parts {
+            waiting: vec![chunk],
+            refusals: Vec::new(),
+        }
+    }
+
+    /// What is to be offered next.
+    fn next(&mut self) -> Option<Chunk> {
+        self.waiting.pop()
+    }
+
+    /// Takes note of what became of it.
+    fn note(&mut self, part: Chunk, outcome: Result<(), Turned>) -> Result<(), Refused> {
+        match (outcome, part) {
+            (Ok(()), _) => {}
+            (Err(Turned::Refused(Refused::Skip(why))), _) => self.refusals.push(why),
+            (Err(Turned::Refused(stop)), _) => return Err(stop),
+            (Err(Turned::TooLarge(why)), Chunk::Batch(batch)) => {
+                let first = batch.first_word();
+                match batch.halves() {
+                    Some((first, second)) => {
+                        let halves = [Chunk::Batch(second), Chunk::Batch(first)];
+                        self.waiting.extend(halves);
+                    }
+                    None => self.refusals.push(format!("{first} was refused: {why}")),
+                }
+            }
+            (Err(Turned::TooLarge(why)), _) => self.refusals.push(why),
+        }
+        Ok(())
+    }
+
+    /// What is to be said in the end.
+    fn end(mut self) -> Result<(), Refused> {
+        let more = self.refusals.len().saturating_sub(TOLD);
+        self.refusals.truncate(TOLD);
+        if more > 0 {
+            self.refusals.push(format!("and {more} more"));
+        }
+        match self.refusals.is_empty() {
+            true => Ok(()),
+            false => Err(Refused::Skip(self.refusals.join("; "))),
         }
     }
 }
@@ -195,8 +298,12 @@ fn as_protobuf(chunk: Chunk) -> Result<Chunk, Refused> {
 async fn offer(door: &Door, chunk: &Chunk) -> Result<Outcome, Refusal> {
     match chunk {
         Chunk::Batch(batch) => door.batch(batch.clone()).await,
-        Chunk::OtlpTraces(bytes) | Chunk::OtlpTracesJson(bytes) => door.traces(bytes.clone()).await,
-        Chunk::OtlpLogs(bytes) | Chunk::OtlpLogsJson(bytes) => door.logs(bytes.clone()).await,
+        Chunk::OtlpTraces(bytes) | Chunk::OtlpTracesJson(bytes) => {
+            door.imported(EntryKind::OtlpTraces, bytes.clone()).await
+        }
+        Chunk::OtlpLogs(bytes) | Chunk::OtlpLogsJson(bytes) => {
+            door.imported(EntryKind::OtlpLogs, bytes.clone()).await
+        }
     }
 }
 
@@ -218,12 +325,61 @@ pub fn chunk(kind: ChunkKind, bytes: Bytes) -> Result<Chunk> {
 }
 
 /// The inverse of [`chunk`].
-fn as_bytes(chunk: Chunk) -> Result<(ChunkKind, Bytes)> {
+fn as_bytes(chunk: &Chunk) -> Result<(ChunkKind, Bytes)> {
     Ok(match chunk {
-        Chunk::Batch(batch) => (ChunkKind::Batch, serde_json::to_vec(&batch)?.into()),
-        Chunk::OtlpTraces(bytes) => (ChunkKind::OtlpTraces, bytes),
-        Chunk::OtlpTracesJson(bytes) => (ChunkKind::OtlpTracesJson, bytes),
-        Chunk::OtlpLogs(bytes) => (ChunkKind::OtlpLogs, bytes),
-        Chunk::OtlpLogsJson(bytes) => (ChunkKind::OtlpLogsJson, bytes),
+        Chunk::Batch(batch) => (ChunkKind::Batch, serde_json::to_vec(batch)?.into()),
+        Chunk::OtlpTraces(bytes) => (ChunkKind::OtlpTraces, bytes.clone()),
+        Chunk::OtlpTracesJson(bytes) => (ChunkKind::OtlpTracesJson, bytes.clone()),
+        Chunk::OtlpLogs(bytes) => (ChunkKind::OtlpLogs, bytes.clone()),
+        Chunk::OtlpLogsJson(bytes) => (ChunkKind::OtlpLogsJson, bytes.clone()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Document, DocumentKind, Engine};
+
+    /// What a receiver takes of documents of these sizes that takes `most` bytes at once, and what is said.
+    fn sent(sizes: &[usize], most: usize) -> (Vec<usize>, Option<String>) {
+        let document = |size: &usize| Document {
+            engine: Engine::step_functions(),
+            execution_arn: format!("run-{size}"),
+            kind: DocumentKind::Execution,
+            body: "x".repeat(*size),
+        };
+        let mut parts = Parts::of(Chunk::Batch(Batch {
+            documents: sizes.iter().map(document).collect(),
+            ..Batch::default()
+        }));
+        let mut taken = Vec::new();
+        while let Some(part) = parts.next() {
+            let Chunk::Batch(batch) = &part else { continue };
+            let sizes: Vec<usize> = batch.documents.iter().map(|it| it.body.len()).collect();
+            let outcome = match sizes.iter().sum::<usize>() > most {
+                true => Err(Turned::TooLarge("too large".into())),
+                false => Ok(()),
+            };
+            if outcome.is_ok() {
+                taken.extend(sizes);
+            }
+            parts.note(part, outcome).expect("never a stop");
+        }
+        (taken, parts.end().err().map(|refused| refused.to_string()))
+    }
+
+    #[test]
+    fn what_is_too_large_goes_in_parts_and_only_what_is_too_large_alone_is_refused() {
+        let check = |sizes: &[usize], taken: &[usize], said: Option<&str>| {
+            let said = said.map(str::to_owned);
+            assert_eq!(sent(sizes, 10), (taken.to_vec(), said), "{sizes:?}");
+        };
+        check(&[4, 6], &[4, 6], None);
+        check(&[4, 6, 9, 1, 10], &[4, 6, 9, 1, 10], None);
+        let said = "a description of run-30 was refused: too large";
+        check(&[4, 30, 6, 7], &[4, 6, 7], Some(said));
+        check(&[30], &[], Some(said));
+        let (taken, said) = sent(&[30; 9], 10);
+        assert!(taken.is_empty() && said.is_some_and(|it| it.ends_with("; and 4 more")));
+    }
 }

@@ -30,7 +30,7 @@ use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, Settings};
 use config::Config;
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 /// The log of a command that ends at once and says what it did itself. What the AWS SDK wonders about on its way to
 /// credentials and a Region is said in our own words when it matters.
@@ -103,19 +103,20 @@ fn run(cli: Cli) -> Result<ExitCode> {
         .build()
         .context("cannot start the runtime")?;
     let serves = matches!(cli.command, Command::Serve(_) | Command::Demo(_));
-    let data_was_named = loaded.is_set("data");
     let config = loaded.config;
+    let data = cli.global.data;
     // A command that ends at once says what it did itself.
     let quiet = !serves && cli.global.log.is_none();
     let filter = if quiet { QUIETLY } else { config.log.as_str() };
     let endpoint = config.self_telemetry.as_deref().filter(|_| serves);
     let telemetry = runtime.block_on(async { telemetry::start(filter, endpoint) })?;
-    let outcome = runtime.block_on(dispatch(cli.command, config, data_was_named));
+    let outcome = runtime.block_on(dispatch(cli.command, config, data));
     telemetry.shutdown();
     outcome
 }
 
-async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Result<ExitCode> {
+/// `data` is the folder that the command line names itself.
+async fn dispatch(command: Command, config: Config, data: Option<PathBuf>) -> Result<ExitCode> {
     match command {
         Command::Serve(_) => commands::serve(config).await,
         Command::Import(import) => commands::import(&config, import).await,
@@ -128,7 +129,7 @@ async fn dispatch(command: Command, config: Config, data_was_named: bool) -> Res
         Command::Alert(alert) => commands::alert(&config, alert).await,
         Command::Slo(slo) => commands::slo::slo(&config, slo).await,
         Command::Experiment(experiment) => commands::experiment(&config, experiment).await,
-        Command::Demo(demo) => commands::demo(config, demo, data_was_named).await,
+        Command::Demo(demo) => commands::demo(config, demo, data).await,
         Command::Sim(sim) => commands::sim::sim(&config, sim).await,
         Command::Config(_) | Command::Completions { .. } => Ok(ExitCode::SUCCESS),
     }

@@ -20,8 +20,9 @@ pub fn merge_events(held: Vec<HistoryEvent>, new: Vec<HistoryEvent>) -> Merged {
     let before = held.len();
     let mut changed = false;
     let mut by_id: BTreeMap<(u32, u64), HistoryEvent> = BTreeMap::new();
-    for (n, event) in held.into_iter().chain(new).enumerate() {
+    for (n, mut event) in held.into_iter().chain(new).enumerate() {
         let is_new = n >= before;
+        event.redrive_count = counted(&event);
         match by_id.entry((event.redrive_count, event.event_id)) {
             std::collections::btree_map::Entry::Vacant(entry) => {
                 entry.insert(event);
@@ -39,6 +40,21 @@ pub fn merge_events(held: Vec<HistoryEvent>, new: Vec<HistoryEvent>) -> Merged {
         events: by_id.into_values().collect(),
         changed,
     }
+}
+
+/// How often the execution had been redriven when this happened. The redrive itself says it, and only that is certain: a
+/// log may count it to what was before, a history counts it to what comes after.
+fn counted(event: &HistoryEvent) -> u32 {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Redriven {
+        redrive_count: u32,
+    }
+    if event.event_type != "ExecutionRedriven" {
+        return event.redrive_count;
+    }
+    let said = serde_json::from_str::<Redriven>(&event.details);
+    said.map_or(event.redrive_count, |said| said.redrive_count)
 }
 
 fn richer(a: &HistoryEvent, b: &HistoryEvent) -> Ordering {
@@ -94,6 +110,32 @@ mod tests {
             event(1, r#"{"name":"A"}"#, l),
             event(1, r#"{"name":"A","input":"{}"}"#, l),
         );
+    }
+
+    #[test]
+    fn a_redrive_is_one_event_however_it_was_counted() {
+        let redrive = |count: u32, source: EventSource, details: &str| HistoryEvent {
+            redrive_count: count,
+            event_type: "ExecutionRedriven".into(),
+            ..event(20, details, source)
+        };
+        let (h, l) = (EventSource::History, EventSource::Logs);
+        let said = r#"{"redriveCount":1}"#;
+        let check = |held: Vec<HistoryEvent>, new: Vec<HistoryEvent>, expect: &[u32]| {
+            let counts = |events: Vec<HistoryEvent>| -> Vec<u32> {
+                events.iter().map(|event| event.redrive_count).collect()
+            };
+            assert_eq!(
+                counts(merge_events(held.clone(), new.clone()).events),
+                expect
+            );
+            assert_eq!(counts(merge_events(new, held).events), expect);
+        };
+        check(vec![redrive(1, h, said)], vec![redrive(0, l, said)], &[1]);
+        check(vec![redrive(0, l, said)], vec![redrive(0, l, said)], &[1]);
+        let second = redrive(1, l, r#"{"redriveCount":2}"#);
+        check(vec![redrive(1, h, said)], vec![second], &[1, 2]);
+        check(vec![redrive(3, h, "{}")], vec![], &[3]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::{
     Refused, event_bridge,
     file::Importer,
     otlp::{self, Signal},
+    sink::too_large,
 };
 use crate::{
     changes, chaos,
@@ -209,16 +210,30 @@ impl Importer<'_> {
                 for problem in events.problems {
                     self.file.skip(at(&problem.position), problem.reason);
                 }
-                return events
-                    .events
-                    .into_iter()
-                    .try_for_each(|event| self.workflow_event(event));
+                for event in events.events {
+                    match too_large(&event.details) {
+                        Some(reason) => {
+                            let position = at(&format!("event id {}", event.event_id));
+                            self.file.refuse(position, reason);
+                        }
+                        None => self.workflow_event(event)?,
+                    }
+                }
+                return Ok(());
             }
             Piece::History(mut history) => {
                 history
                     .problems
                     .iter_mut()
                     .for_each(|problem| problem.position = at(&problem.position));
+                history.events.retain(|event| {
+                    let refused = too_large(&event.details);
+                    if let Some(reason) = &refused {
+                        let position = at(&format!("event id {}", event.id));
+                        self.file.refuse(position, reason.clone());
+                    }
+                    refused.is_none()
+                });
                 self.file.taken.events += history.events.len() as u64;
                 let durable = history.engine == Engine::lambda_durable();
                 self.pieces

@@ -6,7 +6,7 @@ use super::{
     name, otlp,
     otlp::Signal,
     scan::{Chunk as Piece, Item, MAX_DOCUMENT, Scan},
-    sink::Sink,
+    sink::{Sink, too_large},
     text, unpack,
 };
 use crate::{
@@ -61,10 +61,10 @@ impl<'a> Importer<'a> {
     pub(super) fn file(&mut self, path: &Path, input: impl Read) -> Result<(), Error> {
         self.next_folder(path)?;
         self.file = FileReport::new(path);
+        self.sink.reading(path);
         self.origin = name::origin(path);
-        if let Err(refused) = self.read(input) {
-            self.refused(refused)?;
-        }
+        let read = self.read(input);
+        read.or_else(|refused| self.refused(refused))?;
         for record in self.recorder.finish() {
             self.file.taken.logs += 1;
             let sent = self.sink.log(record);
@@ -72,6 +72,7 @@ impl<'a> Importer<'a> {
         }
         self.tell_unknown();
         self.report.files.push(std::mem::take(&mut self.file));
+        self.tell_refusals();
         Ok(())
     }
 
@@ -106,6 +107,7 @@ impl<'a> Importer<'a> {
         self.assemble()?;
         let sent = self.sink.flush();
         sent.or_else(|refused| self.refused(refused))?;
+        self.tell_refusals();
         Ok(self.report)
     }
 
@@ -144,36 +146,65 @@ impl<'a> Importer<'a> {
             file.skip(skip.position, skip.reason);
         }
         let sent = self.sink.whole(batch);
-        sent.or_else(|refused| self.refused(refused))
+        let sent = sent.or_else(|refused| self.refused(refused));
+        self.tell_refusals();
+        sent
     }
 
+    /// A refusal that nobody has put into the report yet. Between files the last one that was read is meant.
     fn refused(&mut self, refused: Refused) -> Result<(), Error> {
+        let path = match self.file.path.as_os_str().is_empty() {
+            true => self.sink.last_file().to_owned(),
+            false => self.file.path.clone(),
+        };
         match refused {
             Refused::Skip(reason) => {
-                self.file.skip("", reason);
+                let file = match path == self.file.path {
+                    true => &mut self.file,
+                    false => self.report.of(&path),
+                };
+                file.refuse("", reason);
                 Ok(())
             }
-            Refused::Stop(reason) => Err(Error::Stopped {
-                path: self.file.path.clone(),
-                reason,
-            }),
+            Refused::Stop(reason) => Err(Error::Stopped { path, reason }),
+        }
+    }
+
+    /// Puts into the report what was refused of batches: between files, since a batch may hold facts of several.
+    fn tell_refusals(&mut self) {
+        for refusal in self.sink.refusals() {
+            self.report.of(&refusal.path).refuse("", refusal.reason);
         }
     }
 
     fn read(&mut self, input: impl Read) -> Result<(), Refused> {
-        let unpacked = unpack::unpack(input).and_then(|(mut reader, layers)| {
-            let mut head = Vec::new();
-            reader.by_ref().take(HEAD).read_to_end(&mut head)?;
-            Ok((reader, layers, head))
+        let unpacked = unpack::unpack(input).map(|(mut reader, layers)| {
+            let (head, error) = unpack::read_until_error(reader.by_ref(), HEAD);
+            (reader, layers, head, error)
         });
-        let (reader, layers, head) = match unpacked {
-            Ok(opened) => opened,
+        let (mut reader, layers, head, error) = match unpacked {
+            Ok((_, _, head, Some(error))) if head.is_empty() => {
+                self.file.skip("", format!("cannot be unpacked: {error}"));
+                return Ok(());
+            }
             Err(error) => {
                 self.file.skip("", format!("cannot be unpacked: {error}"));
                 return Ok(());
             }
+            Ok(opened) => opened,
         };
+        if error.is_some() {
+            // What was unpacked before the error is read, and then the error met again.
+            reader = Box::new(io::BufReader::new(unpack::Failing(error)));
+        }
         layers.iter().for_each(|layer| self.file.is(layer));
+        if let Some(archive) = archive(&head) {
+            self.file.skip(
+                "",
+                format!("{archive}: unpack it, and import the folder that comes out"),
+            );
+            return Ok(());
+        }
         match Form::of(&head) {
             Form::Empty => self.file.skip("", "the file is empty"),
             Form::Utf16 => self.utf16(io::Cursor::new(head).chain(reader))?,
@@ -255,16 +286,16 @@ impl<'a> Importer<'a> {
 
     /// The whole stream, if it is not too large.
     fn whole(&mut self, reader: impl Read) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        match reader.take(MAX_DOCUMENT as u64 + 1).read_to_end(&mut bytes) {
-            Err(error) => self.file.skip("", format!("cannot be read: {error}")),
-            Ok(_) if bytes.len() > MAX_DOCUMENT => {
-                self.file
-                    .skip("", "larger than 256 MiB in one piece: split it");
-            }
-            Ok(_) => return Some(bytes),
+        let (bytes, error) = unpack::read_until_error(reader, MAX_DOCUMENT as u64 + 1);
+        if bytes.len() > MAX_DOCUMENT {
+            self.file
+                .skip("", "larger than 256 MiB in one piece: split it");
+            return None;
         }
-        None
+        if let Some(error) = error {
+            self.file.skip("", format!("reading stopped: {error}"));
+        }
+        Some(bytes)
     }
 
     fn json(&mut self, reader: impl BufRead) -> Result<(), Refused> {
@@ -283,6 +314,7 @@ impl<'a> Importer<'a> {
 
     fn item(&mut self, item: Item) -> Result<(), Refused> {
         match item {
+            Item::Nothing => Ok(()),
             Item::Document(piece) => self.document(piece),
             Item::Broken(piece, why) => {
                 let kept = if piece.bytes.is_empty() {
@@ -375,6 +407,10 @@ impl<'a> Importer<'a> {
 
     /// Hands on one log event.
     pub(super) fn log_event(&mut self, event: Event, position: &str) -> Result<(), Refused> {
+        if let Some(reason) = too_large(&event.message) {
+            self.file.refuse(position, reason);
+            return Ok(());
+        }
         let recorded = self.recorder.record(event, &self.origin);
         if let Some(problem) = recorded.problem {
             self.file.skip(
@@ -447,7 +483,7 @@ impl<'a> Importer<'a> {
         };
         match self.sink.chunk(chunk) {
             Ok(()) => *count += 1,
-            Err(Refused::Skip(reason)) => self.file.skip(place.position.clone(), reason),
+            Err(Refused::Skip(reason)) => self.file.refuse(place.position.clone(), reason),
             Err(stop) => return Err(stop),
         }
         Ok(())
@@ -478,6 +514,26 @@ fn shortened(text: &str) -> String {
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.split(" at line ").next().unwrap_or(&text).to_owned()
+}
+
+/// What kind of archive this is, if it is one: several files in one, which only its own tool can take apart.
+fn archive(head: &[u8]) -> Option<&'static str> {
+    const KINDS: [(usize, &[u8], &str); 7] = [
+        (0, b"PK\x03\x04", "a ZIP archive"),
+        (0, b"PK\x05\x06", "an empty ZIP archive"),
+        (257, b"ustar", "a tar archive"),
+        (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        (0, b"Rar!\x1a\x07", "a RAR archive"),
+        (0, b"\xfd7zXZ\0", "packed with xz"),
+        (0, b"BZh", "packed with bzip2"),
+    ];
+    let is = |(at, magic, _): &&(usize, &[u8], &str)| {
+        head.get(*at..).is_some_and(|rest| rest.starts_with(magic))
+    };
+    let (_, magic, kind) = KINDS.iter().find(is)?;
+    // A text may begin with these letters.
+    let text = *magic == b"BZh" && Form::of(head) == Form::Text;
+    (!text).then_some(kind)
 }
 
 /// What the first bytes tell.

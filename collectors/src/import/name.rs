@@ -35,6 +35,10 @@ const GENERIC: &[&str] = &[
     "temp",
     "input",
     "fixtures",
+    "exportedlogs",
+    "export-task",
+    "exporttask",
+    "exports",
 ];
 /// Endings that say what a file is, not whose.
 const ENDINGS: &[&str] = &[
@@ -112,14 +116,13 @@ fn function(path: &Path) -> Option<String> {
             .map(|name| stem(name))
             .filter(|name| !name.is_empty());
     }
+    // A folder of CloudWatch's export to S3 says nothing, so one more counts.
+    let of_export = |part: &&String| stream(part).is_some() || is_task_id(part);
+    let extra = parts.iter().rev().take(4).filter(of_export).count();
     parts
         .iter()
         .rev()
-        .take(if parts.iter().any(|part| stream(part).is_some()) {
-            3
-        } else {
-            2
-        })
+        .take(2 + extra)
         .map(|part| stem(part))
         .find(|stem| !is_generic(stem))
 }
@@ -146,8 +149,21 @@ fn stem(name: &str) -> String {
         .to_owned()
 }
 
+/// The id of an export task, after which CloudWatch names a folder: a UUID.
+fn is_task_id(name: &str) -> bool {
+    let dashes = [8, 13, 18, 23];
+    name.len() == 36
+        && name
+            .bytes()
+            .enumerate()
+            .all(|(n, byte)| match dashes.contains(&n) {
+                true => byte == b'-',
+                false => byte.is_ascii_hexdigit(),
+            })
+}
+
 fn is_generic(stem: &str) -> bool {
-    if stream(stem).is_some() {
+    if stream(stem).is_some() || is_task_id(stem) {
         return true;
     }
     let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | '.'));
@@ -175,6 +191,11 @@ mod tests {
         check("aws-lambda-charge.filter-log-events.json", Some("charge"));
         check("logs/events-2.json", None);
         check("orders/2024-05-30-[$LATEST]60ce/000000.gz", Some("orders"));
+        let task = "7e3ad84a-1b0a-4a3c-8d1e-0f6d2c9b7a55";
+        let stream = "2024-05-30-[$LATEST]60ce/000000.gz";
+        check(&format!("exportedlogs/{task}/{stream}"), None);
+        check(&format!("orders/{task}/{stream}"), Some("orders"));
+        check(&format!("{task}/000000.gz"), None);
         assert_eq!(origin(Path::new("/a/b/c.log")).file, "b/c.log");
     }
 }

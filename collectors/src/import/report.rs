@@ -94,6 +94,8 @@ pub struct FileReport {
     pub skipped: Vec<Skip>,
     /// How much more was left out.
     pub more_skipped: u64,
+    /// How much of what was left out was legible, and refused: too large, or not what the store takes.
+    pub refused: u64,
 }
 
 impl FileReport {
@@ -113,6 +115,17 @@ impl FileReport {
         } else {
             self.more_skipped += 1;
         }
+    }
+
+    /// Something legible that is not kept all the same.
+    pub(super) fn refuse(&mut self, position: impl Into<String>, reason: impl Into<String>) {
+        // Never hidden among the skips.
+        if self.skipped.len() >= MAX_SKIPS && self.refused == 0 {
+            self.skipped.pop();
+            self.more_skipped += 1;
+        }
+        self.skip(position, reason);
+        self.refused += 1;
     }
 
     /// Adds a word for what the file holds.
@@ -147,6 +160,11 @@ impl Report {
             .iter()
             .map(|file| file.skipped.len() as u64 + file.more_skipped)
             .sum()
+    }
+
+    /// How much was legible, and refused: an import that refuses something has failed in part.
+    pub fn refused(&self) -> u64 {
+        self.files.iter().map(|file| file.refused).sum()
     }
 
     pub(super) fn of(&mut self, path: &Path) -> &mut FileReport {

@@ -16,6 +16,9 @@ pub(super) const MAX_DOCUMENT: usize = 256 << 20;
 /// Brackets nested deeper are no data that anyone exports; the JSON parser refuses 128.
 const MAX_DEPTH: usize = 120;
 
+/// UTF-8's byte order mark.
+const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
 /// A piece of the stream.
 #[derive(Debug, PartialEq)]
 pub(super) enum Item {
@@ -25,6 +28,8 @@ pub(super) enum Item {
     Line(Chunk),
     /// A document that cannot be one; what can be kept of it stands in `bytes`, closed so that it parses.
     Broken(Chunk, &'static str),
+    /// Only the end of what was handed on before.
+    Nothing,
 }
 
 /// Bytes and where they began.
@@ -47,6 +52,8 @@ pub(super) struct Scan<R> {
     at_line_start: bool,
     /// A document of which parts were handed on.
     held: Option<Document>,
+    /// Why reading stopped, to be said after what had been read of the last piece.
+    failed: Option<io::Error>,
 }
 
 #[derive(Default)]
@@ -60,6 +67,8 @@ struct Document {
     header: usize,
     /// Passing over what stands between two parts.
     between: bool,
+    /// Parts of it were handed on before.
+    rest: bool,
     /// Length at which the last element of a list was complete, and the brackets open there.
     good: Option<(usize, Vec<u8>)>,
     too_large: bool,
@@ -84,6 +93,7 @@ impl<R: BufRead> Scan<R> {
             part: PART,
             at_line_start: true,
             held: None,
+            failed: None,
         }
     }
 
@@ -97,6 +107,9 @@ impl<R: BufRead> Scan<R> {
 
     /// The next piece; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Item>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         if let Some(document) = self.held.take() {
             return self.go_on(document).map(Some);
         }
@@ -106,6 +119,11 @@ impl<R: BufRead> Scan<R> {
             };
             match byte {
                 b'\n' => self.consume(byte),
+                // Files with a byte order mark, one after the other.
+                0xef if self.reader.fill_buf()?.starts_with(MARK) => {
+                    self.reader.consume(MARK.len());
+                    self.offset += MARK.len() as u64;
+                }
                 b' ' | b'\t' | b'\r' | b',' | 0x1e => self.skip_separator(),
                 b'{' | b'[' => return self.document().map(Some),
                 _ if self.at_line_start => return self.line().map(Some),
@@ -141,7 +159,13 @@ impl<R: BufRead> Scan<R> {
         };
         let mut cut = false;
         loop {
-            let buffer = self.reader.fill_buf()?;
+            let buffer = match self.reader.fill_buf() {
+                Ok(buffer) => buffer,
+                Err(error) => {
+                    self.failed = Some(error);
+                    break;
+                }
+            };
             let end = buffer.iter().position(|byte| *byte == b'\n');
             let taken = end.unwrap_or(buffer.len());
             let room = self.limit.saturating_sub(chunk.bytes.len()).min(taken);
@@ -176,7 +200,13 @@ impl<R: BufRead> Scan<R> {
 
     fn go_on(&mut self, mut document: Document) -> io::Result<Item> {
         loop {
-            let buffer = self.reader.fill_buf()?;
+            let buffer = match self.reader.fill_buf() {
+                Ok(buffer) => buffer,
+                Err(error) => {
+                    self.failed = Some(error);
+                    &[]
+                }
+            };
             if buffer.is_empty() {
                 return Ok(document.broken("it ends in the middle of a JSON document"));
             }
@@ -197,6 +227,8 @@ impl<R: BufRead> Scan<R> {
             self.offset += taken as u64;
             match end {
                 Step::More => {}
+                // The last part held the last element.
+                Step::Done if document.is_empty_rest() => return Ok(Item::Nothing),
                 Step::Done => return Ok(document.done()),
                 Step::Part => {
                     let (part, rest) = document.split(self.line, self.offset);
@@ -204,7 +236,9 @@ impl<R: BufRead> Scan<R> {
                     return Ok(Item::Document(part));
                 }
                 Step::Violated(why) => {
-                    self.resume()?;
+                    if let Err(error) = self.resume() {
+                        self.failed = Some(error);
+                    }
                     return Ok(document.broken(why));
                 }
             }
@@ -276,6 +310,7 @@ impl Document {
             last: b'[',
             header: self.header,
             between: true,
+            rest: true,
             ..Document::default()
         };
         self.chunk.bytes.extend(closers(&self.open));
@@ -344,6 +379,13 @@ impl Document {
         }
     }
 
+    /// True of what goes on behind a part, and has nothing more than closing brackets.
+    fn is_empty_rest(&self) -> bool {
+        let rest = self.chunk.bytes.get(self.header..).unwrap_or_default();
+        let closes = |byte: &u8| matches!(byte, b']' | b'}') || byte.is_ascii_whitespace();
+        self.rest && rest.iter().all(closes)
+    }
+
     fn done(self) -> Item {
         if self.too_large {
             return self.broken("a JSON document larger than 256 MiB: export it in pages");
@@ -382,6 +424,7 @@ mod tests {
                 Item::Document(chunk) => ("", chunk),
                 Item::Line(chunk) => ("line ", chunk),
                 Item::Broken(chunk, _) => ("broken ", chunk),
+                Item::Nothing => continue,
             };
             items.push(format!(
                 "{}{mark}{}",
@@ -424,12 +467,61 @@ mod tests {
             "[4]",
         ];
         assert_eq!(parts, expect);
+        let mut exact = Scan {
+            part: 16,
+            ..Scan::new(&br#"{"events":[{"a":1}]} [4]"#[..])
+        };
+        assert!(matches!(exact.next(), Ok(Some(Item::Document(_)))));
+        assert!(matches!(exact.next(), Ok(Some(Item::Nothing))));
+        assert!(matches!(exact.next(), Ok(Some(Item::Document(chunk))) if chunk.bytes == b"[4]"));
         let mut cut = Scan {
             part: 30,
             ..Scan::new(&text.as_bytes()[..42])
         };
         assert!(matches!(cut.next(), Ok(Some(Item::Document(_)))));
         assert!(matches!(cut.next(), Ok(Some(Item::Broken(chunk, _))) if chunk.bytes.is_empty()));
+    }
+
+    #[test]
+    fn what_was_read_before_an_error_is_kept() {
+        struct Cut(&'static [u8]);
+        impl io::Read for Cut {
+            fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+                match self.0.read(out)? {
+                    0 => Err(io::Error::other("cut")),
+                    read => Ok(read),
+                }
+            }
+        }
+        let check = |text: &'static str, kept: &str| {
+            let mut scan = Scan::new(io::BufReader::new(Cut(text.as_bytes())));
+            match scan.next() {
+                Ok(Some(Item::Broken(chunk, _) | Item::Line(chunk))) => {
+                    assert_eq!(String::from_utf8_lossy(&chunk.bytes), kept);
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+            assert!(scan.next().is_err(), "{text}");
+        };
+        check(
+            r#"{"events":[{"id":1},{"id":2},{"i"#,
+            r#"{"events":[{"id":1},{"id":2}]}"#,
+        );
+        check("[{\"a\":1}", "[{\"a\":1}]");
+        check("hello", "hello");
+    }
+
+    #[test]
+    fn byte_order_marks_are_passed_over() {
+        let text = "\u{feff}{\"a\":1}\n\u{feff}{\"b\":2}";
+        let mut scan = Scan::new(text.as_bytes());
+        for expect in ["{\"a\":1}", "{\"b\":2}"] {
+            let item = scan.next().unwrap();
+            assert!(
+                matches!(&item, Some(Item::Document(chunk)) if chunk.bytes == expect.as_bytes()),
+                "{item:?}"
+            );
+        }
     }
 
     #[test]

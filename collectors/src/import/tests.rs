@@ -2,6 +2,8 @@ use super::*;
 use model::{LogOrigin, LogRecord, lambda as word};
 use std::collections::HashSet;
 
+mod damaged;
+
 /// Everything an import gave.
 #[derive(Default)]
 struct Got {
@@ -581,7 +583,7 @@ fn what_is_no_log_is_refused_in_words() {
         br#"[{"traceId":"1","id":"2","localEndpoint":{}}]"#,
         "neither a timestamp",
     );
-    check("cut.gz", &gzip(b"{\"a\":1}")[..12], "cannot be");
+    check("cut.gz", &gzip(b"{\"a\":1}")[..12], "ends in the middle");
 }
 
 /// A protobuf field: number, wire type 2.

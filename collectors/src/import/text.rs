@@ -44,6 +44,10 @@ pub(super) fn recognise(head: &[u8]) -> Option<Style> {
         .take(500)
         .map(clean)
         .filter(|line| !line.trim().is_empty())
+        .scan(Heading::default(), |heading, line| {
+            Some((!heading.takes(&line)).then_some(line))
+        })
+        .flatten()
         .collect();
     let first = lines.first()?;
     if super::csv::columns(first).is_some() {
@@ -125,6 +129,7 @@ pub(super) fn read(
         buffer: Vec::new(),
     };
     let mut pending = Pending::default();
+    let mut heading = Heading::default();
     loop {
         let line = match lines.next() {
             Ok(Some(line)) => line,
@@ -137,6 +142,9 @@ pub(super) fn read(
                 break;
             }
         };
+        if heading.takes(&line.text) {
+            continue;
+        }
         let prefix = prefix::read(&line.text);
         if continues(style, &prefix, &pending) {
             pending.push(prefix.rest, line.cut);
@@ -182,6 +190,44 @@ fn continues(style: Style, prefix: &prefix::Prefix<'_>, pending: &Pending) -> bo
 
 fn is_second_line(rest: &str) -> bool {
     rest.starts_with("XRAY TraceId:")
+}
+
+/// The heading of the console's table, which comes with what is copied from it: `Timestamp  Message`, on one line or
+/// on one each.
+#[derive(Default)]
+struct Heading {
+    /// Words of it that were met.
+    met: usize,
+    over: bool,
+}
+
+impl Heading {
+    /// True if the line is part of the heading: one of its words in each column, the time first.
+    fn takes(&mut self, line: &str) -> bool {
+        const COLUMNS: [&str; 8] = [
+            "timestamp",
+            "time",
+            "message",
+            "log",
+            "stream",
+            "name",
+            "group",
+            "event",
+        ];
+        const FIRST: [&str; 2] = ["timestamp", "time"];
+        if self.over || line.trim().is_empty() {
+            return false;
+        }
+        let word = |word: &str| word.trim_matches(['|', '"', '@', '#']).to_ascii_lowercase();
+        let words: Vec<String> = line.split_whitespace().map(word).collect();
+        let words: Vec<&String> = words.iter().filter(|it| !it.is_empty()).collect();
+        let known = !words.is_empty() && words.iter().all(|it| COLUMNS.contains(&it.as_str()));
+        let begins = self.met > 0 || words.first().is_some_and(|it| FIRST.contains(&it.as_str()));
+        self.met += words.len();
+        let takes = known && begins && self.met <= COLUMNS.len();
+        self.over = !takes;
+        takes
+    }
 }
 
 /// The event that is being gathered.

@@ -12,7 +12,7 @@ const ALWAYS_ALLOWED: u64 = 64 << 20;
 /// Window that a zstd frame may ask for, as a power of two: 128 MiB.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-/// The unpacked stream, and how it was packed (empty if it was not).
+/// The unpacked stream without UTF-8's byte order mark, and how it was packed (empty if it was not).
 pub(super) fn unpack<'a>(
     input: impl Read + 'a,
 ) -> io::Result<(Box<dyn BufRead + 'a>, Vec<&'static str>)> {
@@ -36,7 +36,33 @@ pub(super) fn unpack<'a>(
             break;
         }
     }
+    // A mark says how text is encoded and is no part of it.
+    let mark = reader.fill_buf().is_ok_and(|head| head.starts_with(MARK));
+    if mark {
+        reader.consume(MARK.len());
+    }
     Ok((reader, layers))
+}
+
+/// UTF-8's byte order mark.
+const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
+/// As much of a stream as `most` bytes, and why it ended before them, if not because it was over: what was
+/// unpacked before an error is worth reading.
+pub(super) fn read_until_error(reader: impl Read, most: u64) -> (Vec<u8>, Option<io::Error>) {
+    let mut bytes = Vec::new();
+    // `read_to_end` keeps what it has read when it fails.
+    let error = reader.take(most).read_to_end(&mut bytes).err();
+    (bytes, error)
+}
+
+/// Fails once, when it is read: stands for the rest of a stream that cannot be read.
+pub(super) struct Failing(pub(super) Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 fn bounded<'a, D: Read + 'a>(

@@ -5,7 +5,7 @@ use super::{
     identity::{folder, machine_name, made_up_arn, subject},
     known::{Definition, Known, Streamed},
     pages::{Joined, join_pages},
-    pairing::{Described, Pairing, children_named_in},
+    pairing::{ANY, Described, OWN, Pairing, children_named_in},
     time::parse_time,
 };
 use crate::durable::engine_of;
@@ -172,9 +172,12 @@ impl Assembly {
     fn histories(&mut self, mut histories: Vec<Joined>, described: &[Described]) {
         let children = histories.iter().flat_map(children_named_in).collect();
         let mut pairing = Pairing::new(&histories, described, children);
-        for history in &mut histories {
-            if history.execution_arn.is_none() && !history.events.is_empty() {
-                history.execution_arn = pairing.find(history);
+        // First those that lie beside their description: what fits by its time alone must not take it from them.
+        for least in [OWN, ANY] {
+            for history in &mut histories {
+                if history.execution_arn.is_none() && !history.events.is_empty() {
+                    history.execution_arn = pairing.find(history, least);
+                }
             }
         }
         name_twins(&mut histories);
@@ -183,22 +186,25 @@ impl Assembly {
         }
     }
 
-    fn history(&mut self, history: Joined) {
-        for (path, problem) in history.problems {
+    fn history(&mut self, mut history: Joined) {
+        for (path, problem) in std::mem::take(&mut history.problems) {
             self.skip(&path, problem.position, problem.reason);
         }
         if history.events.is_empty() {
             return;
         }
-        if history.more {
-            let last = history.events.last().map_or(0, |event| event.id);
+        let before = history.more_before && history.first_id() > 1;
+        if history.more || before {
             let token = match history.engine == Engine::lambda_durable() {
                 true => "NextMarker",
                 false => "nextToken",
             };
-            let reason = format!(
-                "the history goes on after event {last} ({token}), but the next page is not here"
-            );
+            let place = match before {
+                true => format!("before event {}", history.first_id()),
+                false => format!("after event {}", history.last_id()),
+            };
+            let reason =
+                format!("the history goes on {place} ({token}), but the next page is not here");
             self.skip(&history.path, token, reason);
         }
         let arn = history

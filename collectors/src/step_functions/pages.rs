@@ -23,7 +23,10 @@ pub(super) struct Joined {
     /// By id.
     pub events: Vec<Event>,
     pub problems: Vec<(PathBuf, Problem)>,
+    /// There is more behind its last event.
     pub more: bool,
+    /// There is more before its first event: pages that come newest first go on there.
+    pub more_before: bool,
     by_id: HashMap<u64, usize>,
 }
 
@@ -36,6 +39,7 @@ impl Joined {
             events: Vec::new(),
             problems: Vec::new(),
             more: false,
+            more_before: false,
             by_id: HashMap::new(),
         }
     }
@@ -72,6 +76,25 @@ impl Joined {
         self.more = other.more;
     }
 }
+
+/// True for a page whose events come newest first.
+fn is_newest_first(page: &History) -> bool {
+    match (page.events.first(), page.events.last()) {
+        (Some(first), Some(last)) if first.id != last.id => first.id > last.id,
+        // Nothing comes behind the end, so what the token promises comes before it.
+        (Some(only), _) => only.id > 1 && ENDS.contains(&only.event_type.as_str()),
+        _ => false,
+    }
+}
+
+/// Events that end an execution.
+const ENDS: [&str; 5] = [
+    "ExecutionSucceeded",
+    "ExecutionFailed",
+    "ExecutionAborted",
+    "ExecutionTimedOut",
+    "ExecutionStopped",
+];
 
 /// Puts pages together.
 pub(super) fn join_pages(pages: Vec<(PathBuf, History)>) -> Vec<Joined> {
@@ -115,6 +138,7 @@ fn add_page(histories: &mut Vec<Joined>, mut at: usize, path: &Path, mut page: H
             .into_iter()
             .map(|problem| (path.to_owned(), problem)),
     );
+    let backwards = is_newest_first(&page);
     let mut after_first = false;
     for event in std::mem::take(&mut page.events) {
         let is_first = event.event_type == "ExecutionStarted";
@@ -137,7 +161,8 @@ fn add_page(histories: &mut Vec<Joined>, mut at: usize, path: &Path, mut page: H
         after_first = is_first;
         histories[at].add(event);
     }
-    histories[at].more = page.more;
+    histories[at].more = page.more && !backwards;
+    histories[at].more_before = page.more && backwards;
     at
 }
 
@@ -195,14 +220,7 @@ fn continues(base: &Joined, next: &Joined) -> bool {
     let (Some(last), Some(first)) = (base.events.last(), next.events.first()) else {
         return false;
     };
-    let ended = [
-        "ExecutionSucceeded",
-        "ExecutionFailed",
-        "ExecutionAborted",
-        "ExecutionTimedOut",
-        "ExecutionStopped",
-    ]
-    .contains(&last.event_type.as_str());
+    let ended = ENDS.contains(&last.event_type.as_str());
     // Step Functions numbers events as time passes. What runs at once in a durable function is numbered as it was
     // saved, milliseconds out of order.
     let earliest = match base.engine == Engine::lambda_durable() {
@@ -228,7 +246,7 @@ fn likeness(base: &Joined, next: &Joined) -> (bool, bool, usize) {
     let (a, b) = (base.path.to_string_lossy(), next.path.to_string_lossy());
     let common = a.chars().zip(b.chars()).take_while(|(x, y)| x == y).count();
     (
-        base.more,
+        base.more || next.more_before,
         subject(&base.path) == subject(&next.path),
         common,
     )

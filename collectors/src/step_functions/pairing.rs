@@ -49,6 +49,11 @@ const SAME_INSTANT: i64 = 5_000_000;
 /// More than anything else can say for a pair.
 const CERTAIN: u32 = 100;
 
+/// What a description has that lies in the same file or under the same name.
+pub(super) const OWN: u32 = 8;
+/// Whatever speaks for a pair.
+pub(super) const ANY: u32 = 0;
+
 /// Finds descriptions for histories.
 pub(super) struct Pairing<'a> {
     described: &'a [Described],
@@ -90,8 +95,8 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// The ARN of the execution that the history is of, if one stands out.
-    pub fn find(&mut self, history: &Joined) -> Option<String> {
+    /// The ARN of the execution that the history is of, if one stands out for which at least so much speaks.
+    pub fn find(&mut self, history: &Joined, least: u32) -> Option<String> {
         let place = folder(&history.path);
         let start = first_time(history);
         let second = start.map_or(i64::MIN, |time| time.0 / SAME_START);
@@ -121,7 +126,7 @@ impl<'a> Pairing<'a> {
             let Some(score) = score(history, candidate, start, input.as_deref(), alone) else {
                 continue;
             };
-            if self.taken.contains(&candidate.execution_arn) {
+            if score < least || self.taken.contains(&candidate.execution_arn) {
                 continue;
             }
             match best {
@@ -133,6 +138,7 @@ impl<'a> Pairing<'a> {
         let arn = match best {
             Some((_, arn)) if !ambiguous => arn.to_owned(),
             Some(_) => return None,
+            None if least > ANY => return None,
             None => self.child(start?)?,
         };
         self.taken.insert(arn.clone());

@@ -79,7 +79,9 @@ pub(crate) fn history_of(
 ) -> History {
     let mut history = History::default();
     let (events, problems) = read_all(items, path, "an event", read);
-    (history.events, history.problems) = (events, problems);
+    history.problems = problems;
+    let places: Vec<usize>;
+    (places, history.events) = events.into_iter().unzip();
     let arns = || {
         history
             .events
@@ -90,13 +92,14 @@ pub(crate) fn history_of(
         .next()
         .filter(|first| arns().all(|arn| arn == *first))
         .cloned();
-    fill_times(&mut history, path);
+    fill_times(&mut history, path, &places);
     history
 }
 
 /// An event without a legible time takes that of the event before it (else the one after it), so that it
 /// still counts; a history without any time at all cannot be placed and is left out.
-fn fill_times(history: &mut History, path: &str) {
+/// `places`: where each event stood in the list.
+fn fill_times(history: &mut History, path: &str, places: &[usize]) {
     let Some(bad) = history.events.iter().position(|event| event.time.is_none()) else {
         return;
     };
@@ -119,7 +122,7 @@ fn fill_times(history: &mut History, path: &str) {
         ),
     };
     history.problems.push(Problem {
-        position: format!("{path}[{bad}].timestamp"),
+        position: format!("{path}[{}].timestamp", places[bad]),
         reason,
     });
     let Some(mut last) = any else {
@@ -133,23 +136,24 @@ fn fill_times(history: &mut History, path: &str) {
 
 fn log_events(items: &[Value], path: &str) -> LogEvents {
     let (events, problems) = read_all(items, path, "a log event", read_log_event);
+    let events = events.into_iter().map(|(_, event)| event).collect();
     LogEvents { events, problems }
 }
 
 /// How many illegible items of one list are told apart; the others are counted.
 const MAX_PROBLEMS: usize = 100;
 
-/// Reads what can be read of a list. What cannot is told, in bounded room however long the list is.
+/// Reads what can be read of a list, with its places. What cannot is told, in bounded room however long the list is.
 fn read_all<T, E: std::fmt::Display>(
     items: &[Value],
     path: &str,
     what: &str,
     read: impl Fn(&Value) -> Result<T, E>,
-) -> (Vec<T>, Vec<Problem>) {
+) -> (Vec<(usize, T)>, Vec<Problem>) {
     let (mut taken, mut problems, mut more) = (Vec::new(), Vec::new(), 0_usize);
     for (n, item) in items.iter().enumerate() {
         match read(item) {
-            Ok(item) => taken.push(item),
+            Ok(item) => taken.push((n, item)),
             Err(_) if problems.len() == MAX_PROBLEMS => more += 1,
             Err(reason) => problems.push(Problem {
                 position: format!("{path}[{n}]"),
@@ -349,6 +353,6 @@ mod tests {
         assert_eq!(history.events.len(), 2);
         assert_eq!(history.events[1].time, history.events[0].time);
         assert_eq!(history.problems[0].position, ".events[1]");
-        assert_eq!(history.problems[1].position, ".events[1].timestamp");
+        assert_eq!(history.problems[1].position, ".events[2].timestamp");
     }
 }

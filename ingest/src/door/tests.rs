@@ -150,3 +150,31 @@ async fn what_is_malformed_is_not_logged() {
     drop((door, store));
     assert_eq!(open(folder).await.entries.len(), 0);
 }
+
+/// The limit is for senders, who can send less at a time: what lies in a file is as large as it is.
+#[tokio::test]
+async fn what_is_imported_may_be_larger_than_a_request() {
+    let mut it = open(tempfile::tempdir().unwrap()).await;
+    let limits = Limits {
+        request_bytes: 16,
+        in_flight_bytes: 64,
+        ..Limits::default()
+    };
+    let (sender, batches) = mpsc::channel(4);
+    it.batches = batches;
+    let door = Door::with_limits(it.store.clone(), sender, limits);
+    let spans: Bytes = decode::tests::request().encode_to_vec().into();
+    let sent = door.traces(spans.clone()).await;
+    assert!(matches!(sent, Err(Refusal::TooLarge(_))), "{sent:?}");
+    let taken = door.imported(EntryKind::OtlpTraces, spans).await;
+    assert_eq!(taken.unwrap().accepted, 3);
+
+    let batch = Batch {
+        documents: vec![document()],
+        ..Batch::default()
+    };
+    let waiting = tokio::spawn(async move { door.batch(batch).await });
+    let submitted = it.batches.recv().await.expect("it was admitted");
+    submitted.done.send(Ok(())).unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap().accepted, 1);
+}

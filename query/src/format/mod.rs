@@ -1,6 +1,7 @@
 //! Answers in the formats that people and programs ask for, written as the rows come.
 
 mod grid;
+mod names;
 mod plain;
 mod writers;
 
@@ -144,6 +145,7 @@ impl Writing {
             return Ok(None);
         };
         let batch = plain(&batch?, self.format)?;
+        let batch = names::distinct(&batch, self.format)?;
         let writer = self.writer()?;
         writer.write(&batch)?;
         Ok(Some(writer.take()))
@@ -160,10 +162,10 @@ impl Writing {
     fn writer(&mut self) -> Result<&mut Writer, Error> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
-            None => Writer::new(
-                self.format,
-                &plain_schema(&self.answer.schema(), self.format),
-            )?,
+            None => {
+                let schema = plain_schema(&self.answer.schema(), self.format);
+                Writer::new(self.format, &names::distinct_schema(&schema, self.format))?
+            }
         };
         Ok(self.writer.insert(writer))
     }

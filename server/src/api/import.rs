@@ -35,6 +35,8 @@ pub struct Imported {
     taken: Taken,
     /// How much was skipped.
     skipped: u64,
+    /// How much of that was legible, and refused.
+    refused: u64,
     /// What was made of each file.
     files: Vec<FileReport>,
 }
@@ -65,6 +67,7 @@ pub async fn import(
         new: app.entrance.assembler.counts().since(before),
         taken: report.taken(),
         skipped: report.skipped(),
+        refused: report.refused(),
         files: report.files,
     }))
 }

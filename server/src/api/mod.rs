@@ -16,6 +16,7 @@ mod hints;
 mod import;
 mod live;
 mod map;
+mod named;
 mod params;
 mod problem;
 pub mod push;
@@ -162,7 +163,8 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(pages)
-        .with_state(app);
+        .with_state(app.clone());
+    let answers = middleware::from_fn_with_state(app, named::resolve).layer(answers);
     // Around the whole router: inside of it, nobody knows yet which methods a path has.
     let worded =
         middleware::from_fn_with_state(config.max_import_mb, problem::worded).layer(answers);

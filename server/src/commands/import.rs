@@ -25,7 +25,7 @@ use std::{
 /// Skips printed per file; all of them are in `--format json`.
 const PRINTED_SKIPS: usize = 5;
 
-/// Takes files and folders in and reports. Fails when nothing could be taken.
+/// Takes files and folders in and reports. Fails when nothing could be taken, or something legible was refused.
 ///
 /// # Errors
 /// When the folder or server cannot be used.
@@ -52,7 +52,7 @@ pub async fn import(config: &Config, command: Import) -> Result<ExitCode> {
         ReportFormat::Json => print_json(&report, new)?,
         ReportFormat::Text => print_text(&report, new)?,
     }
-    Ok(match report.taken().is_empty() {
+    Ok(match report.taken().is_empty() || report.refused() > 0 {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     })
@@ -126,12 +126,14 @@ fn print_json(report: &Report, new: Counts) -> Result<()> {
         taken: collectors::import::Taken,
         new: Counts,
         skipped: u64,
+        refused: u64,
     }
     let json = Json {
         files: &report.files,
         taken: report.taken(),
         new,
         skipped: report.skipped(),
+        refused: report.refused(),
     };
     let json = serde_json::to_string_pretty(&json)? + "\n";
     Ok(terminal::exactly(&json)?)
@@ -166,6 +168,10 @@ fn print_text(report: &Report, new: Counts) -> Result<()> {
         counted(report.files.len() as u64, "file", "files"),
         report.taken()
     )?;
+    let refused = report.refused();
+    if refused > 0 {
+        writeln!(out, "{refused} of them legible, but refused: see above")?;
+    }
     match new.is_zero() && skipped > 0 {
         // What was skipped was not held.
         true => writeln!(out, "0 new")?,

@@ -61,7 +61,7 @@ pub async fn show(config: &Config, command: Show) -> Result<ExitCode> {
             };
             let painter = Painter { colour };
             let tree = Tree::of(&shown);
-            painter.head(&shown, tree.redriven, &mut out)?;
+            painter.head(&shown, &mut out)?;
             painter.tree(&tree, &mut out)?;
         }
     }

@@ -19,4 +19,5 @@ mod order;
 mod refusals;
 mod stored;
 mod terminal;
+mod thresholds;
 mod together;

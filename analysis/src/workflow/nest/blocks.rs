@@ -161,7 +161,12 @@ impl Nest<'_> {
                 None => return from,
             },
         };
-        self.iterations[iteration].ended.get_or_insert((at, status));
+        let ended = &mut self.iterations[iteration].ended;
+        // The first end counts, unless a redrive took it back.
+        let stale = ended.is_some_and(|(step, _)| Some(step) < self.redriven);
+        if stale || ended.is_none() {
+            *ended = Some((at, status));
+        }
         self.about[at] = Some(self.runs[run].visit);
         Node::Iteration(iteration)
     }

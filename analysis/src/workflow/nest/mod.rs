@@ -113,6 +113,8 @@ pub(super) struct Nest<'a> {
     /// Per step: its cause, if that is held.
     pub cause: Vec<Option<usize>>,
     after: Vec<Node>,
+    /// The last redrive so far.
+    redriven: Option<usize>,
     by_id: HashMap<u64, usize>,
     /// Visits of a name, the latest last.
     named: HashMap<String, Vec<usize>>,
@@ -139,6 +141,7 @@ impl<'a> Nest<'a> {
             source: Vec::with_capacity(steps.len()),
             cause: Vec::with_capacity(steps.len()),
             after: Vec::with_capacity(steps.len()),
+            redriven: None,
             by_id: HashMap::with_capacity(steps.len()),
             named: HashMap::new(),
             entered_after: HashMap::new(),
@@ -192,8 +195,32 @@ impl<'a> Nest<'a> {
         if self.about[at].is_none() {
             self.about[at] = self.visit_at(after);
         }
+        if step.kind == Kind::Redriven {
+            self.redriven = Some(at);
+        } else if let Some(redrive) = self.redriven {
+            self.take_up(redrive, after);
+        }
         self.after.push(after);
         self.by_id.insert(step.id(), at);
+    }
+
+    /// Something happens here after a redrive: the end that iterations, Maps and Parallels around it had before is none.
+    fn take_up(&mut self, redrive: usize, at: Node) {
+        let mut next = Some(at);
+        while let Some(node) = next {
+            match node {
+                Node::Iteration(n) => {
+                    let ended = &mut self.iterations[n].ended;
+                    *ended = ended.filter(|(step, _)| *step > redrive);
+                }
+                Node::Visit(n) => {
+                    let settled = &mut self.visits[n].settled;
+                    *settled = settled.filter(|step| *step > redrive);
+                }
+                _ => {}
+            }
+            next = self.parent(node);
+        }
     }
 
     /// What the event nearest before a missing one left behind.

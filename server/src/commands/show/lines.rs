@@ -38,13 +38,7 @@ pub(super) struct Painter {
 }
 
 impl Painter {
-    /// `redriven` attempts were no retries.
-    pub(super) fn head(
-        &self,
-        shown: &Shown,
-        redriven: usize,
-        out: &mut impl Write,
-    ) -> io::Result<()> {
+    pub(super) fn head(&self, shown: &Shown, out: &mut impl Write) -> io::Result<()> {
         let row = &shown.execution;
         let word = |name| text(row, name);
         writeln!(out, "{}", self.paint("1", &word("execution_arn")))?;
@@ -77,11 +71,10 @@ impl Painter {
         }
         let number_of = |name| number(row, name).unwrap_or(0).max(0) as u64;
         let count = |name, one, many| counted(number_of(name), one, many);
-        let retries = number_of("retries").saturating_sub(redriven as u64);
         let counts = [
             count("states_entered", "state entered", "states entered"),
             count("attempts", "attempt", "attempts"),
-            counted(retries, "retry", "retries"),
+            count("retries", "retry", "retries"),
             count("iterations", "iteration", "iterations"),
             count("caught_failures", "caught failure", "caught failures"),
             count("cold_starts", "cold start", "cold starts"),

@@ -29,8 +29,6 @@ pub(super) struct Node {
 /// A whole tree; its root is the execution.
 pub(super) struct Tree {
     pub root: Node,
-    /// Attempts that the tables count as retries although a redrive made them.
-    pub redriven: usize,
 }
 
 impl Tree {
@@ -54,12 +52,7 @@ impl Tree {
         let root_id = text(&shown.execution, "span_id");
         let mut root = maker.execution();
         root.children = maker.below(&root_id, 0);
-        let attempts = shown.attempts.iter();
-        let redriven = attempts.filter(|row| maker.redriven.contains_key(&text(row, "span_id")));
-        Tree {
-            root,
-            redriven: redriven.count(),
-        }
+        Tree { root }
     }
 }
 
@@ -235,9 +228,8 @@ fn state(row: &Row, redriven: usize) -> Node {
     if flag(row, "caught") {
         notes.push("caught".to_owned());
     }
-    // The tables count every try after a failure of the same visit.
+    // As the tables count them: every try after a failure of the same visit, that of a redrive among them.
     let retries = number(row, "retries").unwrap_or(0).max(0) as u64;
-    let retries = retries.saturating_sub(redriven as u64);
     if retries > 0 {
         notes.push(counted(retries, "retry", "retries"));
     }
