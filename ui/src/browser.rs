@@ -9,6 +9,13 @@ pub fn now() -> i64 {
     (js_sys::Date::now() * 1e6) as i64
 }
 
+/// Nanoseconds since the epoch of a date and time in ISO 8601, as the browser reads it; one without a zone is where the
+/// browser is.
+pub fn iso_time(text: &str) -> Option<i64> {
+    let millis = js_sys::Date::parse(text);
+    (millis.is_finite() && text.contains('-')).then_some((millis * 1e6) as i64)
+}
+
 /// Minutes east of UTC at a time, where the browser is.
 fn local_offset(nanos: i64) -> i32 {
     let date = js_sys::Date::new(&JsValue::from_f64(nanos as f64 / 1e6));
@@ -75,6 +82,22 @@ impl Preferences {
             0
         } else {
             local_offset(nanos)
+        }
+    }
+
+    /// What a field for a date and time holds for a moment: `2026-11-22T09:03:00`, in the zone that was chosen.
+    pub fn to_field(self, nanos: i64) -> String {
+        let shifted = nanos as f64 / 1e6 + f64::from(self.offset(nanos)) * 60_000.0;
+        let date = js_sys::Date::new(&JsValue::from_f64(shifted));
+        let text = date.to_iso_string().as_string().unwrap_or_default();
+        text.chars().take(19).collect()
+    }
+
+    /// The moment of such a field.
+    pub fn of_field(self, text: &str) -> Option<i64> {
+        match self.utc.get_untracked() {
+            true => iso_time(&format!("{text}Z")),
+            false => iso_time(text),
         }
     }
 

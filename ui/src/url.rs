@@ -110,16 +110,27 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Reads the filters from a lookup into the URL's query.
-    pub fn read(get: impl Fn(&str) -> Option<String>) -> Self {
+    /// Reads the filters from a lookup into the URL's query. Times may also be dates that `moment` understands.
+    pub fn read(
+        get: impl Fn(&str) -> Option<String>,
+        moment: impl Fn(&str) -> Option<i64>,
+    ) -> Self {
         let text = |key: &str| get(key).unwrap_or_default();
+        let time = |key: &str| {
+            let written = text(key);
+            let of_date = || Some(moment(&written)?.to_string());
+            match written.parse::<i64>() {
+                Ok(_) => written,
+                Err(_) => of_date().unwrap_or(written),
+            }
+        };
         Filters {
             group: text("machine"),
             status: text("status"),
             error: text("error"),
             range: text("range"),
-            from: text("from"),
-            to: text("to"),
+            from: time("from"),
+            to: time("to"),
             min: text("min"),
             max: text("max"),
             q: text("q"),
@@ -174,7 +185,7 @@ impl Filters {
         for (key, text) in times.into_iter().filter(|(_, text)| !text.is_empty()) {
             if text.parse::<i64>().is_err() {
                 out.push(format!(
-                    "{key}={text} is no time and is left out: write nanoseconds since 1970."
+                    "{key}={text} is no time and is left out: write a date such as 2026-11-22T09:00:00Z, or nanoseconds since 1970."
                 ));
             }
         }
@@ -262,7 +273,7 @@ mod tests {
             "?machine=orders%20%26%20more&status=FAILED&range=1h&min=1.5s&q=%C3%A9%3D1"
         );
         let address = Address::read(&format!("/{query}#top"));
-        assert_eq!(Filters::read(|key| address.get(key)), filters());
+        assert_eq!(Filters::read(|key| address.get(key), |_| None), filters());
         assert_eq!(filters().active(), 5);
         assert_eq!(Filters::default().to_query(), "");
     }
@@ -294,7 +305,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_told() {
         let check = |key: &str, text: &str, expect: usize| {
-            let filters = Filters::read(|held| (held == key).then(|| text.to_owned()));
+            let filters = Filters::read(|held| (held == key).then(|| text.to_owned()), |_| None);
             assert_eq!(filters.wrong().len(), expect, "{key}={text}");
         };
         check("min", "fast", 1);

@@ -499,7 +499,7 @@ fn conclude(
     verdict.but_for.clone_from(&lead.but_for);
     verdict.exhibits = telling::exhibits(scene, first, lead.fate);
     verdict.cleared = alibis::of(scene, &lead.suspect, &charges, failure);
-    if verdict.confidence < 0.9 {
+    if verdict.confidence < 0.6 {
         verdict.missing = missing(scene, Some(first), failure);
     }
     verdict

@@ -2,6 +2,7 @@
 
 use super::icon;
 use super::status::{status_class, status_word};
+use crate::browser::Preferences;
 use crate::format;
 use crate::url::Filters;
 use leptos::prelude::*;
@@ -26,6 +27,9 @@ const RANGES: [(&str, &str); 6] = [
     ("7d", "Last 7 days"),
     ("30d", "Last 30 days"),
 ];
+
+/// The choice of a time of one's own.
+const CUSTOM: &str = "custom";
 
 /// A named value with its count, as the server lists them.
 type Choices = Vec<(String, u64)>;
@@ -64,6 +68,7 @@ pub fn FilterBar(
         with(&|f| f.q.clone_from(&text))
     });
     let open = RwSignal::new(false);
+    let choosing = RwSignal::new(false);
     view! {
         <search class="filters" class:open=move || open.get()>
             <label class="field search">
@@ -132,9 +137,16 @@ pub fn FilterBar(
                 <label class="field">
                     <span class="visually-hidden">"Time"</span>
                     <select
-                        prop:value=move || filters.with(time_value)
+                        prop:value=move || match choosing.get() {
+                            true => CUSTOM.to_owned(),
+                            false => filters.with(time_value),
+                        }
                         on:change=move |event| {
                             let value = event_target_value(&event);
+                            choosing.set(value == CUSTOM);
+                            if value == CUSTOM {
+                                return;
+                            }
                             with(
                                 &|f| {
                                     f.range.clone_from(&value);
@@ -147,11 +159,35 @@ pub fn FilterBar(
                         {RANGES
                             .map(|(value, word)| view! { <option value=value>{word}</option> })
                             .collect_view()}
-                        <option value="custom" hidden=true>
-                            "Selected range"
-                        </option>
+                        <option value=CUSTOM>"From … to …"</option>
                     </select>
                 </label>
+                <Show when=move || choosing.get() || filters.with(|f| time_value(f) == CUSTOM)>
+                    <MomentField
+                        label="From"
+                        value=Signal::derive(move || filters.with(|f| f.from.clone()))
+                        change=Callback::new(move |text: String| {
+                            with(
+                                &|f| {
+                                    f.range.clear();
+                                    f.from.clone_from(&text);
+                                },
+                            )
+                        })
+                    />
+                    <MomentField
+                        label="To"
+                        value=Signal::derive(move || filters.with(|f| f.to.clone()))
+                        change=Callback::new(move |text: String| {
+                            with(
+                                &|f| {
+                                    f.range.clear();
+                                    f.to.clone_from(&text);
+                                },
+                            )
+                        })
+                    />
+                </Show>
                 <DurationField
                     label="Shortest duration"
                     placeholder="≥ 1.5s"
@@ -211,7 +247,7 @@ pub fn FilterBar(
 fn time_value(filters: &Filters) -> String {
     let custom = !(filters.from.is_empty() && filters.to.is_empty());
     if filters.range.is_empty() && custom {
-        "custom".to_owned()
+        CUSTOM.to_owned()
     } else {
         filters.range.clone()
     }
@@ -267,6 +303,37 @@ fn DurationField(
                     wrong.set(!understood);
                     if understood {
                         change.run(text);
+                    }
+                }
+            />
+        </label>
+    }
+}
+
+/// A date and time in the chosen zone; `value` is nanoseconds since the epoch as text, or empty.
+#[component]
+fn MomentField(
+    label: &'static str,
+    #[prop(into)] value: Signal<String>,
+    change: Callback<String>,
+) -> impl IntoView {
+    let preferences = Preferences::get();
+    let shown = move || {
+        let at = value.with(|text| text.parse::<i64>().ok());
+        at.map(|at| preferences.to_field(at)).unwrap_or_default()
+    };
+    view! {
+        <label class="field moment">
+            <span>{label}</span>
+            <input
+                type="datetime-local"
+                step="1"
+                prop:value=shown
+                on:change=move |event| {
+                    let text = event_target_value(&event);
+                    let at = preferences.of_field(&text);
+                    if text.is_empty() || at.is_some() {
+                        change.run(at.map(|at| at.to_string()).unwrap_or_default());
                     }
                 }
             />

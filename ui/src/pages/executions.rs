@@ -146,7 +146,7 @@ impl List {
 #[component]
 pub fn Executions() -> impl IntoView {
     let router = Router::get();
-    let filters = Memo::new(move |_| Filters::read(|key| router.query(key)));
+    let filters = Memo::new(move |_| Filters::read(|key| router.query(key), browser::iso_time));
     let change = Callback::new(move |next: Filters| {
         router.go(&format!("/{}", next.to_query()), false);
     });

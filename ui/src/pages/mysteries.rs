@@ -62,7 +62,7 @@ impl Wanted {
 pub fn Mysteries() -> impl IntoView {
     let router = Router::get();
     let wanted = Memo::new(move |_| Wanted {
-        filters: Filters::read(|key| router.query(key)),
+        filters: Filters::read(|key| router.query(key), browser::iso_time),
         category: router.query("category").unwrap_or_default(),
     });
     let page = remote_json::<MysteryPage>(move || {

@@ -142,7 +142,7 @@ fn services(rows: &[Arc<TraceRow>]) -> Vec<(String, u64)> {
 #[component]
 pub fn Traces() -> impl IntoView {
     let router = Router::get();
-    let filters = Memo::new(move |_| Filters::read(|key| router.query(key)));
+    let filters = Memo::new(move |_| Filters::read(|key| router.query(key), browser::iso_time));
     let change = Callback::new(move |next: Filters| {
         router.go(&format!("/traces{}", next.to_query()), false);
     });
