@@ -26,6 +26,8 @@ const OFF_BY_VERSION: f64 = 30.0;
 const OFF: f64 = 100.0;
 /// Healthy values that are further from each other than this have no scale.
 const SPREAD: f64 = 50.0;
+/// Fractions that are no further from each other than this are never nothing.
+const STEADY: f64 = 2.0;
 /// How many times fewer a first page holds than any healthy run had, which are so close to each other.
 const PAGE_TIMES: f64 = 1.5;
 const PAGE_SPREAD: f64 = 1.6;
@@ -89,6 +91,14 @@ fn is_page(value: f64) -> bool {
     decimal || binary
 }
 
+/// Whether a value is nothing, below zero or several times beyond those of healthy runs.
+pub(crate) fn is_odd(value: f64, usual: &[f64]) -> bool {
+    match off(value, usual) {
+        Some(Off::Less(times) | Off::More(times)) => times >= 3.0,
+        other => other.is_some(),
+    }
+}
+
 /// How a value lies beyond those of healthy runs.
 fn off(value: f64, usual: &[f64]) -> Option<Off> {
     let least = usual.iter().copied().fold(f64::INFINITY, f64::min);
@@ -102,6 +112,9 @@ fn off(value: f64, usual: &[f64]) -> Option<Off> {
     if value == 0.0 {
         // Where few come by chance, none does, too.
         let many = median >= SOME && least >= FEW && least * 4.0 >= median;
+        // What is measured or priced is no count: it comes as a fraction, and always near the same.
+        let fractions = usual.iter().filter(|it| **it != it.trunc()).count();
+        let many = many || fractions * 2 > usual.len() && most <= STEADY * least;
         return many.then_some(Off::Empty);
     }
     if most > SPREAD * least {
@@ -332,7 +345,7 @@ fn before_incident<'a>(
 }
 
 /// The execution was started with an amount that no healthy run was started with: it had other work.
-fn odd_input(scene: &Scene) -> bool {
+pub(super) fn odd_input(scene: &Scene) -> bool {
     let given = of(scene.case.execution.input.as_deref());
     let Some(first) = scene.case.states.first() else {
         return false;

@@ -256,11 +256,11 @@ pub(crate) fn slow(
 ) -> Option<Clue> {
     let work = (0..forest.spans.len()).filter(|n| {
         let span = forest.spans[*n];
-        !charges::calls_out(span) && host(span).is_some()
+        !charges::calls_out(span) && profile::place(forest, *n).is_some()
     });
     let n = work.max_by_key(|n| forest.exclusive(*n))?;
     let span = forest.spans[n];
-    let (service, place) = (span.service_name.clone(), host(span)?);
+    let (service, place) = (span.service_name.clone(), profile::place(forest, n)?);
     if forest.exclusive(n) * 3 < excess_ns {
         return None;
     }

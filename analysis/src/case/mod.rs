@@ -14,6 +14,8 @@
 //! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `tolerated`, `slow`, `waits`, `silent`, `amounts` | what is wrong |
 //! | `since`, `reads`, `relations` | what a release changed: who ran before it, what it leaves out that is read, what it works out otherwise |
+//! | `drift` | a value of another kind, or beyond all of those before a release, that decided the way |
+//! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | `sizes` | one item that is far larger than the others |
 //! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
@@ -27,11 +29,13 @@
 mod alibis;
 mod amounts;
 mod but_for;
+mod calls;
 pub(crate) mod charges;
 mod clue;
 mod clues;
 mod confidence;
 mod critical;
+mod drift;
 mod failures;
 mod hosts;
 mod judge;

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Distinct log templates, keys and edges that are remembered of one execution.
 pub(crate) const MOST: usize = 400;
 
+/// Spans above one that are asked for its host.
+const MOST_ABOVE: usize = 20;
+
 /// One execution, in short.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
@@ -118,6 +121,8 @@ pub struct StateProfile {
     pub quantities: BTreeMap<String, f64>,
     /// Numbers and lengths in the input of its first visit.
     pub given: BTreeMap<String, f64>,
+    /// Of which kind the values in the output of its first visit are.
+    pub kinds: BTreeMap<String, super::drift::Kind>,
 }
 
 /// What a function did in one execution.
@@ -204,6 +209,7 @@ impl Profile {
             if state.visits == 1 {
                 state.quantities = super::amounts::of(visit.output.as_deref());
                 state.given = super::amounts::of(visit.input.as_deref());
+                state.kinds = super::drift::kinds(visit.output.as_deref());
             }
             // Many iterations are alike: the first visits tell the keys.
             if state.visits <= 3 {
@@ -337,7 +343,7 @@ pub(crate) fn executed_version(attempt: &model::Attempt) -> Option<String> {
 pub(crate) fn placed(forest: &Forest) -> BTreeMap<(String, String), Charge> {
     let mut all: BTreeMap<(String, String), Charge> = BTreeMap::new();
     for (n, span) in forest.spans.iter().enumerate() {
-        let Some(host) = host(span).filter(|_| !super::charges::calls_out(span)) else {
+        let Some(host) = place(forest, n).filter(|_| !super::charges::calls_out(span)) else {
             continue;
         };
         if all.len() >= MOST {
@@ -420,7 +426,23 @@ pub(crate) fn numbers(text: Option<&str>) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// The host that a span ran on.
+/// The host that a span ran on; where it tells none, that of the span above it of the same service.
+pub(crate) fn place(forest: &Forest, n: usize) -> Option<String> {
+    let mut at = n;
+    for _ in 0..MOST_ABOVE {
+        if let Some(host) = host(forest.spans[at]) {
+            return Some(host);
+        }
+        let above = forest.parent[at]?;
+        if forest.spans[above].service_name != forest.spans[n].service_name {
+            return None;
+        }
+        at = above;
+    }
+    None
+}
+
+/// The host that a span tells.
 pub(crate) fn host(span: &model::Span) -> Option<String> {
     const HOST: [&str; 6] = [
         "host.name",

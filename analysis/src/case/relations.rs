@@ -61,6 +61,9 @@ fn of_visit(scene: &Scene, visit: &State, since: &Since) -> Option<Clue> {
             let expect = expected(&own, &old, &new, value)?;
             Some((path, value, expect))
         })?;
+    if given_odd(scene, visit, &since.old) {
+        return None;
+    }
     let mechanism = format!(
         "{} makes {} give {path} {} since {}; {} runs before it give {} for such an input, and the execution succeeded with it",
         since.name,
@@ -80,6 +83,22 @@ fn of_visit(scene: &Scene, visit: &State, since: &Since) -> Option<Clue> {
             }))
             .changed(Some(since.changed.clone())),
     )
+}
+
+/// Whether a state was given a number that is nothing like what it was given before, and that the execution was not
+/// started with: who made that number is to blame, not who reckoned with it.
+fn given_odd(scene: &Scene, visit: &State, old: &[&Profile]) -> bool {
+    let own: Input = amounts::of(scene.case.execution.input.as_deref());
+    amounts::of(visit.input.as_deref())
+        .into_iter()
+        .filter(|(path, value)| own.get(path) != Some(value))
+        .any(|(path, value)| {
+            let before = old.iter().filter_map(|it| it.states.get(&visit.state));
+            let before: Vec<f64> = before
+                .filter_map(|it| it.given.get(&path).copied())
+                .collect();
+            before.len() >= FEWEST && amounts::is_odd(value, &before)
+        })
 }
 
 /// What follows from the input where all lines that hold for earlier runs say something else than what was given, and no

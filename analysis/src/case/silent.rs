@@ -22,6 +22,7 @@ pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
         .and_then(|visit| by_choice(scene, visit))
         .into_iter()
         .collect();
+    found.extend(super::drift::clues(scene).filter(|_| found.is_empty()));
     found.extend(by_output(scene));
     found.extend(super::reads::lost(scene).filter(|_| found.is_empty()));
     found.extend(super::relations::broken(scene).filter(|_| found.is_empty()));
@@ -96,7 +97,7 @@ fn by_choice(scene: &Scene, choice: &State) -> Option<Clue> {
 }
 
 /// The paths that a Choice reads.
-fn variables(scene: &Scene, name: &str) -> Vec<String> {
+pub(super) fn variables(scene: &Scene, name: &str) -> Vec<String> {
     fn walk(value: &Value, depth: usize, found: &mut Vec<String>) {
         match value {
             _ if depth > 8 => {}

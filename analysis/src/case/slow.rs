@@ -9,7 +9,7 @@ use super::{
     scene::Scene,
 };
 use model::{Attempt, Category, Execution, Fatality, State, time::human_duration};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Healthy runs below which nothing is called slow.
 const FEWEST: usize = 3;
@@ -122,9 +122,16 @@ pub(crate) fn clues<'a>(scene: &Scene<'a>, slow: &Slow) -> Vec<Clue> {
     let path = Critical::of(scene.case);
     let by_state = excesses(scene, &path);
     let all: i64 = by_state.iter().map(|it| it.ns).sum();
+    // What a rare way always costs is no excess.
+    let rare = rare_ns(scene, &path);
+    let usual = super::onset::usual(scene.healthy.iter().map(|it| it.duration_ns));
+    if rare > 0 && usual.is_some_and(|it| !it.is_exceeded(slow.took_ns - rare)) {
+        return Vec::new();
+    }
+    let added = slow.excess_ns() - rare;
     let mut found = Vec::new();
     for excess in by_state.iter().take(2) {
-        let share = excess.ns as f64 / slow.excess_ns().max(1) as f64;
+        let share = excess.ns as f64 / added.max(1) as f64;
         if share < 0.3 || excess.ns < 50_000_000 {
             continue;
         }
@@ -135,11 +142,27 @@ pub(crate) fn clues<'a>(scene: &Scene<'a>, slow: &Slow) -> Vec<Clue> {
         }
     }
     // Time between states: nobody ran.
-    let between = slow.excess_ns() - all.max(0);
+    let between = added - all.max(0);
     if found.is_empty() && between * 2 > slow.excess_ns() {
         found.extend(between_states(scene, between));
     }
     found
+}
+
+/// What the states usually take that the execution waited for and that hardly any healthy run has: a way for large
+/// amounts, a review by hand. Those that took it were not slow.
+fn rare_ns(scene: &Scene, path: &Critical) -> i64 {
+    let waited = scene.case.states.iter().filter(|it| path.holds(it));
+    let names: BTreeSet<&str> = waited.map(|it| it.state.as_str()).collect();
+    let mut all = 0_i64;
+    for name in names {
+        let takes = |it: &&&Profile| it.states.contains_key(name);
+        let with = scene.healthy.iter().filter(takes).count();
+        if with > 0 && with * 2 < scene.healthy.len() {
+            all = all.saturating_add(median(scene, name, |it| it.critical_ns));
+        }
+    }
+    all
 }
 
 fn excesses<'a>(scene: &Scene<'a>, path: &Critical) -> Vec<Excess<'a>> {
@@ -302,6 +325,9 @@ fn worked<'a>(
         .function_name
         .clone()
         .unwrap_or_else(|| attempt.state.clone());
+    if let Some(clue) = super::calls::slot(scene, &forest, attempt, excess) {
+        return vec![clue];
+    }
     let mut found = Vec::new();
     if let Some(clue) = super::hosts::noisy(scene, &forest, attempt) {
         found.push(clue);
@@ -312,6 +338,10 @@ fn worked<'a>(
     if let Some(grown) = grown {
         let more = grown.ns - grown.usual_ns.unwrap_or(0);
         if grown.name != caller && more * 2 > excess.ns {
+            if let Some(clue) = super::calls::more(scene, &forest, attempt, &grown.name) {
+                found.push(clue.with(ended(scene, attempt, excess.usual_ns)));
+                return found;
+            }
             let span = forest.spans[grown.span];
             let unseen = super::hosts::unseen(scene, &forest, grown.span, &grown.name);
             let usual = human_duration(grown.usual_ns.unwrap_or(0));

@@ -19,6 +19,7 @@ pub mod shapes;
 pub mod sixth;
 pub mod sixth_deep;
 pub mod slow;
+pub mod tenth;
 pub mod third_calm;
 pub mod words;
 pub mod worker;

@@ -46,8 +46,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .rfind(|it| crate::case::charges::failed(it));
     let (kind, name, category, weight, how) = if lost {
         let (kind, name) = match instance(&words) {
-            Some(host) => ("host", host),
-            None => definition,
+            // Where every try lost another host, no single one is to blame.
+            Some(host) if hosts(&words) < 2 => ("host", host),
+            _ => definition,
         };
         let how = format!("the host of {} was taken away: {said}", attempt.state);
         (kind, name, Category::Infrastructure, 0.94, how)
@@ -185,6 +186,18 @@ fn number(value: &Value, wanted: &str, depth: usize) -> Option<i64> {
             .find_map(|it| number(it, wanted, depth + 1)),
         _ => None,
     }
+}
+
+/// How many different hosts are named.
+fn hosts(words: &str) -> usize {
+    let mut rest = words;
+    let mut found = std::collections::BTreeSet::new();
+    while let Some(host) = instance(rest) {
+        let end = rest.find(&host).map_or(rest.len(), |at| at + host.len());
+        rest = &rest[end..];
+        found.insert(host);
+    }
+    found.len()
 }
 
 /// An EC2 instance id in a text.

@@ -35,6 +35,10 @@ fn removed(scene: &Scene, failure: &Failure) -> Option<Clue> {
         "unknown table",
     ];
     let attempt = failure.attempt?;
+    // A name that does not resolve and a host that does not answer are the network's, whatever their error is called.
+    if matches!(failure.topic(), Some(Topic::Name | Topic::Connection)) {
+        return None;
+    }
     let line = failure.telling_line(None);
     let said = format!(
         "{} {}",

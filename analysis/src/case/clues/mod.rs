@@ -1,6 +1,7 @@
 //! The detectors: one file per family of mechanisms, each a plain function in [`ALL`]. A detector reads the
 //! facts around one failure and says whom they speak against, of what, and why.
 
+mod arm;
 mod container;
 mod data;
 mod dependency;
@@ -23,6 +24,7 @@ mod polled;
 mod pool;
 mod refusal;
 mod schema;
+mod swallowed;
 mod throttle;
 mod timeout;
 mod told;
@@ -43,7 +45,8 @@ pub(super) use timeout::input_growth;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 22] = [
+pub(crate) const ALL: [Detector; 24] = [
+    arm::find,
     container::find,
     data::find,
     dependency::find,
@@ -63,6 +66,7 @@ pub(crate) const ALL: [Detector; 22] = [
     pool::find,
     refusal::find,
     schema::find,
+    swallowed::find,
     throttle::find,
     timeout::find,
     told::find,

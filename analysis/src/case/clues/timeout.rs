@@ -48,12 +48,20 @@ fn of_execution(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let execution = &scene.case.execution;
     let overdue = execution.status == ExecutionStatus::TimedOut
         && matches!(failure.error.as_str(), "" | "States.Timeout");
-    let changed = settings::changed_field(scene, "", "TimeoutSeconds").filter(|_| overdue)?;
-    let took = execution.duration_ns?;
-    let longest = scene.healthy.iter().map(|it| it.duration_ns).max()?;
-    if longest <= took {
-        return None;
-    }
+    let took = execution.duration_ns.filter(|_| overdue)?;
+    let mut usual: Vec<i64> = scene.healthy.iter().map(|it| it.duration_ns).collect();
+    usual.sort_unstable();
+    let (median, longest) = (*usual.get(usual.len() / 2)?, *usual.last()?);
+    let changed = settings::changed_field(scene, "", "TimeoutSeconds").filter(|_| longest > took);
+    // Often only the definition of today is held; that no healthy run is done by then tells as much.
+    let told = changed.or_else(|| {
+        let cut = usual.len() >= 3 && median > took && !by_task(scene);
+        cut.then(|| match super::deploy::released_since(scene, "") {
+            Some((_, changed)) => changed,
+            None => format!("it may take {}", human_duration(took)),
+        })
+    });
+    let changed = told?;
     let name = &execution.state_machine;
     let mechanism = format!(
         "{name} was ended after {}, healthy runs took up to {}: {changed}",
@@ -68,6 +76,15 @@ fn of_execution(scene: &Scene, failure: &Failure) -> Option<Clue> {
             .with(failure.exhibit())
             .changed(Some(changed)),
     )
+}
+
+/// Whether a task's own limit ended the execution, not the limit of the whole.
+fn by_task(scene: &Scene) -> bool {
+    let mut events: Vec<_> = scene.case.events.iter().collect();
+    events.sort_by_key(|it| std::cmp::Reverse(it.event_id));
+    let mut last = events.iter().take(4);
+    let task = |kind: &str| kind.ends_with("TimedOut") && kind != "ExecutionTimedOut";
+    last.any(|it| task(&it.event_type))
 }
 
 /// The time limit of a wait for a token or a worker, where those of healthy runs took longer than it allows, or its

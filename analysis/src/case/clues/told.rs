@@ -78,7 +78,9 @@ fn placeless(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let category = match text::topic(&words)? {
         Topic::Timeout => Category::Latency,
         Topic::Unavailable => Category::Error,
-        topic @ (Topic::Name | Topic::Connection | Topic::Throttled) => text::category(Some(topic)),
+        topic @ (Topic::Name | Topic::Connection | Topic::Throttled | Topic::Permission) => {
+            text::category(Some(topic))
+        }
         _ => return None,
     };
     let name = super::network::service_in(scene, &words)?;
