@@ -7,7 +7,7 @@ mod stranger;
 
 use stranger::{
     Mystery, blocks, calm, code, desk, eighth, fifth, fourth, fourth_tasks, later, later_calm,
-    outside, quiet, seventh, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
+    ninth, outside, quiet, seventh, shapes, sixth, sixth_deep, slow, third_calm, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -29,6 +29,7 @@ fn all() -> Vec<Mystery> {
         sixth_deep::all(),
         seventh::all(),
         eighth::all(),
+        ninth::all(),
         fourth::all(),
         fourth_tasks::all(),
     ]

@@ -13,7 +13,8 @@
 //! | [`letters`] | messages whose answer never came, and how their receivers are found |
 //! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `tolerated`, `slow`, `waits`, `silent`, `amounts` | what is wrong |
-//! | `since`, `reads`, `relations` | what a release changed: who ran before it, what it leaves out that is read, what it works out otherwise |
+//! | `since`, `reads`, `relations`, `behind` | what a release changed: who ran before it, what it leaves out that is read, what it works out otherwise, what it stores where nobody finds it |
+//! | `retyped` | values of another kind than ever |
 //! | `sizes` | one item that is far larger than the others |
 //! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
@@ -26,6 +27,7 @@
 
 mod alibis;
 mod amounts;
+mod behind;
 mod but_for;
 pub(crate) mod charges;
 mod clue;
@@ -47,6 +49,7 @@ mod reads;
 mod relations;
 pub mod releases;
 pub mod report;
+mod retyped;
 mod running;
 mod scene;
 mod settings;
@@ -66,6 +69,7 @@ mod world;
 pub use charges::Charge;
 pub use judge::{hangs_on_siblings, judge};
 pub use profile::{FunctionProfile, Profile, StateProfile, profile};
+pub use retyped::Kind;
 pub use world::{Load, World};
 
 use model::{

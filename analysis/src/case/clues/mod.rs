@@ -1,6 +1,7 @@
 //! The detectors: one file per family of mechanisms, each a plain function in [`ALL`]. A detector reads the
 //! facts around one failure and says whom they speak against, of what, and why.
 
+mod cohort;
 mod container;
 mod data;
 mod dependency;
@@ -22,6 +23,7 @@ mod poison;
 mod polled;
 mod pool;
 mod refusal;
+mod rerun;
 mod schema;
 mod throttle;
 mod timeout;
@@ -36,6 +38,7 @@ pub(super) use hang::longest as longest_silence;
 pub(super) use lost::unanswered;
 pub(super) use nested::untold;
 pub(super) use polled::asked_often;
+pub(super) use rerun::lost as lost_tries;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
 pub(super) use timeout::input_growth;
 
@@ -43,7 +46,8 @@ pub(super) use timeout::input_growth;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 22] = [
+pub(crate) const ALL: [Detector; 24] = [
+    cohort::find,
     container::find,
     data::find,
     dependency::find,
@@ -62,6 +66,7 @@ pub(crate) const ALL: [Detector; 22] = [
     polled::find,
     pool::find,
     refusal::find,
+    super::retyped::find,
     schema::find,
     throttle::find,
     timeout::find,
