@@ -243,7 +243,7 @@ fn an_iteration_that_a_redrive_takes_up_ends_as_it_ends_then() {
                  attempt lambda:invoke SUCCEEDED 1",
     );
     let e = &trace.execution;
-    assert_eq!((e.iterations, e.iterations_failed, e.retries), (2, 0, 1));
+    assert_eq!((e.iterations, e.iterations_failed, e.retries), (2, 1, 1));
 }
 
 #[test]

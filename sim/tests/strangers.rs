@@ -7,7 +7,8 @@ mod stranger;
 
 use stranger::{
     Mystery, blocks, calm, code, desk, eighth, fifth, fourth, fourth_tasks, later, later_calm,
-    outside, quiet, seventh, shapes, sixth, sixth_deep, slow, tenth, third_calm, words, worker,
+    ninth, outside, quiet, seventh, shapes, sixth, sixth_deep, slow, tenth, third_calm, words,
+    worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -30,6 +31,7 @@ fn all() -> Vec<Mystery> {
         seventh::all(),
         eighth::all(),
         tenth::all(),
+        ninth::all(),
         fourth::all(),
         fourth_tasks::all(),
     ]

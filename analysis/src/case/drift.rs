@@ -51,7 +51,7 @@ impl Kind {
         }
     }
 
-    fn told(self) -> &'static str {
+    pub(crate) fn told(self) -> &'static str {
         match self {
             Kind::Text => "a text",
             Kind::Number => "a number",

@@ -13,8 +13,8 @@
 //! | [`letters`] | messages whose answer never came, and how their receivers are found |
 //! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `tolerated`, `slow`, `waits`, `silent`, `amounts` | what is wrong |
-//! | `since`, `reads`, `relations` | what a release changed: who ran before it, what it leaves out that is read, what it works out otherwise |
-//! | `drift` | a value of another kind, or beyond all of those before a release, that decided the way |
+//! | `since`, `reads`, `relations`, `behind` | what a release changed: who ran before it, what it leaves out that is read, what it works out otherwise, what it stores where nobody finds it |
+//! | `drift`, `retyped` | a value of another kind, or beyond all of those before a release, that decided the way or broke a state |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | `sizes` | one item that is far larger than the others |
 //! | `settings` | numbers that a definition sets, and how two differ |
@@ -28,6 +28,7 @@
 
 mod alibis;
 mod amounts;
+mod behind;
 mod but_for;
 mod calls;
 pub(crate) mod charges;
@@ -51,6 +52,7 @@ mod reads;
 mod relations;
 pub mod releases;
 pub mod report;
+mod retyped;
 mod running;
 mod scene;
 mod settings;
@@ -68,6 +70,7 @@ mod waits;
 mod world;
 
 pub use charges::Charge;
+pub use drift::Kind;
 pub use judge::{hangs_on_siblings, judge};
 pub use profile::{FunctionProfile, Profile, StateProfile, profile};
 pub use world::{Load, World};

@@ -4,6 +4,7 @@ use super::{
     Case, World,
     charges::{Charge, Forest},
     critical::Critical,
+    drift::{self, Kind},
     scene::{Scene, attribute},
     text,
 };
@@ -74,6 +75,8 @@ pub struct Profile {
     pub succeeded: bool,
     /// Numbers at the top of the input, by their key.
     pub numbers: BTreeMap<String, f64>,
+    /// Short texts and yes or no in the input, by their key path: of which sort it is.
+    pub traits: BTreeMap<String, String>,
 }
 
 /// What a state did in one execution.
@@ -122,7 +125,7 @@ pub struct StateProfile {
     /// Numbers and lengths in the input of its first visit.
     pub given: BTreeMap<String, f64>,
     /// Of which kind the values in the output of its first visit are.
-    pub kinds: BTreeMap<String, super::drift::Kind>,
+    pub kinds: BTreeMap<String, Kind>,
 }
 
 /// What a function did in one execution.
@@ -173,6 +176,7 @@ pub fn profile(case: &Case) -> Profile {
         written: written(execution.definition.as_deref()),
         settings: super::settings::of(execution.definition.as_deref()),
         numbers: numbers(execution.input.as_deref()),
+        traits: traits(execution.input.as_deref()),
         ..Profile::default()
     };
     profile.add_states(case);
@@ -209,7 +213,7 @@ impl Profile {
             if state.visits == 1 {
                 state.quantities = super::amounts::of(visit.output.as_deref());
                 state.given = super::amounts::of(visit.input.as_deref());
-                state.kinds = super::drift::kinds(visit.output.as_deref());
+                state.kinds = drift::kinds(visit.output.as_deref());
             }
             // Many iterations are alike: the first visits tell the keys.
             if state.visits <= 3 {
@@ -424,6 +428,37 @@ pub(crate) fn numbers(text: Option<&str>) -> BTreeMap<String, f64> {
         .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
         .take(MOST)
         .collect()
+}
+
+/// Short texts and yes or no in a JSON object, two levels deep.
+pub(crate) fn traits(text: Option<&str>) -> BTreeMap<String, String> {
+    const FEW: usize = 24;
+    const SHORT: usize = 48;
+    fn walk(value: &Value, prefix: &str, found: &mut BTreeMap<String, String>) {
+        for (name, member) in value.as_object().into_iter().flatten() {
+            if found.len() >= FEW {
+                return;
+            }
+            let path = match prefix {
+                "" => name.clone(),
+                prefix => format!("{prefix}.{name}"),
+            };
+            match member {
+                Value::Bool(_) => _ = found.insert(path, member.to_string()),
+                Value::String(text) if text.len() <= SHORT => {
+                    found.insert(path, text.clone());
+                }
+                Value::Object(_) if prefix.is_empty() => walk(member, &path, found),
+                _ => {}
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    let small = text.filter(|text| text.len() < 1_000_000);
+    if let Some(value) = small.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+        walk(&value, "", &mut found);
+    }
+    found
 }
 
 /// The host that a span ran on; where it tells none, that of the span above it of the same service.

@@ -6,6 +6,7 @@ use super::{
     clues, onset,
     profile::{StateProfile, edges, keys},
     scene::Scene,
+    since::Since,
 };
 use model::{Category, State};
 use serde_json::Value;
@@ -61,23 +62,19 @@ fn by_choice(scene: &Scene, choice: &State) -> Option<Clue> {
     let (visit, what) = match (hole, &producer) {
         (_, Some(producer)) => (producer.visit, producer.keys.join(", ")),
         (Some(path), None) => (writer(scene, choice, path)?, path.clone()),
-        // A value like any other: the workflow has a way for it.
-        (None, None) => return None,
+        // A value like any other: the workflow has a way for it, unless it never was of that kind.
+        (None, None) => return by_kind(scene, choice, &variables),
     };
     // What its Catch left is the failure's, not a silent hole.
     if visit.caught {
         return None;
     }
+    let taken = taken(scene, choice);
+    let lost = producer.as_ref().and_then(|it| it.keys.first());
+    if let Some(since) = super::behind::writer(scene, visit, lost.unwrap_or(&what)) {
+        return Some(by_writer(scene, &since, visit, choice, &what));
+    }
     let (suspect, name) = clues::maker(scene, visit);
-    let taken = scene
-        .case
-        .states
-        .iter()
-        .find(|it| {
-            it.entered_event_id > choice.entered_event_id
-                && it.parent_span_id == choice.parent_span_id
-        })
-        .map_or("another way", |it| it.state.as_str());
     let mechanism = format!(
         "{name} left {what} empty, so {} went to {taken}, where no healthy run goes",
         choice.state
@@ -93,6 +90,60 @@ fn by_choice(scene: &Scene, choice: &State) -> Option<Clue> {
             )
             .with(chose.map(|it| clue::event(it, format!("{} went to {taken}", choice.state))))
             .changed(clues::new_version(scene, visit)),
+    )
+}
+
+/// Where a Choice went.
+fn taken<'a>(scene: &Scene<'a>, choice: &State) -> &'a str {
+    let mut after = scene.case.states.iter().filter(|it| {
+        it.entered_event_id > choice.entered_event_id && it.parent_span_id == choice.parent_span_id
+    });
+    after.next().map_or("another way", |it| it.state.as_str())
+}
+
+/// Who stored something where a state that reads no longer finds it.
+fn by_writer(scene: &Scene, since: &Since, reader: &State, choice: &State, what: &str) -> Clue {
+    let name = &since.name;
+    let mechanism = format!(
+        "{} finds no {what} since {}, so {} went to {}, where no run before it goes: {name} stores it otherwise",
+        reader.state,
+        since.changed,
+        choice.state,
+        taken(scene, choice)
+    );
+    let left = reader.exited_event_id.and_then(|id| scene.event(id));
+    let chose = choice.exited_event_id.and_then(|id| scene.event(id));
+    Clue::new(since.suspect.clone(), Category::SilentData, 0.93, mechanism)
+        .with(since.shown.clone())
+        .with(left.map(|it| clue::event(it, format!("{} left with an empty {what}", reader.state))))
+        .with(chose.map(|it| clue::event(it, format!("{} left another way", choice.state))))
+        .changed(Some(since.changed.clone()))
+}
+
+/// A Choice that was given a value of another kind than ever, which none of its rules is made for.
+fn by_kind(scene: &Scene, choice: &State, variables: &[String]) -> Option<Clue> {
+    let read = |leaf: &str| {
+        let mut paths = variables.iter();
+        paths.any(|it| it.rsplit('.').next() == Some(leaf))
+    };
+    let retyped = super::retyped::before(scene, choice, &read)?;
+    let (suspect, name) = clues::maker(scene, retyped.visit);
+    let told = retyped.told();
+    let taken = taken(scene, choice);
+    let mechanism = format!(
+        "{name} gave {told}, so {} went to {taken}, where no healthy run goes",
+        choice.state
+    );
+    let left = retyped.visit.exited_event_id;
+    let left = left.and_then(|id| scene.event(id));
+    let chose = choice.exited_event_id.and_then(|id| scene.event(id));
+    Some(
+        Clue::new(suspect, Category::SilentData, 0.93, mechanism)
+            .with(
+                left.map(|it| clue::event(it, format!("{} left with {told}", retyped.visit.state))),
+            )
+            .with(chose.map(|it| clue::event(it, format!("{} went to {taken}", choice.state))))
+            .changed(retyped.changed.clone()),
     )
 }
 

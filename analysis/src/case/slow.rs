@@ -253,6 +253,9 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         found.extend(visits.first().map(|visit| of_waiting(scene, visit, excess)));
         return found;
     };
+    if let Some(clue) = clues::lost_tries(scene, attempt, excess.ns) {
+        return vec![clue.with(ended(scene, attempt, excess.usual_ns))];
+    }
     found.extend(super::waits::queued(scene, attempt, &tries, excess));
     found.extend(super::waits::waited(scene, attempt, excess));
     if found.is_empty() && super::starts::warmed_up(scene, &tries, excess.ns) {

@@ -107,7 +107,16 @@ pub(crate) fn is(words: &str, wanted: Topic) -> bool {
 
 /// True for words of a connection that was not made in time, as clients write it. Who waits for an answer has one.
 pub(crate) fn is_connect_timeout(words: &str) -> bool {
-    const MARKS: [&str; 9] = [
+    const MARKS: [&str; 18] = [
+        "timeout connecting",
+        "timeout while connecting",
+        "timeout during connect",
+        "timeout establishing",
+        "timed out connecting",
+        "timed out while connecting",
+        "timed out trying to connect",
+        "timed out establishing",
+        "failed: timeout expired",
         "connecttimeout",
         "connect timeout",
         "connect timed out",

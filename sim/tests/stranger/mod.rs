@@ -12,6 +12,7 @@ pub mod fourth_tasks;
 pub mod lambda;
 pub mod later;
 pub mod later_calm;
+pub mod ninth;
 pub mod outside;
 pub mod quiet;
 pub mod seventh;

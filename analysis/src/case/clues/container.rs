@@ -45,13 +45,18 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .iter()
         .rfind(|it| crate::case::charges::failed(it));
     let (kind, name, category, weight, how) = if lost {
-        let (kind, name) = match instance(&words) {
-            // Where every try lost another host, no single one is to blame.
-            Some(host) if hosts(&words) < 2 => ("host", host),
-            _ => definition,
-        };
-        let how = format!("the host of {} was taken away: {said}", attempt.state);
-        (kind, name, Category::Infrastructure, 0.94, how)
+        // Hosts come and go: whose work stands on such hosts is what can be mended. The reasons tell which it was.
+        let how = format!(
+            "the host of {} was taken away in {}: {said}",
+            definition.1, attempt.state
+        );
+        (
+            definition.0,
+            definition.1,
+            Category::Infrastructure,
+            0.94,
+            how,
+        )
     } else if pull {
         let how = format!("the image of {} could not be pulled: {said}", definition.1);
         (
@@ -119,7 +124,7 @@ fn below(failure: &Failure) -> String {
 }
 
 /// Job definition, job name, task definition: the family that users know.
-fn named(cause: Option<&Value>, attempt: &Attempt) -> (&'static str, String) {
+pub(super) fn named(cause: Option<&Value>, attempt: &Attempt) -> (&'static str, String) {
     const KEYS: [(&str, &str); 4] = [
         ("JobDefinition", "job"),
         ("TaskDefinitionArn", "task_definition"),
@@ -185,46 +190,5 @@ fn number(value: &Value, wanted: &str, depth: usize) -> Option<i64> {
             .rev()
             .find_map(|it| number(it, wanted, depth + 1)),
         _ => None,
-    }
-}
-
-/// How many different hosts are named.
-fn hosts(words: &str) -> usize {
-    let mut rest = words;
-    let mut found = std::collections::BTreeSet::new();
-    while let Some(host) = instance(rest) {
-        let end = rest.find(&host).map_or(rest.len(), |at| at + host.len());
-        rest = &rest[end..];
-        found.insert(host);
-    }
-    found.len()
-}
-
-/// An EC2 instance id in a text.
-fn instance(words: &str) -> Option<String> {
-    let at = words.match_indices("i-").find(|(at, _)| {
-        let before = words[..*at].chars().next_back();
-        before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '-')
-    })?;
-    let rest = &words[at.0 + 2..];
-    let end = rest
-        .find(|c: char| !c.is_ascii_hexdigit())
-        .unwrap_or(rest.len());
-    (end >= 8).then(|| format!("i-{}", &rest[..end]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::instance;
-
-    #[test]
-    fn instances_are_found_in_reasons() {
-        let check =
-            |words: &str, expect: Option<&str>| assert_eq!(instance(words).as_deref(), expect);
-        check(
-            "Host EC2 (instance i-0123456789abcdef0) terminated.",
-            Some("i-0123456789abcdef0"),
-        );
-        check("multi-i-x and i-12", None);
     }
 }

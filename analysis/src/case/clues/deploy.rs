@@ -85,7 +85,7 @@ fn removed(scene: &Scene, failure: &Failure) -> Option<Clue> {
 }
 
 /// True when a mechanism of its own explains the failure, whatever the version.
-fn explained(failure: &Failure) -> bool {
+pub(super) fn explained(failure: &Failure) -> bool {
     super::platform::told(&failure.error)
         || matches!(
             failure.topic(),
@@ -205,7 +205,11 @@ impl Split {
     }
 }
 
-fn deploy_before<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Change> {
+pub(super) fn deploy_before<'a>(
+    scene: &Scene<'a>,
+    failure: &Failure,
+    name: &str,
+) -> Option<&'a Change> {
     let kinds = [
         "lambda", "function", "deploy", "code", "release", "version", "config", "env", "layer",
         "flag", "secret",
@@ -452,6 +456,26 @@ pub(super) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
         .other
         .filter(|_| split.same_healthy == 0 && split.others_healthy >= 3)?;
     Some(format!("{name} version {old} → {version}"))
+}
+
+/// Healthy runs whose call of the function that failed went well as it is now: in the same version, and after the last
+/// change that is told of it.
+pub(super) fn well_since(scene: &Scene, failure: &Failure) -> usize {
+    let Some(name) = failure.function() else {
+        return 0;
+    };
+    let change = recent(scene, failure).filter(|it| names(it, name));
+    let change = change.map(|it| it.time).max();
+    let same = |it: &&&Profile| {
+        let Some(ran) = it.functions.get(name) else {
+            return false;
+        };
+        let version = failure.version().filter(|_| !ran.versions.is_empty());
+        ran.errors == 0
+            && version.is_none_or(|it| ran.versions.contains(it))
+            && change.is_none_or(|at| it.start >= at)
+    };
+    scene.healthy.iter().filter(same).count()
 }
 
 /// Whether the function that failed was itself changed since the last run that went well, or runs in a new version.

@@ -31,6 +31,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let mut found: Vec<Clue> = before
         .filter_map(|it| giver(scene, failure, function, it, data))
         .collect();
+    // What the error names came from outside, through whoever handed it on.
+    if super::refusal::names_own(scene, failure) {
+        found.iter_mut().for_each(|it| it.weight *= 0.6);
+    }
     // Two who are new at once leave it open which of them it was.
     if found.len() > 1 {
         found.iter_mut().for_each(|it| it.weight *= 0.9);

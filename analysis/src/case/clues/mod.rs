@@ -2,6 +2,7 @@
 //! facts around one failure and says whom they speak against, of what, and why.
 
 mod arm;
+mod cohort;
 mod container;
 mod data;
 mod dependency;
@@ -23,6 +24,7 @@ mod poison;
 mod polled;
 mod pool;
 mod refusal;
+mod rerun;
 mod schema;
 mod swallowed;
 mod throttle;
@@ -38,6 +40,7 @@ pub(super) use hang::longest as longest_silence;
 pub(super) use lost::unanswered;
 pub(super) use nested::untold;
 pub(super) use polled::asked_often;
+pub(super) use rerun::lost as lost_tries;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
 pub(super) use timeout::input_growth;
 
@@ -45,8 +48,9 @@ pub(super) use timeout::input_growth;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 24] = [
+pub(crate) const ALL: [Detector; 26] = [
     arm::find,
+    cohort::find,
     container::find,
     data::find,
     dependency::find,
@@ -65,6 +69,7 @@ pub(crate) const ALL: [Detector; 24] = [
     polled::find,
     pool::find,
     refusal::find,
+    super::retyped::find,
     schema::find,
     swallowed::find,
     throttle::find,

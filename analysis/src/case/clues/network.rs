@@ -81,8 +81,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .or_else(|| lines.next().copied());
     let known = named.or(telling.map(|it| it.1)).filter(|it| it != caller);
     let (kind, name) = match &known {
-        Some(service) => ("service", service.clone()),
-        None => match failure.function() {
+        Some(service) if !is_shared_api(service) => ("service", service.clone()),
+        _ => match failure.function() {
             Some(function) => ("function", function.to_owned()),
             None => ("state", failure.state().to_owned()),
         },
@@ -141,6 +141,30 @@ fn meaning(flag: &str, words: &str) -> String {
     }
 }
 
+/// True for an endpoint of an API of AWS, such as `ssm.eu-central-1.amazonaws.com`: everybody's calls go there, so who
+/// cannot reach it has a way out that is closed. Not for a database, a cache or a gateway of one's own.
+pub(super) fn is_shared_api(host: &str) -> bool {
+    const OWN: [&str; 14] = [
+        ".rds.",
+        ".cache.",
+        ".elb.",
+        ".es.",
+        ".aoss.",
+        ".redshift.",
+        ".redshift-serverless.",
+        ".docdb.",
+        ".neptune.",
+        ".kafka.",
+        ".mq.",
+        ".execute-api.",
+        ".compute.",
+        ".efs.",
+    ];
+    let host = host.split(':').next().unwrap_or(host);
+    let of_aws = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
+    of_aws.iter().any(|end| host.ends_with(end)) && !OWN.iter().any(|part| host.contains(part))
+}
+
 /// The service that the text of an error names: by an address that is known, else by what looks like a host.
 pub(super) fn service_in(scene: &Scene, words: &str) -> Option<String> {
     scene
@@ -169,7 +193,12 @@ pub(super) fn address_in(words: &str) -> Option<String> {
 
 /// A host name in the text of an error: what stands where clients write it, or is written like one.
 pub(super) fn host_in(words: &str) -> Option<String> {
-    const BEFORE: [&str; 15] = [
+    const BEFORE: [&str; 20] = [
+        "server at \"",
+        "server at \\\"",
+        "server at '",
+        "server on '",
+        "server on \"",
         "ENOTFOUND",
         "EAI_AGAIN",
         "ECONNREFUSED",
@@ -241,7 +270,19 @@ fn is_file(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{address_in, host_in};
+    use super::{address_in, host_in, is_shared_api};
+
+    #[test]
+    fn apis_of_aws_are_everybodys() {
+        let check = |host: &str, expect: bool| assert_eq!(is_shared_api(host), expect, "{host}");
+        check("ssm.eu-central-1.amazonaws.com", true);
+        check("secretsmanager.us-east-1.amazonaws.com:443", true);
+        check("drop.s3.cn-north-1.amazonaws.com.cn", true);
+        check("books.c1x2.eu-west-1.rds.amazonaws.com", false);
+        check("s.x1.0001.euw1.cache.amazonaws.com", false);
+        check("a1b2.execute-api.eu-west-1.amazonaws.com", false);
+        check("ssm.internal", false);
+    }
 
     #[test]
     fn peers_without_a_name_have_an_address() {

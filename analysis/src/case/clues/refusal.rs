@@ -29,7 +29,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let called = failure.spans.spans.iter();
     let mut called =
         called.filter(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it));
-    let quoted = quotes_input(visit, &said);
+    let quoted = quotes_input(visit, &said) || names_own(scene, failure);
     let refused =
         quoted || text::refuses_value(&said) || text::topic(&said).is_none() && line.is_some();
     if !refused || called.next().is_some() || super::poison::innermost(&visit.path).is_some() {
@@ -43,7 +43,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let alike = scene.world.peers.iter();
     let alike = alike.filter(|it| it.errors.contains(&key)).count();
     // Whom nobody gets past any more, or who is new, is wrong itself.
-    if alike * FEW > well.max(1) || super::deploy::changed(scene, failure).is_some() {
+    let new = || {
+        super::deploy::changed(scene, failure).is_some()
+            && super::deploy::well_since(scene, failure) < WELL
+    };
+    if alike * FEW > well.max(1) || new() {
         return Vec::new();
     }
     if super::producer(scene, visit).is_some() {
@@ -98,6 +102,59 @@ fn quotes_input(visit: &State, said: &str) -> bool {
     values.iter().any(|it| quotes(said, it))
 }
 
+/// The words of bad data that name what this execution alone was started with: a file, an order, whatever its id.
+pub(super) fn names_own(scene: &Scene, failure: &Failure) -> bool {
+    // Words of code that stumbled, whatever it was given.
+    const CODE: [&str; 8] = [
+        "typeerror",
+        "undefined",
+        "nonetype",
+        "nullpointer",
+        "null reference",
+        "nil pointer",
+        "cannot read propert",
+        "index out of",
+    ];
+    let said = failure.said();
+    let lower = said.to_lowercase();
+    let stumbled = CODE.iter().any(|mark| lower.contains(mark));
+    if failure.topic() != Some(text::Topic::Data) || stumbled {
+        return false;
+    }
+    let input = scene.case.execution.input.as_deref();
+    let input = input.filter(|it| it.len() < 1_000_000);
+    let Some(input) = input.and_then(|it| serde_json::from_str::<Value>(it).ok()) else {
+        return false;
+    };
+    let mut values = Vec::new();
+    scalars(&input, 0, &mut values);
+    let shared = |value: &String| {
+        let mut peers = scene.world.peers.iter();
+        peers.any(|it| it.traits.values().any(|it| it == value))
+    };
+    values
+        .iter()
+        .any(|it| is_name(it) && stands_in(&said, it) && !shared(it))
+}
+
+/// A word of one's own: `2026/alumni-13.csv`, `o-48812`. No plain number, date or word.
+fn is_name(value: &str) -> bool {
+    let digit = value.chars().any(|c| c.is_ascii_digit());
+    let letter = value.chars().any(|c| c.is_ascii_alphabetic());
+    let whole = !value.contains(char::is_whitespace);
+    (5..=200).contains(&value.len()) && digit && letter && whole
+}
+
+/// True where a value stands as a word or as parts of a path, not inside of a longer word.
+fn stands_in(said: &str, value: &str) -> bool {
+    let of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    said.match_indices(value).any(|(at, _)| {
+        let before = said[..at].chars().next_back();
+        let after = said[at + value.len()..].chars().next();
+        !before.is_some_and(of_word) && !after.is_some_and(of_word)
+    })
+}
+
 fn scalars(value: &Value, depth: usize, found: &mut Vec<String>) {
     if depth > 8 || found.len() >= MOST_VALUES {
         return;
@@ -131,7 +188,20 @@ fn quotes(said: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::quotes;
+    use super::{is_name, quotes, stands_in};
+
+    #[test]
+    fn names_of_ones_own_are_met_as_words() {
+        let check = |said: &str, value: &str, expect: bool| {
+            let found = is_name(value) && stands_in(said, value);
+            assert_eq!(found, expect, "{value} in {said}")
+        };
+        check("no header in s3://drop/in/a-13.csv", "in/a-13.csv", true);
+        check("order o-48812: two totals", "o-48812", true);
+        check("order o-488120: two totals", "o-48812", false);
+        check("row 48812 has two totals", "48812", false);
+        check("the header is wrong", "header", false);
+    }
 
     #[test]
     fn a_value_is_quoted_or_not() {

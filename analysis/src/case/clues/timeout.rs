@@ -354,7 +354,10 @@ fn unconnected(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) 
         .iter()
         .find_map(|it| super::network::service_in(scene, &it.body))
         .filter(|it| it != name);
-    let suspect = match &whom {
+    let suspect = match whom
+        .as_ref()
+        .filter(|it| !super::network::is_shared_api(it))
+    {
         Some(whom) => clue::entity(scene, "service", whom, &[&attempt.path, name]),
         None => clue::function(scene, attempt, name, failure.version()),
     };
@@ -414,7 +417,10 @@ fn hanging(
         silence.line,
         format!("{name} wrote: {}", text::brief(&silence.line.body, 160)),
     );
-    let suspect = clue::entity(scene, "service", who, &[&attempt.path, name]);
+    let suspect = match silence.connecting && super::network::is_shared_api(who) {
+        true => clue::function(scene, attempt, name, failure.version()),
+        false => clue::entity(scene, "service", who, &[&attempt.path, name]),
+    };
     Some(
         Clue::new(suspect, category, weight, mechanism)
             .explaining([clue::Explained {
