@@ -102,12 +102,13 @@ impl Batch {
             return None;
         }
         let mut left = half;
-        let mut rest = Batch::default();
-        rest.documents = beyond(&mut self.documents, &mut left);
-        rest.events = beyond(&mut self.events, &mut left);
-        rest.logs = beyond(&mut self.logs, &mut left);
-        rest.spans = beyond(&mut self.spans, &mut left);
-        rest.changes = beyond(&mut self.changes, &mut left);
+        let rest = Batch {
+            documents: beyond(&mut self.documents, &mut left),
+            events: beyond(&mut self.events, &mut left),
+            logs: beyond(&mut self.logs, &mut left),
+            spans: beyond(&mut self.spans, &mut left),
+            changes: beyond(&mut self.changes, &mut left),
+        };
         Some((self, rest))
     }
 
