@@ -2,8 +2,8 @@
 
 use crate::{
     Error, attributes::AttributePlanner, expansion, extra::Extras, guard, json, parse, place,
-    place::Known, scan::BLOCKS_URL, scan::SnapshotTable, source::TableSource, workers::Workers,
-    yielding::Yielding,
+    place::Known, scan, scan::BLOCKS_URL, scan::SnapshotTable, source::TableSource,
+    workers::Workers, yielding::Yielding,
 };
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use datafusion::catalog::{
@@ -250,9 +250,12 @@ impl Engine {
         let (told, schema) = oneshot::channel();
         let (sender, receiver) = mpsc::channel(1);
         let task = self.workers.spawn(async move {
-            let context = Arc::new(frame.task_ctx());
+            let context = frame.task_ctx();
             let started = match frame.create_physical_plan().await {
-                Ok(plan) => execute_stream(plan, context),
+                Ok(plan) => {
+                    let context = scan::in_small_batches(context, &plan);
+                    execute_stream(plan, Arc::new(context))
+                }
                 Err(error) => Err(error),
             };
             let mut stream = match started {

@@ -17,8 +17,11 @@ use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::TaskContext;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
@@ -278,6 +281,27 @@ impl Scan<'_> {
             .collect::<Result<Vec<_>>>()?;
         Ok(Arc::new(ProjectionExec::try_new(columns, plan)?))
     }
+}
+
+/// The context in which no step of the plan puts more rows together than a scan of it decodes at a time: thousands of rows of
+/// megabytes would be gathered again otherwise, outside of the budget, before they are grouped or sorted.
+pub(crate) fn in_small_batches(context: TaskContext, plan: &Arc<dyn ExecutionPlan>) -> TaskContext {
+    let usual = context.session_config().batch_size();
+    match fewest_rows(plan) {
+        Some(rows) if rows < usual => {
+            let config = context.session_config().clone().with_batch_size(rows);
+            context.with_session_config(config)
+        }
+        _ => context,
+    }
+}
+
+fn fewest_rows(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+    let scan = plan.downcast_ref::<DataSourceExec>();
+    let files = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
+    let own = files.and_then(|files| files.batch_size);
+    let below = plan.children().into_iter().filter_map(fewest_rows);
+    below.chain(own).min()
 }
 
 /// The batch with exactly these columns: by name, cast where it lies in another type, null where
