@@ -71,6 +71,20 @@ export async function tables_are_completed({ page }) {
   await page.getByRole('option', { name: /executions/ }).first().waitFor();
 }
 
+export async function columns_come_before_words_nobody_types({ page }) {
+  await open(page, '/sql', '.cm-content');
+  await page.locator('.cm-content').click();
+  await empty(page);
+  await page.keyboard.type('select root_st', { delay: 15 });
+  await page.getByRole('option', { name: /root_state/ }).first().waitFor();
+  await empty(page);
+  await page.keyboard.type('select stat', { delay: 15 });
+  await page.getByRole('option', { name: /^status/ }).first().waitFor();
+  const offered = await page.getByRole('option').allInnerTexts();
+  const word = offered.findIndex((text) => /^STAT/.test(text));
+  assert(word < 0 || offered.slice(0, word).some((text) => text.startsWith('status')), `columns first: ${offered.slice(0, 8)}`);
+}
+
 export async function answers_are_exported({ page }) {
   await open(page, '/sql', EDITOR);
   await ask(page, "select 'a' as letter, 1 as n");

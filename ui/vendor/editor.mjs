@@ -65,6 +65,18 @@ function typeOver(event, view) {
   return true;
 }
 
+// Words of a question, as people write it.
+const COMMON = new Set(("select from where group by order having limit offset join left right inner outer full cross on using as and or not in is null like ilike between " +
+  "case when then else end distinct union all except intersect exists with recursive asc desc nulls first last over partition rows range preceding following " +
+  "unbounded current row filter within cast interval true false timestamp date extract explain analyze show describe values lateral unnest similar to").split(" "));
+
+// The statement around a place: what lies between semicolons.
+function statementAt(text, at) {
+  const from = text.lastIndexOf(";", at - 1) + 1;
+  const to = text.indexOf(";", at);
+  return text.slice(from, to < 0 ? text.length : to);
+}
+
 // `tables`: [{name, comment, columns: [{name, data_type, comment}]}]; `functions`: names.
 function language(tables, functions) {
   const schema = {};
@@ -81,22 +93,35 @@ function language(tables, functions) {
     };
   }
   const dialect = PostgreSQL;
-  // Columns of the tables named in the query, wherever they are typed.
+  // Columns of the tables named in the statement, wherever they are typed; before any is named, of all tables, each name
+  // once with the tables that have it.
+  const anywhere = new Map();
+  for (const table of tables) {
+    for (const child of schema[table.name].children) {
+      const known = anywhere.get(child.label);
+      if (known) known.among.push(table.name);
+      else anywhere.set(child.label, { ...child, among: [table.name] });
+    }
+  }
+  const everyColumn = [...anywhere.values()].map(({ among, ...child }) => {
+    const more = among.length > 3 ? `, ${among.length - 3} more` : "";
+    return { ...child, detail: `${child.detail} · ${among.slice(0, 3).join(", ")}${more}`, boost: 20 };
+  });
   const columns = (context) => {
     const word = context.matchBefore(/[\w]*/);
     if (!word || (word.from === word.to && !context.explicit)) return null;
     if (word.from > 0 && context.state.sliceDoc(word.from - 1, word.from) === ".") return null;
-    const text = context.state.doc.toString().toLowerCase();
-    const options = [];
-    for (const table of tables) {
-      if (!new RegExp(`\\b${table.name}\\b`).test(text)) continue;
-      for (const child of schema[table.name].children) options.push({ ...child, boost: 1 });
-    }
+    const text = statementAt(context.state.doc.toString(), word.from).toLowerCase();
+    const named = tables.filter((table) => new RegExp(`\\b${table.name}\\b`).test(text));
+    const options = named.flatMap((table) => schema[table.name].children.map((child) => ({ ...child, boost: 40 })));
+    if (!named.length) options.push(...everyColumn);
     for (const name of functions) options.push({ label: name, apply: `${name}(`, type: "function", detail: "function" });
     return { from: word.from, options, validFor: /^\w*$/ };
   };
+  // PostgreSQL knows hundreds of words that nobody types in a question; they come after everything else.
+  const keywordCompletion = (label, type) => ({ label, type, boost: COMMON.has(label.toLowerCase()) ? 10 : -99 });
   return [
-    sql({ dialect, schema, upperCaseKeywords: true }),
+    sql({ dialect, schema, upperCaseKeywords: true, keywordCompletion }),
     dialect.language.data.of({ autocomplete: columns }),
   ];
 }
