@@ -1,11 +1,12 @@
 //! What happened, in one sentence.
 
-use model::{Execution, ExecutionStatus, time::human_duration};
+use model::{Execution, ExecutionStatus, text::visible, time::human_duration};
 
 /// The outcome of an execution in plain words, such as "Failed after 20 s: SyncGranule failed
 /// 4 times with AdapterError (3 retries), was caught, and WorkflowFailed ended the run."
 ///
-/// What the failure itself says follows in a line of its own.
+/// What the failure itself says follows in a line of its own. Names and errors are whoever sent them's: marks in them that
+/// would turn the sentence around are written out.
 pub fn plain_words(execution: &Execution) -> String {
     let mut words = outcome(execution);
     let cause = execution.root_cause.as_ref().or(execution.cause.as_ref());
@@ -16,7 +17,7 @@ pub fn plain_words(execution: &Execution) -> String {
             words.push_str(&said);
         }
     }
-    words
+    visible(&words).into_owned()
 }
 
 /// The message in a cause: functions and nested executions wrap theirs in JSON, up to several times.
@@ -187,6 +188,15 @@ mod tests {
         check(
             plain.clone(),
             "Failed after 20 s: SyncGranule failed with AdapterError; 1 retry in the whole run.",
+        );
+        let turned = Execution {
+            root_state: Some("Sync\u{202e}elunarG".into()),
+            failing_state: None,
+            ..plain.clone()
+        };
+        check(
+            turned,
+            "Failed after 20 s: Sync\\u{202e}elunarG failed with AdapterError; 1 retry in the whole run.",
         );
         let telling = Execution {
             root_cause: Some(

@@ -69,7 +69,7 @@ fn from_url(tree: Arc<Tree>, get: impl Fn(&str) -> Option<String>) -> Waterfall 
     if let Some(text) = get("find") {
         waterfall.search.set(text);
     }
-    let chosen = get("sel").and_then(|id| tree.find_span(&id));
+    let chosen = get("sel").and_then(|id| tree.linked(&id));
     if let Some(row) = chosen {
         waterfall.show(row);
         waterfall.open.set(true);
@@ -136,7 +136,7 @@ fn keep_url(waterfall: Waterfall) {
             true => (String::new(), String::new()),
             false => (format!("{:.0}", window.from), format!("{:.0}", window.to)),
         };
-        let sel = selected.and_then(|row| waterfall.tree.with_value(|tree| tree.span_id(row)));
+        let sel = selected.and_then(|row| waterfall.tree.with_value(|tree| tree.link_of(row)));
         let tab = router.query_now("tab").unwrap_or_default();
         let pairs = [
             ("tab", tab.as_str()),

@@ -94,6 +94,32 @@ impl Tree {
         }
     }
 
+    /// What a link calls a row: its span id in hex; a row without one, such as a wait before a retry, is told by that of the
+    /// nearest row above that has one and its distance from it, `00f067aa0ba902b7~2`.
+    pub fn link_of(&self, at: usize) -> Option<String> {
+        if let Some(id) = self.span_id(at) {
+            return Some(id);
+        }
+        let mut above = self.parent(at)?;
+        loop {
+            if let Some(id) = self.span_id(above) {
+                return Some(format!("{id}~{}", at - above));
+            }
+            above = self.parent(above)?;
+        }
+    }
+
+    /// The row that a link names, as [`Tree::link_of`] writes it.
+    pub fn linked(&self, link: &str) -> Option<usize> {
+        let Some((id, below)) = link.split_once('~') else {
+            return self.find_span(link);
+        };
+        let above = self.find_span(id)?;
+        let below = below.parse::<usize>().ok()?;
+        let last = self.rows[above].subtree as usize;
+        (below <= last).then_some(above + below)
+    }
+
     /// The row of a span id in hex.
     pub fn find_span(&self, id: &str) -> Option<usize> {
         let number = u64::from_str_radix(id, 16).ok().filter(|id| *id != 0)?;
@@ -214,14 +240,20 @@ impl Tree {
         })
     }
 
-    /// The next row with an error after `from`, or before it; goes round.
+    /// The next row whose own failure it is after `from`, or before it; goes round. Rows that only carry a failure up
+    /// from a row below are passed over.
     pub fn next_error(&self, from: Option<usize>, forward: bool) -> Option<usize> {
         let count = self.rows.len();
-        let failed = |at: &usize| self.rows[*at].flags & FLAG_ERROR != 0;
+        let culprit = self.culprit();
+        let has_failed = |at: usize| self.rows[at].flags & FLAG_ERROR != 0;
+        let own = |at: &usize| {
+            let last = at + self.rows[*at].subtree as usize;
+            has_failed(*at) && (culprit == Some(*at) || !(at + 1..=last).any(has_failed))
+        };
         match (from, forward) {
-            (None, _) => self.culprit(),
-            (Some(at), true) => (at + 1..count).chain(0..at.min(count)).find(failed),
-            (Some(at), false) => (0..at).rev().chain((at + 1..count).rev()).find(failed),
+            (None, _) => culprit,
+            (Some(at), true) => (at + 1..count).chain(0..at.min(count)).find(own),
+            (Some(at), false) => (0..at).rev().chain((at + 1..count).rev()).find(own),
         }
     }
 
@@ -467,8 +499,8 @@ pub(crate) mod tests {
         let tree = tree(&SHAPE);
         assert_eq!(tree.culprit(), Some(2));
         let check = |from, forward, expect| assert_eq!(tree.next_error(from, forward), expect);
-        check(Some(2), true, Some(5));
-        check(Some(6), true, Some(0));
+        check(Some(2), true, Some(6));
+        check(Some(6), true, Some(2));
         check(Some(0), false, Some(6));
         check(Some(5), false, Some(2));
         let check = |from, forward, expect| assert_eq!(tree.sibling(from, forward), expect);
@@ -497,6 +529,11 @@ pub(crate) mod tests {
         assert_eq!(tree.span_id(0), None);
         assert_eq!(tree.find_span("0000000000000000"), None);
         assert_eq!(tree.find_span("not hex"), None);
+        assert_eq!(tree.link_of(4), Some(id.clone()));
+        assert_eq!(tree.linked(&id), Some(4));
+        assert_eq!(tree.linked("0000000000000001~2"), Some(3));
+        assert_eq!(tree.linked("0000000000000001~3"), None);
+        assert_eq!(tree.linked("0000000000000001~x"), None);
         let folding = Folding {
             collapsed: vec![false; 7],
             keep: Some(tree.keep(|at| at == 6)),
