@@ -416,6 +416,16 @@ fn every_log_level_gives_what_it_can() {
         ("FAILED", 0, 0, 0, 0, 0, failure, None, failure, None),
         Some("events 1–2 are missing: the log level seems to be FATAL"),
     );
+    // At this level a run that got over its failure ends without a word.
+    let mut silent = log_events(&folder.join("error-level-fail.jsonl"));
+    silent.retain(|event| event.event_type != "ExecutionFailed");
+    let silent = build(&silent, &[]).execution;
+    assert_eq!(silent.status, model::ExecutionStatus::Running);
+    let reason = silent.incomplete_reason.unwrap_or_default();
+    assert!(
+        reason.ends_with("only a failure has one: it may have succeeded"),
+        "{reason}"
+    );
     let three = log_events(&folder.join("all-three-runs-one-stream.jsonl"));
     let arns: std::collections::BTreeSet<_> =
         three.iter().map(|event| &event.execution_arn).collect();

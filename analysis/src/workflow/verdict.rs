@@ -345,10 +345,12 @@ pub(super) fn missing(events: &[HistoryEvent], end: Option<End>) -> Option<Strin
         )),
         ([], None) => Some("still running".to_owned()),
         (gaps, end) => {
-            let running = if end.is_none() {
-                "; no end was seen"
-            } else {
-                ""
+            let running = match end {
+                Some(_) => "",
+                None if hint.contains("level seems") => {
+                    "; no end was seen, and at this level only a failure has one: it may have succeeded"
+                }
+                None => "; no end was seen",
             };
             let total: u64 = gaps
                 .iter()

@@ -144,7 +144,9 @@ fn Head(detail: Arc<ExecutionDetail>, band: AnyView) -> impl IntoView {
     let machine = format!("/?machine={}", escape(&execution.state_machine));
     let failed = execution.root_error.is_some() || execution.error.is_some();
     // That a running execution has no end yet needs no saying.
-    let partial = (!execution.complete && execution.status.is_terminal()).then(|| {
+    let told = execution.status.is_terminal()
+        || execution.incomplete_reason.as_deref() != Some("still running");
+    let partial = (!execution.complete && told).then(|| {
         let why = execution.incomplete_reason.clone();
         let why = why.unwrap_or_else(|| "some of its history is missing".to_owned());
         view! { <p class="notice">{icon("partial")} <span><b>"Partial: "</b> {why}</span></p> }
