@@ -29,6 +29,9 @@ pub struct Client {
 #[derive(Debug, Deserialize)]
 struct Imported {
     new: Counts,
+    /// What of the chunk was refused while the rest was taken.
+    #[serde(default)]
+    partial: Option<String>,
 }
 
 impl Client {
@@ -78,11 +81,16 @@ impl Client {
         }
     }
 
-    /// Hands over a chunk of an import, waiting while the server is busy; says what was new.
+    /// Hands over a chunk of an import, waiting while the server is busy; says what was new, and what of it was refused
+    /// while the rest was taken.
     ///
     /// # Errors
     /// When the chunk is refused, or the server is gone.
-    pub async fn import_chunk(&self, kind: ChunkKind, bytes: Bytes) -> Result<Counts, Turned> {
+    pub async fn import_chunk(
+        &self,
+        kind: ChunkKind,
+        bytes: Bytes,
+    ) -> Result<(Counts, Option<String>), Turned> {
         let stop = |error: anyhow::Error| Turned::from(Refused::Stop(format!("{error:#}")));
         let mut url = self.url("api/import").map_err(stop)?;
         let word = serde_json::to_value(kind).map_err(|error| stop(error.into()))?;
@@ -128,7 +136,7 @@ impl Client {
             let body = answer.bytes().await.map_err(|error| stop(error.into()))?;
             let imported: Imported =
                 serde_json::from_slice(&body).map_err(|error| stop(error.into()))?;
-            return Ok(imported.new);
+            return Ok((imported.new, imported.partial));
         }
         let why = format!("{} is busy; import again later", self.base);
         Err(Refused::Stop(why).into())

@@ -72,7 +72,7 @@ pub async fn twins(
     let execution = &subject.execution;
     let at = execution.start_time.0;
     let query = format!(
-        "SELECT trace_id FROM executions WHERE state_machine = {} AND status = 'SUCCEEDED' \
+        "SELECT trace_id FROM executions WHERE state_machine = {} AND state_machine <> '' AND status = 'SUCCEEDED' \
          AND trace_id <> '{}' ORDER BY abs(CAST(start_time AS BIGINT) - {at}), trace_id LIMIT {MOST_CANDIDATES}",
         quoted(&execution.state_machine),
         execution.trace_id

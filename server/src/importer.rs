@@ -113,12 +113,15 @@ async fn send_whole(client: &Client, counts: &Mutex<Counts>, part: &Chunk) -> Re
     if kind == ChunkKind::Batch && bytes.len() > SENT_AT_ONCE && !alone(part) {
         return Err(Turned::TooLarge(String::new()));
     }
-    let new = client.import_chunk(kind, bytes).await?;
+    let (new, partial) = client.import_chunk(kind, bytes).await?;
     let mut counts = counts
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     *counts = counts.plus(new);
-    Ok(())
+    match partial {
+        None => Ok(()),
+        Some(why) => Err(Refused::Part(why).into()),
+    }
 }
 
 /// What is sent beside a chunk's bytes, so that the server knows what they are.
@@ -191,12 +194,17 @@ impl Entrance {
         });
         match outcome.rejected {
             0 => Ok(()),
-            rejected => Err(Refused::Skip(format!(
-                "{rejected} of {} refused: {}",
-                counted(rejected + outcome.accepted, "record", "records"),
-                outcome.message
-            ))
-            .into()),
+            rejected => {
+                let why = format!(
+                    "{rejected} of {} refused: {}",
+                    counted(rejected + outcome.accepted, "record", "records"),
+                    outcome.message
+                );
+                Err(match outcome.accepted {
+                    0 => Refused::Skip(why).into(),
+                    _ => Refused::Part(why).into(),
+                })
+            }
         }
     }
 }
@@ -231,6 +239,8 @@ const TOLD: usize = 5;
 struct Parts {
     waiting: Vec<Chunk>,
     refusals: Vec<String>,
+    /// Of what was refused in part, the rest was taken.
+    partial: bool,
 }
 
 impl Parts {
@@ -238,6 +248,7 @@ impl Parts {
         Parts {
             waiting: vec![chunk],
             refusals: Vec::new(),
+            partial: false,
         }
     }
 
@@ -251,6 +262,10 @@ impl Parts {
         match (outcome, part) {
             (Ok(()), _) => {}
             (Err(Turned::Refused(Refused::Skip(why))), _) => self.refusals.push(why),
+            (Err(Turned::Refused(Refused::Part(why))), _) => {
+                self.partial = true;
+                self.refusals.push(why);
+            }
             (Err(Turned::Refused(stop)), _) => return Err(stop),
             (Err(Turned::TooLarge(why)), Chunk::Batch(batch)) => {
                 let first = batch.first_word();
@@ -274,9 +289,11 @@ impl Parts {
         if more > 0 {
             self.refusals.push(format!("and {more} more"));
         }
-        match self.refusals.is_empty() {
-            true => Ok(()),
-            false => Err(Refused::Skip(self.refusals.join("; "))),
+        let why = self.refusals.join("; ");
+        match (self.refusals.is_empty(), self.partial) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Refused::Part(why)),
+            (false, false) => Err(Refused::Skip(why)),
         }
     }
 }

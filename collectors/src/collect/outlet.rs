@@ -58,7 +58,7 @@ impl Outlet {
     pub async fn chunk(&self, chunk: Chunk) -> Result<(), Failure> {
         match self.ask(|answer| Order::Take(chunk, answer)).await? {
             Ok(()) => Ok(()),
-            Err(Refused::Skip(reason)) => {
+            Err(Refused::Skip(reason) | Refused::Part(reason)) => {
                 tracing::warn!(reason, "some of what was collected cannot be stored");
                 Ok(())
             }

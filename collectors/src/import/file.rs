@@ -3,8 +3,11 @@
 use super::{
     Chunk, Error, FileReport, Refused, Report,
     dispatch::Place,
+    form::{Form, archive},
+    holes::{Filled, Holes},
     name, otlp,
     otlp::Signal,
+    repair::{self, Spot},
     scan::{Chunk as Piece, Item, MAX_DOCUMENT, Scan},
     sink::{Sink, too_large},
     text, unpack,
@@ -17,6 +20,7 @@ use bytes::Bytes;
 use std::{
     io::{self, BufRead, Read},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 /// How much of a file decides what it is.
@@ -158,7 +162,7 @@ impl<'a> Importer<'a> {
             false => self.file.path.clone(),
         };
         match refused {
-            Refused::Skip(reason) => {
+            Refused::Skip(reason) | Refused::Part(reason) => {
                 let file = match path == self.file.path {
                     true => &mut self.file,
                     false => self.report.of(&path),
@@ -205,12 +209,23 @@ impl<'a> Importer<'a> {
             );
             return Ok(());
         }
-        match Form::of(&head) {
+        let form = Form::of(&head);
+        let whole = io::Cursor::new(head.clone()).chain(reader);
+        match form {
             Form::Empty => self.file.skip("", "the file is empty"),
-            Form::Utf16 => self.utf16(io::Cursor::new(head).chain(reader))?,
-            Form::Binary => self.protobuf(io::Cursor::new(head).chain(reader))?,
-            Form::Json => self.json(io::Cursor::new(head).chain(reader))?,
-            Form::Text => self.text(&head, io::Cursor::new(head.clone()).chain(reader))?,
+            Form::Utf16 => self.utf16(whole)?,
+            Form::Binary => self.protobuf(whole)?,
+            Form::Json | Form::Text => {
+                let holes = Rc::new(Holes::default());
+                let whole = io::BufReader::new(Filled::new(whole, Rc::clone(&holes)));
+                match form {
+                    Form::Json => self.json(whole)?,
+                    _ => self.text(&head, whole)?,
+                }
+                if let Some((position, what)) = holes.told() {
+                    self.file.skip(position, what);
+                }
+            }
         }
         Ok(())
     }
@@ -316,13 +331,14 @@ impl<'a> Importer<'a> {
         match item {
             Item::Nothing => Ok(()),
             Item::Document(piece) => self.document(piece),
-            Item::Broken(piece, why) => {
+            Item::Broken(piece, why, line) => {
                 let kept = if piece.bytes.is_empty() {
                     ""
                 } else {
                     "; its complete elements were kept"
                 };
-                self.file.skip(line_of(&piece), format!("{why}{kept}"));
+                self.file
+                    .skip(format!("line {line}"), format!("{why}{kept}"));
                 if piece.bytes.is_empty() {
                     Ok(())
                 } else {
@@ -377,30 +393,28 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// JSON that does not parse although its brackets match: what is complete before the error is kept.
+    /// JSON that does not parse although its brackets match: what is legible of it is kept.
     fn mend(&mut self, piece: Piece, error: &serde_json::Error) -> Result<(), Refused> {
-        let line = piece.line + (error.line() as u64).saturating_sub(1);
-        let position = format!("line {line} column {}", error.column());
-        self.file
-            .skip(position, format!("not valid JSON: {}", reason(error)));
-        let lines = piece.bytes.split_inclusive(|byte| *byte == b'\n');
-        let before: usize = lines
-            .take(error.line().saturating_sub(1))
-            .map(<[u8]>::len)
-            .sum();
-        let good =
-            (before + error.column().saturating_sub(1)).min(piece.bytes.len().saturating_sub(1));
-        let mut scan = Scan::new(&piece.bytes[..good]);
-        if let Ok(Some(Item::Broken(mended, _))) = scan.next()
+        let place = Place {
+            position: line_of(&piece),
+            depth: 0,
+        };
+        if let Some(repaired) = repair::repair(&piece.bytes) {
+            for (spot, what) in repaired.notes {
+                self.file.skip(position(&piece, spot), what);
+            }
+            self.held += piece.bytes.len() as u64;
+            self.value(repaired.value, &place)?;
+            return Ok(());
+        }
+        let (spot, at) = Spot::of(&piece.bytes, error);
+        let reason = format!("not valid JSON: {}", repair::reason(error));
+        self.file.skip(position(&piece, spot), reason);
+        let mut scan = Scan::new(&piece.bytes[..at]);
+        if let Ok(Some(Item::Broken(mended, ..))) = scan.next()
             && let Ok(value) = serde_json::from_slice(&mended.bytes)
         {
-            self.value(
-                value,
-                &Place {
-                    position: line_of(&piece),
-                    depth: 0,
-                },
-            )?;
+            self.value(value, &place)?;
         }
         Ok(())
     }
@@ -483,6 +497,10 @@ impl<'a> Importer<'a> {
         };
         match self.sink.chunk(chunk) {
             Ok(()) => *count += 1,
+            Err(Refused::Part(reason)) => {
+                *count += 1;
+                self.file.refuse(place.position.clone(), reason);
+            }
             Err(Refused::Skip(reason)) => self.file.refuse(place.position.clone(), reason),
             Err(stop) => return Err(stop),
         }
@@ -510,79 +528,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// serde_json repeats the place behind its reason; it is in the position already.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or(&text).to_owned()
-}
-
-/// What kind of archive this is, if it is one: several files in one, which only its own tool can take apart.
-fn archive(head: &[u8]) -> Option<&'static str> {
-    const KINDS: [(usize, &[u8], &str); 7] = [
-        (0, b"PK\x03\x04", "a ZIP archive"),
-        (0, b"PK\x05\x06", "an empty ZIP archive"),
-        (257, b"ustar", "a tar archive"),
-        (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-        (0, b"Rar!\x1a\x07", "a RAR archive"),
-        (0, b"\xfd7zXZ\0", "packed with xz"),
-        (0, b"BZh", "packed with bzip2"),
-    ];
-    let is = |(at, magic, _): &&(usize, &[u8], &str)| {
-        head.get(*at..).is_some_and(|rest| rest.starts_with(magic))
-    };
-    let (_, magic, kind) = KINDS.iter().find(is)?;
-    // A text may begin with these letters.
-    let text = *magic == b"BZh" && Form::of(head) == Form::Text;
-    (!text).then_some(kind)
-}
-
-/// What the first bytes tell.
-#[derive(Debug, PartialEq)]
-enum Form {
-    Empty,
-    Json,
-    Text,
-    Utf16,
-    Binary,
-}
-
-impl Form {
-    fn of(head: &[u8]) -> Form {
-        if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
-            return Form::Utf16;
-        }
-        let head = head.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(head);
-        let binary =
-            |byte: &u8| *byte < 0x20 && !matches!(byte, b'\n' | b'\r' | b'\t' | 0x0c | 0x1b | 0x1e);
-        if head.iter().any(binary) || invalid_utf8(head) {
-            return Form::Binary;
-        }
-        let mut solid = head
-            .iter()
-            .filter(|byte| !byte.is_ascii_whitespace() && **byte != 0x1e);
-        match (solid.next(), solid.next()) {
-            (None, _) => Form::Empty,
-            (Some(b'{'), _) => Form::Json,
-            // `[ERROR] …` is text, `[{…}]` is not.
-            (Some(b'['), Some(b'0'..=b'9')) if is_access_log(head) => Form::Text,
-            (Some(b'['), Some(b'{' | b'[' | b'"' | b']' | b'0'..=b'9' | b'-') | None) => Form::Json,
-            _ => Form::Text,
-        }
-    }
-}
-
-/// `[2016-04-15T20:17:00.310Z] "GET …` begins like a list of numbers.
-fn is_access_log(head: &[u8]) -> bool {
-    let line = head
-        .split(|byte| *byte == b'\n')
-        .find(|line| !line.trim_ascii().is_empty());
-    line.is_some_and(|line| envoy::read_line(&String::from_utf8_lossy(line)).is_some())
-}
-
-/// Mostly not text: some bytes of another encoding, or a character cut at the end, are no reason to refuse.
-fn invalid_utf8(head: &[u8]) -> bool {
-    head.utf8_chunks()
-        .filter(|chunk| !chunk.invalid().is_empty())
-        .count()
-        > head.len() / 50 + 1
+/// A place in a piece, counted as people count.
+fn position(piece: &Piece, spot: Spot) -> String {
+    format!("line {} column {}", piece.line + spot.line, spot.column + 1)
 }

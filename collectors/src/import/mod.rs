@@ -9,9 +9,12 @@ mod dispatch;
 mod event_bridge;
 mod file;
 mod foreign;
+mod form;
+mod holes;
 mod name;
 mod otlp;
 mod prefix;
+mod repair;
 mod report;
 mod scan;
 mod sink;
@@ -41,7 +44,7 @@ pub enum Chunk {
     OtlpLogsJson(Bytes),
 }
 
-/// What the receiver of a chunk has to say: `Err` ends the import, [`Refused::Skip`] only reports.
+/// What the receiver of a chunk has to say: `Err` ends the import, [`Refused::Skip`] and [`Refused::Part`] only report.
 pub type Accepted = Result<(), Refused>;
 
 /// Why a chunk was not taken.
@@ -50,6 +53,9 @@ pub enum Refused {
     /// This chunk is bad: report it and go on.
     #[error("{0}")]
     Skip(String),
+    /// Some of this chunk is bad, and the rest was taken: report it and go on.
+    #[error("{0}")]
+    Part(String),
     /// Nothing can be taken any more: stop.
     #[error("{0}")]
     Stop(String),

@@ -101,6 +101,15 @@ fn stream(name: &str) -> Option<String> {
     known.then(|| format!("{}/{rest}", date.replace('-', "/")))
 }
 
+/// The name without what says what a file is; names that say nothing else stay as they are (`filter-log-events`).
+fn stem(name: &str) -> String {
+    let bare = without_endings(name);
+    match is_generic(bare) {
+        true => bare.to_owned(),
+        false => without_affixes(bare),
+    }
+}
+
 /// The function that `…/aws/lambda/<name>/…`, `<name>.log` or `<name>/events.json` names.
 fn function(path: &Path) -> Option<String> {
     let parts: Vec<String> = path
@@ -127,14 +136,17 @@ fn function(path: &Path) -> Option<String> {
         .find(|stem| !is_generic(stem))
 }
 
-fn stem(name: &str) -> String {
-    let mut name = name;
+fn without_endings(mut name: &str) -> &str {
     while let Some((before, ending)) = name.rsplit_once('.') {
         if before.is_empty() || !ENDINGS.contains(&ending.to_ascii_lowercase().as_str()) {
             break;
         }
         name = before;
     }
+    name
+}
+
+fn without_affixes(name: &str) -> String {
     let lower = name.trim_start_matches(['_', '-']);
     let heads = ["aws-lambda-", "aws_lambda_", "lambda-logs-", "logs-"];
     let name = heads
@@ -190,6 +202,9 @@ mod tests {
         check("charge/events.json", Some("charge"));
         check("aws-lambda-charge.filter-log-events.json", Some("charge"));
         check("logs/events-2.json", None);
+        check("pay/filter-log-events.json", Some("pay"));
+        check("pay/get-log-events-2.json", Some("pay"));
+        check("logs/pay.json", Some("pay"));
         check("orders/2024-05-30-[$LATEST]60ce/000000.gz", Some("orders"));
         let task = "7e3ad84a-1b0a-4a3c-8d1e-0f6d2c9b7a55";
         let stream = "2024-05-30-[$LATEST]60ce/000000.gz";

@@ -15,6 +15,7 @@ pub(super) const MAX_DOCUMENT: usize = 256 << 20;
 
 /// Brackets nested deeper are no data that anyone exports; the JSON parser refuses 128.
 const MAX_DEPTH: usize = 120;
+const TOO_DEEP: &str = "brackets are nested deeper than 120";
 
 /// UTF-8's byte order mark.
 const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
@@ -26,8 +27,9 @@ pub(super) enum Item {
     Document(Chunk),
     /// Something else at the beginning of a line; without the line end.
     Line(Chunk),
-    /// A document that cannot be one; what can be kept of it stands in `bytes`, closed so that it parses.
-    Broken(Chunk, &'static str),
+    /// A document that cannot be one; what can be kept of it stands in `bytes`, closed so that it parses. Why, and in which
+    /// line that showed.
+    Broken(Chunk, &'static str, u64),
     /// Only the end of what was handed on before.
     Nothing,
 }
@@ -180,7 +182,8 @@ impl<R: BufRead> Scan<R> {
         }
         if cut {
             chunk.bytes.clear();
-            return Ok(Item::Broken(chunk, "a line longer than 256 MiB"));
+            let line = chunk.line;
+            return Ok(Item::Broken(chunk, "a line longer than 256 MiB", line));
         }
         Ok(Item::Line(chunk))
     }
@@ -208,7 +211,8 @@ impl<R: BufRead> Scan<R> {
                 }
             };
             if buffer.is_empty() {
-                return Ok(document.broken("it ends in the middle of a JSON document"));
+                let why = "it ends in the middle of a JSON document";
+                return Ok(document.broken(why, self.line));
             }
             let mut taken = 0;
             let mut end = Step::More;
@@ -229,27 +233,30 @@ impl<R: BufRead> Scan<R> {
                 Step::More => {}
                 // The last part held the last element.
                 Step::Done if document.is_empty_rest() => return Ok(Item::Nothing),
-                Step::Done => return Ok(document.done()),
+                Step::Done => return Ok(document.done(self.line)),
                 Step::Part => {
                     let (part, rest) = document.split(self.line, self.offset);
                     self.held = Some(rest);
                     return Ok(Item::Document(part));
                 }
                 Step::Violated(why) => {
-                    if let Err(error) = self.resume() {
+                    let line = self.line;
+                    if let Err(error) = self.resume(why == TOO_DEEP) {
                         self.failed = Some(error);
                     }
-                    return Ok(document.broken(why));
+                    return Ok(document.broken(why, line));
                 }
             }
         }
     }
 
-    /// Behind a violation: at a bracket that begins a line the next document begins, else go to the next line.
-    fn resume(&mut self) -> io::Result<()> {
+    /// Behind a violation: at the next bracket the next document begins, else go to the next line. What is nested too deep has too
+    /// many brackets for that: it ends with its line.
+    fn resume(&mut self, with_line: bool) -> io::Result<()> {
         loop {
             match self.peek()? {
-                Some(b'{' | b'[') | None => return Ok(()),
+                None => return Ok(()),
+                Some(b'{' | b'[') if !with_line => return Ok(()),
                 Some(b'\n') => {
                     self.consume(b'\n');
                     return Ok(());
@@ -340,7 +347,7 @@ impl Document {
                     return Step::Violated("a comma or a closing bracket is missing");
                 }
                 if self.open.len() >= MAX_DEPTH {
-                    return Step::Violated("brackets are nested deeper than 120");
+                    return Step::Violated(TOO_DEEP);
                 }
                 self.open.push(byte);
                 if byte == b'[' && self.open.len() <= 2 {
@@ -386,14 +393,15 @@ impl Document {
         self.rest && rest.iter().all(closes)
     }
 
-    fn done(self) -> Item {
+    fn done(self, line: u64) -> Item {
         if self.too_large {
-            return self.broken("a JSON document larger than 256 MiB: export it in pages");
+            let why = "a JSON document larger than 256 MiB: export it in pages";
+            return self.broken(why, line);
         }
         Item::Document(self.chunk)
     }
 
-    fn broken(mut self, why: &'static str) -> Item {
+    fn broken(mut self, why: &'static str, line: u64) -> Item {
         match self.good {
             Some((length, open)) => {
                 self.chunk.bytes.truncate(length);
@@ -401,7 +409,7 @@ impl Document {
             }
             None => self.chunk.bytes.clear(),
         }
-        Item::Broken(self.chunk, why)
+        Item::Broken(self.chunk, why, line)
     }
 }
 
@@ -423,7 +431,7 @@ mod tests {
             let (mark, chunk) = match &item {
                 Item::Document(chunk) => ("", chunk),
                 Item::Line(chunk) => ("line ", chunk),
-                Item::Broken(chunk, _) => ("broken ", chunk),
+                Item::Broken(chunk, ..) => ("broken ", chunk),
                 Item::Nothing => continue,
             };
             items.push(format!(
@@ -479,7 +487,7 @@ mod tests {
             ..Scan::new(&text.as_bytes()[..42])
         };
         assert!(matches!(cut.next(), Ok(Some(Item::Document(_)))));
-        assert!(matches!(cut.next(), Ok(Some(Item::Broken(chunk, _))) if chunk.bytes.is_empty()));
+        assert!(matches!(cut.next(), Ok(Some(Item::Broken(chunk, ..))) if chunk.bytes.is_empty()));
     }
 
     #[test]
@@ -496,7 +504,7 @@ mod tests {
         let check = |text: &'static str, kept: &str| {
             let mut scan = Scan::new(io::BufReader::new(Cut(text.as_bytes())));
             match scan.next() {
-                Ok(Some(Item::Broken(chunk, _) | Item::Line(chunk))) => {
+                Ok(Some(Item::Broken(chunk, ..) | Item::Line(chunk))) => {
                     assert_eq!(String::from_utf8_lossy(&chunk.bytes), kept);
                 }
                 other => panic!("{text}: {other:?}"),

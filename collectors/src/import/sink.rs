@@ -167,7 +167,7 @@ impl<'a> Sink<'a> {
             return Ok(());
         }
         match (self.out)(Chunk::Batch(batch)) {
-            Err(Refused::Skip(reason)) => {
+            Err(Refused::Skip(reason) | Refused::Part(reason)) => {
                 let from = std::mem::take(&mut self.from);
                 let reason = match from.others {
                     0 => reason,

@@ -37,6 +37,9 @@ pub struct Imported {
     skipped: u64,
     /// How much of that was legible, and refused.
     refused: u64,
+    /// Of a chunk: what of it was refused while the rest was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial: Option<String>,
     /// What was made of each file.
     files: Vec<FileReport>,
 }
@@ -49,12 +52,12 @@ pub async fn import(
     body: Bytes,
 ) -> Answer<Json<Imported>> {
     let before = app.entrance.assembler.counts();
-    let report = match about.kind {
-        Some(kind) => {
-            take_chunk(&app, kind, body).await?;
-            import::Report::default()
-        }
-        None => take_file(&app, about.name, body).await?,
+    let (report, partial) = match about.kind {
+        Some(kind) => (
+            import::Report::default(),
+            take_chunk(&app, kind, body).await?,
+        ),
+        None => (take_file(&app, about.name, body).await?, None),
     };
     if about.kind.is_none() && report.taken().is_empty() {
         return Err(Failure::new(
@@ -68,20 +71,21 @@ pub async fn import(
         taken: report.taken(),
         skipped: report.skipped(),
         refused: report.refused(),
+        partial,
         files: report.files,
     }))
 }
 
-async fn take_chunk(app: &App, kind: ChunkKind, body: Bytes) -> Result<(), Failure> {
+/// Takes a chunk; says what of it was refused while the rest was taken.
+async fn take_chunk(app: &App, kind: ChunkKind, body: Bytes) -> Result<Option<String>, Failure> {
     let chunk =
         importer::chunk(kind, body).map_err(|error| Failure::bad_request(format!("{error:#}")))?;
-    app.entrance
-        .take(chunk)
-        .await
-        .map_err(|refused| match refused {
-            Refused::Skip(reason) => Failure::bad_request(reason),
-            Refused::Stop(reason) => Failure::new(StatusCode::SERVICE_UNAVAILABLE, reason),
-        })
+    match app.entrance.take(chunk).await {
+        Ok(()) => Ok(None),
+        Err(Refused::Part(reason)) => Ok(Some(reason)),
+        Err(Refused::Skip(reason)) => Err(Failure::bad_request(reason)),
+        Err(Refused::Stop(reason)) => Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, reason)),
+    }
 }
 
 async fn take_file(

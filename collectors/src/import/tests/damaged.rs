@@ -219,3 +219,69 @@ fn a_cut_check_sum_costs_nothing() {
         skips(&got)
     );
 }
+
+#[test]
+fn what_is_no_json_costs_its_element_only() {
+    let whole = history(9);
+    let damaged = |from: &str, to: &[u8]| -> Vec<u8> {
+        let at = whole.find(from).unwrap();
+        let (before, after) = (&whole[..at], &whole[at + from.len()..]);
+        [before.as_bytes(), to, after.as_bytes()].concat()
+    };
+    let check = |bytes: &[u8], events: usize, position: &str, said: &str| {
+        let got = import_named(&[("x.history.json", bytes)]);
+        assert_eq!(got.batch.events.len(), events, "{:?}", skips(&got));
+        let told = &got.report.files[0].skipped[0];
+        assert_eq!(told.position, position, "{told:?}");
+        assert!(told.reason.contains(said), "{told:?}");
+    };
+    let name = r#""name":"P""#;
+    check(
+        &damaged(name, br#""name":"P\ud83d""#),
+        9,
+        "line 3 column 115",
+        "half of a surrogate pair",
+    );
+    check(
+        &damaged(name, b"\"name\":\"P\xfc\""),
+        9,
+        "line 3 column 115",
+        "no UTF-8",
+    );
+    check(
+        &damaged(r#""id":4,"#, br#""id":4 "#),
+        8,
+        "line 5 column 58",
+        "left out",
+    );
+    check(
+        &[whole.as_bytes(), &[0; 4096]].concat(),
+        9,
+        &format!("byte {}", whole.len()),
+        "4096 NUL bytes were passed over",
+    );
+    // What ends in a hole ends as what is cut.
+    let cut = whole.find(r#","id":8"#).unwrap();
+    let got = import_named(&[(
+        "x.history.json",
+        &[&whole.as_bytes()[..cut], &[0; 4096]].concat(),
+    )]);
+    assert_eq!(got.batch.events.len(), 7, "{:?}", skips(&got));
+    let deep = "[".repeat(5_000);
+    let got = import_named(&[("x.json", deep.as_bytes())]);
+    assert_eq!(skips(&got).len(), 1, "{:?}", skips(&got));
+}
+
+#[test]
+fn of_a_message_that_is_refused_in_part_the_rest_counts() {
+    let files = [(
+        PathBuf::from("traces.json"),
+        Bytes::from_static(br#"{"resourceSpans":[]}"#),
+    )];
+    let report = import_files(&files, &mut |chunk| match chunk {
+        Chunk::OtlpTracesJson(_) => Err(Refused::Part("1 of 3 records refused".into())),
+        _ => Ok(()),
+    });
+    let report = report.unwrap();
+    assert_eq!((report.taken().trace_requests, report.refused()), (1, 1));
+}
