@@ -323,7 +323,7 @@ fn marked(scene: &Scene, failure: &Failure, mut clues: Vec<Clue>, fate: Fatality
 fn usual(scene: &Scene, failure: &Failure) -> bool {
     let peers = scene.world.peers.iter().filter(|it| !it.failed);
     let peers: Vec<&Profile> = peers.map(|it| &**it).collect();
-    let key = (failure.state().to_owned(), failure.error.clone());
+    let key = (failure.state().to_owned(), failure.thrown());
     // Others of the same incident make no habit.
     let start = scene.case.execution.start_time;
     let peers = onset::fit(&peers, start, |it| it.errors.contains(&key));

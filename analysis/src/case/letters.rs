@@ -19,6 +19,8 @@ const TAIL: usize = 40;
 const DEPTH: usize = 6;
 /// Clocks of workers may be so far off, and a worker that comes too late is looked at for so long, nanoseconds.
 const SLACK_NS: i64 = 60_000_000_000;
+/// An answer that took so long may have been waited for in a queue, nanoseconds.
+const LONG_NS: i64 = 5_000_000_000;
 
 /// A message whose answer never came.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,6 +35,8 @@ pub struct Letter {
     pub from: UnixNanos,
     /// Until when it is looked for.
     pub to: UnixNanos,
+    /// The queue or the activity that it went through, where nobody names the message itself.
+    pub place: String,
 }
 
 impl Letter {
@@ -44,6 +48,12 @@ impl Letter {
     /// True when a line holds what the message holds.
     pub fn is_hinted(&self, line: &LogRecord) -> bool {
         self.in_time(line) && self.hints.iter().any(|key| holds(&line.body, key))
+    }
+
+    /// True when a line that warns names the way of the message: nobody may have taken it at all.
+    pub fn is_about(&self, line: &LogRecord) -> bool {
+        let of_place = || line.service_name == self.place || holds(&line.body, &self.place);
+        !self.place.is_empty() && line.severity_number >= 13 && self.in_time(line) && of_place()
     }
 
     fn in_time(&self, line: &LogRecord) -> bool {
@@ -61,15 +71,19 @@ fn holds(text: &str, key: &str) -> bool {
     })
 }
 
-/// The messages of an execution that has ended whose answers never came. Needs its events.
+/// The messages of an execution that has ended whose answers never came, or came late. Needs its events.
 pub fn letters(case: &Case) -> Vec<Letter> {
     if !case.execution.status.is_terminal() {
         return Vec::new();
     }
     let attempts = case.attempts.iter();
-    let waiting = attempts.filter(|it| it.resource.contains("waitForTaskToken"));
-    let unanswered = waiting.filter(|it| it.status != Status::Succeeded);
-    unanswered.take(MOST).map(|it| letter(case, it)).collect()
+    let waiting = attempts.filter(|it| {
+        let activity = it.resource_type == "activity" && it.status != Status::Succeeded;
+        it.resource.contains("waitForTaskToken") || activity
+    });
+    let long = |it: &&Attempt| it.duration_ns.is_some_and(|ns| ns >= LONG_NS);
+    let telling = waiting.filter(|it| it.status != Status::Succeeded || long(it));
+    telling.take(MOST).map(|it| letter(case, it)).collect()
 }
 
 fn letter(case: &Case, attempt: &Attempt) -> Letter {
@@ -80,6 +94,7 @@ fn letter(case: &Case, attempt: &Attempt) -> Letter {
         scheduled_event_id: attempt.scheduled_event_id,
         from: UnixNanos(from.saturating_sub(SLACK_NS)),
         to: UnixNanos(to.saturating_add(SLACK_NS)),
+        place: place(attempt),
         ..Letter::default()
     };
     let answer = submitted(&case.events, attempt).and_then(answer_of);
@@ -97,6 +112,16 @@ fn letter(case: &Case, attempt: &Attempt) -> Letter {
     letter.hints.retain(|it| !letter.keys.contains(it));
     letter.hints.truncate(MOST_KEYS);
     letter
+}
+
+/// The queue or the activity of an attempt.
+fn place(attempt: &Attempt) -> String {
+    let queue = super::clues::callee(attempt);
+    let queue = queue.filter(|(kind, _)| matches!(*kind, "queue" | "activity" | "topic"));
+    queue
+        .map(|it| it.1)
+        .filter(|it| it.len() >= 4)
+        .unwrap_or_default()
 }
 
 /// The lines around those that name a message: of the same invocations, else of the same worker after them. What the

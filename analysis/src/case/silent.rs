@@ -23,6 +23,10 @@ pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
         .and_then(|visit| by_choice(scene, visit))
         .into_iter()
         .collect();
+    found.extend(super::omitted::clue(scene).or_else(|| super::omitted::branch(scene)));
+    if found.is_empty() {
+        found.extend(super::doubles::clues(scene));
+    }
     found.extend(super::drift::clues(scene).filter(|_| found.is_empty()));
     found.extend(by_output(scene));
     found.extend(super::reads::lost(scene).filter(|_| found.is_empty()));

@@ -5,7 +5,11 @@
 
 mod otlp;
 
-use analysis::{case, case::Case, joins, lambda, workflow};
+use analysis::{
+    case,
+    case::{Case, callees},
+    joins, lambda, workflow,
+};
 use bytes::Bytes;
 use collectors::import::{self, Chunk};
 use inquest_sim::Mystery;
@@ -275,6 +279,9 @@ impl Held {
             case.logs.sort_by_key(|log| (log.time, log.log_id));
         }
         for case in cases.values_mut() {
+            self.follow(case, &invocations);
+        }
+        for case in cases.values_mut() {
             case.jobs = self.jobs(case);
             case.heard = self.heard(case);
         }
@@ -283,6 +290,31 @@ impl Held {
             add_children(case, &flat, 3);
         }
         cases
+    }
+
+    /// What the functions of a case called, with their lines.
+    fn follow(&self, case: &mut Case, invocations: &[Invocation]) {
+        let mut callers = callees::callers(case);
+        for _ in 0..callees::DEEPEST {
+            let found = callees::callees(case, &callers, &case.logs, invocations);
+            let ids: HashSet<&str> = found
+                .iter()
+                .map(|it| it.invocation.request_id.as_str())
+                .collect();
+            let lines = self
+                .logs
+                .iter()
+                .filter(|it| ids.contains(it.request_id.as_str()));
+            let known: HashSet<_> = case.logs.iter().map(|it| it.log_id).collect();
+            let lines: Vec<LogRecord> = lines
+                .filter(|it| !known.contains(&it.log_id))
+                .cloned()
+                .collect();
+            case.logs.extend(lines);
+            callers = callees::deeper(&found);
+            case.called.extend(found);
+        }
+        case.logs.sort_by_key(|log| (log.time, log.log_id));
     }
 
     /// The jobs that a case waited for.
@@ -315,7 +347,7 @@ impl Held {
         let named = |it: &&LogRecord| {
             letters
                 .iter()
-                .any(|letter| letter.is_named(it) || letter.is_hinted(it))
+                .any(|letter| letter.is_named(it) || letter.is_hinted(it) || letter.is_about(it))
         };
         let hits: Vec<&LogRecord> = self.logs.iter().filter(named).collect();
         case::letters::around(case, &hits, &self.logs)

@@ -4,6 +4,7 @@
 pub mod blocks;
 pub mod calm;
 pub mod code;
+pub mod deep;
 pub mod desk;
 pub mod eighth;
 pub mod fifth;
@@ -15,6 +16,7 @@ pub mod later_calm;
 pub mod ninth;
 pub mod outside;
 pub mod quiet;
+pub mod quietly;
 pub mod seventh;
 pub mod shapes;
 pub mod sixth;

@@ -88,7 +88,7 @@ fn sort(
     key: String,
     value: String,
 ) -> Option<Sort> {
-    let error = (failure.state().to_owned(), failure.error.clone());
+    let error = (failure.state().to_owned(), failure.thrown());
     let (mut well_before, mut failed_since, mut others_since) = (0, 0, 0);
     for peer in &scene.world.peers {
         let Some(since) = is_since(peer, name, failure.version(), change) else {

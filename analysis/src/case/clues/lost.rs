@@ -100,6 +100,9 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
 
 /// The worker that received the message and did not answer it.
 fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker) -> Clue {
+    if let Some(clue) = taken_late(scene, failure, attempt, worker) {
+        return clue;
+    }
     let name = &worker.name;
     let state = failure.state();
     let suspect = clue::entity(scene, worker.kind, name, &[&attempt.path]);
@@ -110,7 +113,10 @@ fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker)
         None => "it wrote of no failure".to_owned(),
     };
     let (category, how) = match worker.denied() {
-        true => (Category::Permission, "was not allowed to answer"),
+        true => (
+            Category::Permission,
+            "was denied access, and did not answer",
+        ),
         false => (Category::LostMessage, "received and never answered"),
     };
     let mechanism = format!("{name} {how} the message of {state}, which waited {waited}: {why}");
@@ -143,6 +149,43 @@ fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker)
         )
         .with(failure.exhibit())
         .explaining(sender)
+}
+
+/// A message that lay in its queue for most of the time that there was, and was taken and answered when it was over.
+fn taken_late(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    worker: &Worker,
+) -> Option<Clue> {
+    let from = attempt.submitted_time.unwrap_or(attempt.start_time);
+    let lay = worker.took()?.since(from);
+    let waited = failure.at.since(from);
+    let (kind, queue) = super::function::callee(attempt)?;
+    let most = lay.saturating_mul(10) >= waited.saturating_mul(7) && waited > 0;
+    if !most || !worker.too_late() || worker.denied() {
+        return None;
+    }
+    let mechanism = format!(
+        "the message of {} lay in {queue} for {} before {} took it, {} were allowed",
+        failure.state(),
+        human_duration(lay),
+        worker.name,
+        human_duration(waited)
+    );
+    let submitted = letters::submitted(&scene.case.events, attempt);
+    let named = worker.named.iter().take(2);
+    Some(
+        Clue::new(
+            clue::entity(scene, kind, &queue, &[&attempt.path]),
+            Category::Capacity,
+            0.95,
+            mechanism,
+        )
+        .with(submitted.map(|it| clue::event(it, format!("{} sent it", failure.state()))))
+        .with(named.map(|it| clue::log(it, format!("{} took it late", worker.name))))
+        .with(failure.exhibit()),
+    )
 }
 
 /// The span in which a worker took the message.

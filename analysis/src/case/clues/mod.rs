@@ -2,6 +2,7 @@
 //! facts around one failure and says whom they speak against, of what, and why.
 
 mod arm;
+mod called;
 mod cohort;
 mod container;
 mod data;
@@ -17,6 +18,7 @@ mod lost;
 mod memory;
 mod nested;
 mod network;
+mod overfed;
 mod patience;
 mod permission;
 mod platform;
@@ -34,6 +36,7 @@ mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
+pub(super) use arm::ways;
 pub(super) use deploy::{started, told};
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;
@@ -42,14 +45,16 @@ pub(super) use nested::untold;
 pub(super) use polled::asked_often;
 pub(super) use rerun::lost as lost_tries;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
-pub(super) use timeout::input_growth;
+pub(super) use timeout::{input_growth, unconnected};
+pub(super) use worker::of as worker;
 
 /// A detector.
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 26] = [
+pub(crate) const ALL: [Detector; 28] = [
     arm::find,
+    called::find,
     cohort::find,
     container::find,
     data::find,
@@ -63,6 +68,7 @@ pub(crate) const ALL: [Detector; 26] = [
     memory::find,
     nested::find,
     network::find,
+    overfed::find,
     permission::find,
     platform::find,
     poison::find,
@@ -76,6 +82,14 @@ pub(crate) const ALL: [Detector; 26] = [
     timeout::find,
     told::find,
 ];
+
+/// What everybody but whoever follows callees says of the failure of a callee.
+fn of_callee<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Vec<Clue> {
+    let all = ALL
+        .iter()
+        .filter(|it| !std::ptr::fn_addr_eq(**it, called::find as Detector));
+    all.flat_map(|detector| detector(scene, failure)).collect()
+}
 
 /// What speaks below a state whose items are executions of their own.
 pub(super) fn below(scene: &Scene, failure: &Failure) -> Vec<Clue> {

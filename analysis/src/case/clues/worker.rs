@@ -6,14 +6,14 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Attempt, LogOrigin, LogRecord};
+use model::{Attempt, LogOrigin, LogRecord, UnixNanos};
 use std::collections::BTreeMap;
 
 /// Lines of a worker without request ids that are looked at after the one that names the message.
 const AFTER: usize = 40;
 
 /// A worker that received a message, and what it wrote meanwhile.
-pub(super) struct Worker<'a> {
+pub(in crate::case) struct Worker<'a> {
     /// Its name.
     pub name: String,
     /// A function, or a service.
@@ -24,20 +24,31 @@ pub(super) struct Worker<'a> {
     pub wrong: Option<&'a LogRecord>,
     /// It is named by what the message holds only.
     pub hinted: bool,
+    /// It answered when nobody waited any more.
+    late: bool,
+    /// When it took the message.
+    took: Option<UnixNanos>,
 }
 
 impl Worker<'_> {
-    /// It was not allowed to answer.
+    /// It was not allowed to do what it is there for: to read its secret, to answer.
     pub fn denied(&self) -> bool {
-        self.wrong.is_some_and(|it| {
-            let answer = it.body.to_lowercase().contains("sendtask");
-            answer && text::is(&it.body, Topic::Permission)
-        })
+        self.wrong.is_some_and(is_denied)
+    }
+
+    /// When it took the message.
+    pub fn took(&self) -> Option<UnixNanos> {
+        self.took
+    }
+
+    /// It answered, when nobody waited any more.
+    pub fn too_late(&self) -> bool {
+        self.late
     }
 }
 
 /// The worker that had the message of an attempt last: of several, one that something went wrong with.
-pub(super) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Worker<'a>> {
+pub(in crate::case) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Worker<'a>> {
     let letters = crate::case::letters::letters(scene.case);
     let letter = letters
         .into_iter()
@@ -54,6 +65,15 @@ pub(super) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Worker<'a>>
     let hits = match hinted {
         true => named(Letter::is_hinted),
         false => sure,
+    };
+    let hits = match hits.is_empty() {
+        // Who could not even take it wrote of the queue at most; only a refusal is telling enough.
+        true => {
+            let about = heard.iter().enumerate();
+            let about = about.filter(|(_, it)| letter.is_about(it) && is_denied(it));
+            about.map(|(n, _)| n).collect()
+        }
+        false => hits,
     };
     let mut by_worker: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for n in hits {
@@ -87,6 +107,9 @@ fn worker<'a>(heard: &'a [LogRecord], name: &str, hits: &[usize], hinted: bool) 
         }
     }
     own.sort_by_key(|it| (it.time, it.log_id));
+    let denied = own
+        .iter()
+        .find(|it| it.severity_number >= 13 && is_denied(it));
     let first = own
         .iter()
         .find(|it| it.severity_number >= 17 && answers_late(it).is_none());
@@ -98,10 +121,16 @@ fn worker<'a>(heard: &'a [LogRecord], name: &str, hits: &[usize], hinted: bool) 
     Worker {
         name: name.to_owned(),
         kind: if function { "function" } else { "service" },
-        wrong: first.or(ended).or(late).copied(),
+        wrong: denied.or(first).or(ended).or(late).copied(),
+        late: own.iter().any(|it| answers_late(it).is_some()),
+        took: own.first().map(|it| it.time),
         named,
         hinted,
     }
+}
+
+fn is_denied(line: &LogRecord) -> bool {
+    text::is(&line.body, Topic::Permission)
 }
 
 /// That the answer came when nobody waited any more: what follows from being late is no reason for it.
