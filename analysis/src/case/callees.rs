@@ -3,7 +3,7 @@
 //! name in what the caller wrote, and, where nothing names them, by their time alone: then only what is a habit of healthy
 //! runs counts.
 
-use super::Case;
+use super::{Case, letters};
 use crate::lambda::xray_trace;
 use model::{Attempt, Invocation, LogRecord, Span, SpanId, TraceId, UnixNanos, Value};
 use std::collections::{HashMap, HashSet};
@@ -19,6 +19,14 @@ const UNTOLD_NS: i64 = 900_000_000_000;
 const JUST_NS: i64 = 2_500_000_000;
 /// How deep functions call functions.
 pub const DEEPEST: usize = 4;
+
+/// Attributes in which instrumentations write Lambda's request id.
+const REQUEST_ID: [&str; 4] = [
+    "faas.invocation_id",
+    "faas.execution",
+    "aws.request_id",
+    "aws.lambda.request_id",
+];
 
 /// An invocation that a function of the execution made by itself.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -143,6 +151,47 @@ pub fn deeper(found: &[Callee]) -> Vec<Caller> {
     found.iter().map(of).collect()
 }
 
+/// Functions that took messages of a case, as far as their lines name them: what failed below them failed below the try.
+pub fn workers(case: &Case, all: &[Invocation]) -> Vec<Callee> {
+    let own: HashSet<&str> = case
+        .invocations
+        .iter()
+        .map(|it| it.request_id.as_str())
+        .collect();
+    let by_id: HashMap<&str, &Invocation> =
+        all.iter().map(|it| (it.request_id.as_str(), it)).collect();
+    let mut found: Vec<Callee> = Vec::new();
+    for letter in letters::letters(case) {
+        let sent = case.attempts.iter();
+        let mut sent = sent.filter(|it| it.scheduled_event_id == letter.scheduled_event_id);
+        let Some(attempt) = sent.next() else {
+            continue;
+        };
+        let named = case.heard.iter().filter(|it| letter.is_named(it));
+        let ids: HashSet<&str> = named.map(|it| it.request_id.as_str()).collect();
+        let ran = ids
+            .into_iter()
+            .filter(|id| !id.is_empty() && !own.contains(id));
+        found.extend(ran.filter_map(|id| by_id.get(id)).map(|it| Callee {
+            invocation: (*it).clone(),
+            attempt: attempt.span_id,
+            named: true,
+        }));
+    }
+    found.sort_by_key(|it| (it.invocation.start_time, it.invocation.span_id));
+    found.dedup_by_key(|it| it.invocation.span_id);
+    found.truncate(MOST);
+    found
+}
+
+/// The requests of what functions called, by which their spans are found.
+pub fn requests(case: &Case) -> HashSet<String> {
+    case.called
+        .iter()
+        .map(|it| it.invocation.request_id.clone())
+        .collect()
+}
+
 /// The time in which callees of a case can have begun.
 pub fn window(callers: &[Caller]) -> Option<(UnixNanos, UnixNanos)> {
     let from = callers.iter().map(|it| it.from).min()?;
@@ -262,12 +311,6 @@ impl Caller {
 
 /// Whether a span ran inside of an invocation, by its request id.
 pub(super) fn runs_in(span: &Span, of: &Invocation) -> bool {
-    const REQUEST_ID: [&str; 4] = [
-        "faas.invocation_id",
-        "faas.execution",
-        "aws.request_id",
-        "aws.lambda.request_id",
-    ];
     REQUEST_ID
         .iter()
         .any(|name| match span.attributes.get(*name) {

@@ -16,6 +16,7 @@
 //! | `failures`, `tolerated`, `slow`, `waits`, `silent`, `amounts` | what is wrong |
 //! | `since`, `reads`, `relations`, `behind` | what a release changed: who ran before it, what it leaves out that is read, what it works out otherwise, what it stores where nobody finds it |
 //! | `drift`, `retyped` | a value of another kind, or beyond all of those before a release, that decided the way or broke a state |
+//! | `equals` | numbers that belong together in all other runs |
 //! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
@@ -42,6 +43,7 @@ mod confidence;
 mod critical;
 mod doubles;
 mod drift;
+mod equals;
 mod failures;
 mod grown;
 mod hosts;

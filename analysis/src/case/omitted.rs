@@ -2,14 +2,14 @@
 //! missing at the end, though all is green.
 
 use super::{
-    Profile,
+    Profile, amounts,
     clue::{self, Clue, Explained},
     clues,
     profile::{self, keys},
     scene::Scene,
 };
 use model::Category;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs of other versions that all entered it.
 const FEWEST: usize = 5;
@@ -140,7 +140,7 @@ fn gave(old: &[&Profile], name: &str) -> Option<Vec<String>> {
 }
 
 /// A branch of a Choice that a version lost: the run took the Default where all earlier ones of its sort went another way,
-/// to which the definition no longer leads, and what was given there is missing at the end.
+/// to which the version no longer leads.
 pub(crate) fn branch(scene: &Scene) -> Option<Clue> {
     let execution = &scene.case.execution;
     let own = execution.state_machine_version.as_deref();
@@ -157,58 +157,93 @@ pub(crate) fn branch(scene: &Scene) -> Option<Clue> {
         .states
         .iter()
         .filter(|it| it.state_type == "Choice");
+    let own_edges = profile::edges(&scene.case.states);
+    let told = own.is_some() || released(scene);
     for choice in choices {
-        let Some(written) = scene.written(&choice.state) else {
+        // Of a definition that is not held its own runs tell.
+        let left = scene.written(&choice.state).map(clues::ways);
+        if left.is_none() && !told {
             continue;
+        }
+        let since = |edge: &(String, String)| {
+            own_edges.contains(edge) || {
+                let mut new = scene.healthy.iter().filter(|it| !older(it));
+                new.any(|it| it.edges.contains(edge))
+            }
         };
-        let left = clues::ways(written);
         let gone: BTreeSet<&String> = old
             .iter()
             .flat_map(|it| &it.edges)
-            .filter(|(from, to)| *from == choice.state && !left.contains(&to.as_str()))
+            .filter(|edge| edge.0 == choice.state && !since(edge))
             .map(|(_, to)| to)
+            .filter(|to| left.as_ref().is_none_or(|it| !it.contains(&to.as_str())))
             .filter(|to| !entered(to))
             .collect();
         for to in gone {
             let edge = (choice.state.clone(), to.clone());
-            let took = |it: &&&Profile| it.edges.contains(&edge);
-            // All earlier runs of its sort went there, and only they.
-            let sort = traits.iter().find(|(key, value)| {
-                let same = |it: &&&Profile| it.traits.get(*key) == Some(*value);
-                let alike = old.iter().filter(same);
-                alike.clone().count() >= FEWEST_OF_SORT
-                    && alike.clone().all(|it| took(&it))
-                    && old.iter().filter(took).all(|it| same(&it))
-            });
-            let Some((key, value)) = sort else {
+            let took = |it: &Profile| it.edges.contains(&edge);
+            let Some(sort) = of_sort(scene, &old, &traits, &took) else {
                 continue;
             };
-            let ended: Vec<&&Profile> = old.iter().filter(took).collect();
+            let ended: Vec<&&Profile> = old.iter().filter(|it| took(it)).collect();
             let lacks = ended[0].output_keys.iter().find(|key| {
                 let leaf = key.rsplit('.').next().unwrap_or(key).to_owned();
                 !have.contains(&leaf) && ended.iter().all(|it| it.output_keys.contains(*key))
             });
-            let Some(lacks) = lacks else {
-                continue;
-            };
-            return Some(branch_clue(
-                scene,
-                choice,
-                to,
-                (key, value),
-                (ended.len(), lacks),
-            ));
+            let lacks = lacks.map(String::as_str);
+            return Some(branch_clue(scene, choice, to, &sort, (ended.len(), lacks)));
         }
     }
     None
+}
+
+/// What tells earlier runs that went a way from those that did not, if this one is like the former: a kind, or a number
+/// beyond those of all others.
+fn of_sort(
+    scene: &Scene,
+    old: &[&Profile],
+    traits: &BTreeMap<String, String>,
+    took: &dyn Fn(&Profile) -> bool,
+) -> Option<String> {
+    let (with, without): (Vec<&Profile>, Vec<&Profile>) =
+        old.iter().copied().partition(|it| took(it));
+    if with.len() < FEWEST_OF_SORT || without.is_empty() {
+        return None;
+    }
+    let kind = traits.iter().find(|(key, value)| {
+        let same = |it: &&Profile| it.traits.get(*key) == Some(*value);
+        with.iter().all(|it| same(&it)) && !without.iter().any(|it| same(&it))
+    });
+    if let Some((key, value)) = kind {
+        return Some(format!("{key} is {value}"));
+    }
+    let own = profile::numbers(scene.case.execution.input.as_deref());
+    own.iter().find_map(|(key, x)| {
+        let of = |all: &[&Profile]| -> Option<Vec<f64>> {
+            all.iter().map(|it| it.numbers.get(key).copied()).collect()
+        };
+        let (with, without) = (of(&with)?, of(&without)?);
+        let low = |all: &[f64]| all.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = |all: &[f64]| all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let above = low(&with) > high(&without) && *x >= low(&with);
+        let below = high(&with) < low(&without) && *x <= high(&with);
+        match (above, below, without.len() >= FEWEST_OF_SORT) {
+            (true, _, true) => Some(format!(
+                "{key} is above {}",
+                amounts::number(high(&without))
+            )),
+            (_, true, true) => Some(format!("{key} is below {}", amounts::number(low(&without)))),
+            _ => None,
+        }
+    })
 }
 
 fn branch_clue(
     scene: &Scene,
     choice: &model::State,
     to: &str,
-    (key, value): (&str, &str),
-    (runs, lacks): (usize, &str),
+    sort: &str,
+    (runs, lacks): (usize, Option<&str>),
 ) -> Clue {
     let execution = &scene.case.execution;
     let label = match &execution.state_machine_version {
@@ -216,19 +251,20 @@ fn branch_clue(
         None => execution.state_machine.clone(),
     };
     let mechanism = format!(
-        "workflow {label} has no way from {} to {to} any more, where all {runs} runs went that have {value} as {key}: the output lacks {lacks}",
-        choice.state
+        "workflow {label} has no way from {} to {to} any more, where all {runs} runs went whose {sort}{}",
+        choice.state,
+        lacks.map_or(String::new(), |it| format!(": the output lacks {it}"))
     );
     let left = choice.exited_event_id.and_then(|id| scene.event(id));
     let end = scene.last_event();
     Clue::new(
         clue::entity(scene, "state_machine", &label, &[&choice.state]),
         Category::BadDeploy,
-        0.94,
+        if lacks.is_some() { 0.94 } else { 0.91 },
         mechanism,
     )
     .with(left.map(|it| clue::event(it, format!("{} went another way", choice.state))))
-    .with(end.map(|it| clue::event(it, format!("the output lacks {lacks}"))))
+    .with(end.map(|it| clue::event(it, "it succeeded all the same".to_owned())))
     .changed(Some(format!("{label} has no {to} any more")))
 }
 

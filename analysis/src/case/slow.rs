@@ -482,7 +482,12 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
     if let Some(clue) = visit.and_then(|it| super::sizes::of_item(scene, it)) {
         return clue.with(ended(scene, attempt, excess.usual_ns));
     }
+    let less = scene
+        .invocation(attempt)
+        .and_then(|(it, _)| less_memory(scene, it));
+    let new = less.clone().or(new);
     let (category, weight) = match (&new, grown) {
+        _ if less.is_some() => (Category::Memory, 0.92),
         _ if starved_of_memory(scene, attempt) => (Category::Memory, 0.86),
         (Some(_), _) => (Category::BadDeploy, 0.8),
         (None, Some(times)) if times >= 3.0 => (Category::DataSize, 0.7),
@@ -505,6 +510,17 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
         .with(ran)
         .with(ended(scene, attempt, excess.usual_ns))
         .changed(new)
+}
+
+/// That a function was given much less memory than in all healthy runs, and with it less of a processor.
+pub(super) fn less_memory(scene: &Scene, of: &model::Invocation) -> Option<String> {
+    let size = of.memory_size_mb?;
+    let ran = scene.healthy.iter();
+    let ran = ran.filter_map(|it| it.functions.get(&of.function_name));
+    let sizes: Vec<i64> = ran.map(|it| it.size_mb).filter(|it| *it > 0).collect();
+    let least = *sizes.iter().min().filter(|_| sizes.len() >= FEWEST)?;
+    let cut = size > 0 && size.saturating_mul(3) <= least.saturating_mul(2);
+    cut.then(|| format!("{} memory size {least} → {size} MB", of.function_name))
 }
 
 /// True when an invocation filled its memory and healthy ones leave room: it collected garbage instead of working.

@@ -279,11 +279,9 @@ impl Held {
             case.logs.sort_by_key(|log| (log.time, log.log_id));
         }
         for case in cases.values_mut() {
-            self.follow(case, &invocations);
-        }
-        for case in cases.values_mut() {
             case.jobs = self.jobs(case);
             case.heard = self.heard(case);
+            self.follow(case, &invocations);
         }
         let flat = cases.clone();
         for case in cases.values_mut() {
@@ -292,29 +290,66 @@ impl Held {
         cases
     }
 
-    /// What the functions of a case called, with their lines.
+    /// What the functions of a case called, and who took its messages, with their lines and spans.
     fn follow(&self, case: &mut Case, invocations: &[Invocation]) {
+        let workers = callees::workers(case, invocations);
         let mut callers = callees::callers(case);
+        callers.extend(callees::deeper(&workers));
+        self.add_called(case, workers);
         for _ in 0..callees::DEEPEST {
             let found = callees::callees(case, &callers, &case.logs, invocations);
-            let ids: HashSet<&str> = found
-                .iter()
-                .map(|it| it.invocation.request_id.as_str())
-                .collect();
-            let lines = self
-                .logs
-                .iter()
-                .filter(|it| ids.contains(it.request_id.as_str()));
-            let known: HashSet<_> = case.logs.iter().map(|it| it.log_id).collect();
-            let lines: Vec<LogRecord> = lines
-                .filter(|it| !known.contains(&it.log_id))
-                .cloned()
-                .collect();
-            case.logs.extend(lines);
             callers = callees::deeper(&found);
-            case.called.extend(found);
+            self.add_called(case, found);
         }
+        let requests = callees::requests(case);
+        let runs_in = |span: &&Span| matches!(span.attributes.get("faas.invocation_id"), Some(Value::String(id)) if requests.contains(id));
+        let traces: HashSet<TraceId> = self
+            .spans
+            .iter()
+            .filter(runs_in)
+            .map(|it| it.trace_id)
+            .collect();
+        let known: HashSet<_> = case
+            .spans
+            .iter()
+            .map(|it| (it.trace_id, it.span_id))
+            .collect();
+        let new = |span: &&Span| {
+            traces.contains(&span.trace_id) && !known.contains(&(span.trace_id, span.span_id))
+        };
+        let new: Vec<Span> = self.spans.iter().filter(new).cloned().collect();
+        case.spans.extend(new);
+        let known: HashSet<_> = case.logs.iter().map(|it| it.log_id).collect();
+        let new = |it: &&LogRecord| traces.contains(&it.trace_id) && !known.contains(&it.log_id);
+        let new: Vec<LogRecord> = self.logs.iter().filter(new).cloned().collect();
+        case.logs.extend(new);
         case.logs.sort_by_key(|log| (log.time, log.log_id));
+        if std::env::var_os("STRANGER_CALLED").is_some() {
+            for it in &case.called {
+                println!(
+                    "     called {} {} {}",
+                    it.invocation.function_name, it.invocation.request_id, it.named
+                );
+            }
+        }
+    }
+
+    fn add_called(&self, case: &mut Case, found: Vec<callees::Callee>) {
+        let ids: HashSet<&str> = found
+            .iter()
+            .map(|it| it.invocation.request_id.as_str())
+            .collect();
+        let known: HashSet<_> = case.logs.iter().map(|it| it.log_id).collect();
+        let lines = self
+            .logs
+            .iter()
+            .filter(|it| ids.contains(it.request_id.as_str()));
+        let lines: Vec<LogRecord> = lines
+            .filter(|it| !known.contains(&it.log_id))
+            .cloned()
+            .collect();
+        case.logs.extend(lines);
+        case.called.extend(found);
     }
 
     /// The jobs that a case waited for.

@@ -23,15 +23,32 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(callee) = innermost_ill(scene, failure, &scene.callees(attempt)) else {
         return waited_for(scene, failure);
     };
+    let waits =
+        attempt.resource.contains("waitForTaskToken") || attempt.resource_type == "activity";
+    let all = scene.callees(attempt);
+    let taken = waits && !all.iter().any(|it| called::encloses(it, callee));
     let own = failure.of_callee(scene, callee);
     let name = &callee.function_name;
     let shown = clue::invocation(callee, ended(callee, &own));
     let mut found = super::of_callee(scene, &own);
+    // That a worker did not answer is told of itself; here it is who it failed of.
+    found.retain(|it| !taken || it.suspect.name != *name && it.suspect.kind != "state");
+    let queue = super::function::callee(attempt)
+        .map(|it| it.1)
+        .filter(|_| waits);
+    let worker = queue
+        .is_some()
+        .then(|| all.iter().map(|it| it.function_name.clone()));
+    let passed: Vec<String> = queue
+        .into_iter()
+        .chain(worker.into_iter().flatten())
+        .collect();
     for clue in &mut found {
         clue.weight = 1.0 - (1.0 - clue.weight) * 0.8;
         clue.exhibits.insert(0, shown.clone());
         let callers = callers(scene, failure, callee);
-        let carried = callers.into_iter().filter(|it| *it != clue.suspect.name);
+        let callers = callers.into_iter().chain(passed.clone());
+        let carried = callers.filter(|it| *it != clue.suspect.name);
         let carried = carried.map(|caller| Explained {
             kind: "function".into(),
             reason: format!("{caller} passed on what {name} failed of"),

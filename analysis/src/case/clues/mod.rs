@@ -11,6 +11,8 @@ mod deploy;
 mod fed;
 mod function;
 mod hang;
+mod hog;
+mod host;
 mod init;
 mod item;
 mod limit;
@@ -45,6 +47,7 @@ pub(super) use nested::untold;
 pub(super) use polled::asked_often;
 pub(super) use rerun::lost as lost_tries;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
+pub(super) use swallowed::taken_for_answer;
 pub(super) use timeout::{input_growth, unconnected};
 pub(super) use worker::of as worker;
 
@@ -52,7 +55,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 28] = [
+pub(crate) const ALL: [Detector; 30] = [
     arm::find,
     called::find,
     cohort::find,
@@ -62,6 +65,8 @@ pub(crate) const ALL: [Detector; 28] = [
     deploy::find,
     fed::find,
     function::find,
+    hog::find,
+    host::find,
     init::find,
     limit::find,
     lost::find,

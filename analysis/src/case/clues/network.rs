@@ -88,8 +88,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         let shown = line.map(|it| clue::log(it, text::brief(&it.body, 160)));
         return vec![clue.with(shown)];
     }
+    // The certificate with which the caller shows who it is, is its own.
+    let own = line.is_some_and(|it| of_client(&it.body)) || of_client(&failure.words());
     let (kind, name) = match &known {
-        Some(service) if !is_shared_api(service) => ("service", service.clone()),
+        Some(service) if !is_shared_api(service) && !own => ("service", service.clone()),
         _ => match failure.function() {
             Some(function) => ("function", function.to_owned()),
             None => ("state", failure.state().to_owned()),
@@ -278,6 +280,22 @@ fn meaning(flag: &str, words: &str) -> String {
         "NC" => "the cluster does not exist (NC)".into(),
         _ => text::brief(words, 120),
     }
+}
+
+/// Words of a certificate of the client's own.
+fn of_client(words: &str) -> bool {
+    const CERTIFICATE: [&str; 3] = ["certificate", "keystore", "x509"];
+    const OWN: [&str; 7] = [
+        "client certificate",
+        "client cert",
+        "keystore",
+        "-client.",
+        "client.p12",
+        "client.pem",
+        "client.crt",
+    ];
+    let lower = words.to_lowercase();
+    CERTIFICATE.iter().any(|it| lower.contains(it)) && OWN.iter().any(|it| lower.contains(it))
 }
 
 /// True for an endpoint of an API of AWS, such as `ssm.eu-central-1.amazonaws.com`: everybody's calls go there, so who
