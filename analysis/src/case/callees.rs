@@ -276,7 +276,17 @@ fn callee(
     }
     let traced = caller.trace.is_some() && caller.trace == trace(of);
     let quoted = || said.iter().any(|it| it.body.contains(&of.request_id));
-    let in_span = || case.spans.iter().any(|it| runs_in(it, of));
+    // Its span lies in the trace of the caller, where one is held.
+    let own: Vec<TraceId> = case
+        .spans
+        .iter()
+        .filter(|it| !caller.id.is_empty() && names_request(it, &caller.id))
+        .map(|it| it.trace_id)
+        .collect();
+    let in_span = || {
+        let mut spans = case.spans.iter().filter(|it| runs_in(it, of));
+        spans.any(|it| own.is_empty() || own.contains(&it.trace_id))
+    };
     if traced || quoted() || in_span() {
         return found(true);
     }
@@ -311,12 +321,13 @@ impl Caller {
 
 /// Whether a span ran inside of an invocation, by its request id.
 pub(super) fn runs_in(span: &Span, of: &Invocation) -> bool {
+    names_request(span, &of.request_id)
+}
+
+fn names_request(span: &Span, id: &str) -> bool {
     REQUEST_ID
         .iter()
-        .any(|name| match span.attributes.get(*name) {
-            Some(Value::String(id)) => *id == of.request_id,
-            _ => false,
-        })
+        .any(|name| matches!(span.attributes.get(*name), Some(Value::String(it)) if it == id))
 }
 
 /// Whether a span of the caller names the function that it calls.

@@ -4,7 +4,7 @@
 use super::Case;
 use model::{Attempt, HistoryEvent, LogRecord, Status, UnixNanos};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Keys of one message.
 const MOST_KEYS: usize = 8;
@@ -13,6 +13,8 @@ const MOST: usize = 20;
 /// Lines that name messages of one execution, and lines around them.
 pub const MOST_HITS: usize = 200;
 const MOST_LINES: usize = 4_000;
+/// Healthy runs whose messages are looked for where one was not answered.
+pub const WITNESSES: usize = 5;
 /// The end of a token tells it from others; their beginnings are alike.
 const TAIL: usize = 40;
 /// Values inside values.
@@ -84,6 +86,39 @@ pub fn letters(case: &Case) -> Vec<Letter> {
     let long = |it: &&Attempt| it.duration_ns.is_some_and(|ns| ns >= LONG_NS);
     let telling = waiting.filter(|it| it.status != Status::Succeeded || long(it));
     telling.take(MOST).map(|it| letter(case, it)).collect()
+}
+
+/// The messages of an execution that were answered, by which those who take them are known.
+pub fn answered(case: &Case) -> Vec<Letter> {
+    let attempts = case.attempts.iter();
+    let well = attempts
+        .filter(|it| it.resource.contains("waitForTaskToken") && it.status == Status::Succeeded);
+    well.take(MOST).map(|it| letter(case, it)).collect()
+}
+
+/// Who took the messages of a healthy run, and what they warn of all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// Functions and services whose lines name a message, with the place that it went through.
+    pub workers: BTreeSet<(String, String)>,
+    /// Templates of their warnings and errors.
+    pub warned: BTreeSet<(String, String)>,
+}
+
+impl Witness {
+    /// Of a run whose messages were answered, by the lines around those that name them.
+    pub fn of(letters: &[Letter], heard: &[LogRecord]) -> Witness {
+        let mut witness = Witness::default();
+        for letter in letters {
+            let named = heard.iter().filter(|it| letter.is_named(it));
+            let names = named.map(|it| (letter.place.clone(), it.service_name.clone()));
+            witness.workers.extend(names);
+        }
+        let loud = heard.iter().filter(|it| it.severity_number >= 13);
+        let loud = loud.map(|it| (it.service_name.clone(), super::text::template(&it.body)));
+        witness.warned.extend(loud);
+        witness
+    }
 }
 
 fn letter(case: &Case, attempt: &Attempt) -> Letter {

@@ -141,6 +141,7 @@ impl Held {
                 peers,
                 changes,
                 loads: self.loads(own),
+                witnesses: self.witnesses(own, &cases),
                 below: below(own, &cases, &profiles),
             };
             verdicts.insert((*arn).to_owned(), case::judge(own, &world));
@@ -326,9 +327,15 @@ impl Held {
         case.logs.sort_by_key(|log| (log.time, log.log_id));
         if std::env::var_os("STRANGER_CALLED").is_some() {
             for it in &case.called {
+                let of = &it.invocation;
                 println!(
-                    "     called {} {} {}",
-                    it.invocation.function_name, it.invocation.request_id, it.named
+                    "     called {} {} {} {:?} {:?} {:?}",
+                    of.function_name,
+                    of.request_id,
+                    it.named,
+                    of.cold_start,
+                    of.init_duration_ms,
+                    of.status
                 );
             }
         }
@@ -386,6 +393,41 @@ impl Held {
         };
         let hits: Vec<&LogRecord> = self.logs.iter().filter(named).collect();
         case::letters::around(case, &hits, &self.logs)
+    }
+
+    /// Who took the messages of the nearest healthy siblings, where one of this execution was not answered.
+    fn witnesses(&self, own: &Case, cases: &BTreeMap<String, Case>) -> Vec<case::letters::Witness> {
+        let lost = |it: &&Attempt| {
+            it.resource.contains("waitForTaskToken") && it.status != model::Status::Succeeded
+        };
+        if !own.attempts.iter().any(|it| lost(&it)) {
+            return Vec::new();
+        }
+        let mut near: Vec<&Case> = cases
+            .values()
+            .filter(|it| it.execution.state_machine == own.execution.state_machine)
+            .filter(|it| {
+                it.execution.status == model::ExecutionStatus::Succeeded
+                    && it.execution.caught_failures == 0
+            })
+            .collect();
+        let start = own.execution.start_time.0;
+        near.sort_by_key(|it| {
+            (
+                it.execution.start_time.0.abs_diff(start),
+                it.execution.trace_id,
+            )
+        });
+        near.truncate(case::letters::WITNESSES);
+        let witness = |it: &Case| {
+            let letters = case::letters::answered(it);
+            let named = |line: &&LogRecord| letters.iter().any(|letter| letter.is_named(line));
+            let hits: Vec<&LogRecord> = self.logs.iter().filter(named).collect();
+            let heard = case::letters::around(it, &hits, &self.logs);
+            case::letters::Witness::of(&letters, &heard)
+        };
+        let all = near.into_iter().map(witness);
+        all.filter(|it| !it.workers.is_empty()).collect()
     }
 
     fn invocations(&self) -> Vec<Invocation> {

@@ -52,6 +52,10 @@ pub(in crate::case) fn unanswered(
 }
 
 fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
+    let absent = worker::missing(scene, attempt);
+    if let Some(name) = absent.first().filter(|_| !worker::known(failure)) {
+        return never_came(scene, failure, attempt, name);
+    }
     if let Some(worker) = worker::of(scene, attempt).filter(|_| !worker::known(failure)) {
         return dropped(scene, failure, attempt, &worker);
     }
@@ -96,6 +100,57 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
         clue = clue.missing(&format!("the log of the worker behind {name}"));
     }
     clue
+}
+
+/// A message that did not come to whoever takes those of healthy runs: it was lost on its way.
+fn never_came(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &str) -> Clue {
+    let (kind, name) = super::function::callee(attempt).unwrap_or(("state", attempt.state.clone()));
+    let from = attempt.submitted_time.unwrap_or(attempt.start_time);
+    let waited = human_duration(failure.at.since(from).max(0));
+    let mechanism = format!(
+        "the message of {} never came from {name} to {worker}, which takes those of healthy runs; it waited {waited}",
+        failure.state()
+    );
+    let submitted = letters::submitted(&scene.case.events, attempt);
+    let submitted = submitted.map(|it| clue::event(it, format!("{name} took the message")));
+    let reference = submitted
+        .as_ref()
+        .map(|it| it.reference.clone())
+        .unwrap_or_default();
+    let others = scene.case.heard.iter().map(|it| it.service_name.clone());
+    let others: std::collections::BTreeSet<String> = others.chain([worker.to_owned()]).collect();
+    let others = others
+        .into_iter()
+        .filter(|it| !it.is_empty() && *it != name);
+    let others: Vec<Explained> = others
+        .map(|other| Explained {
+            kind: String::new(),
+            reason: match other == worker {
+                true => format!("{other} was given nothing"),
+                false => format!("{other} does the same in healthy runs"),
+            },
+            name: other,
+            reference: reference.clone(),
+        })
+        .collect();
+    let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
+    Clue::new(suspect, Category::LostMessage, 0.94, mechanism)
+        .with(submitted)
+        .with(failure.exhibit())
+        .changed(super::deploy::change_of(
+            scene,
+            failure,
+            &[
+                "subscription",
+                "filter",
+                "rule",
+                "mapping",
+                "queue",
+                "topic",
+                &name,
+            ],
+        ))
+        .explaining(others)
 }
 
 /// The worker that received the message and did not answer it.

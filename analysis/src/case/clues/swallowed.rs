@@ -6,6 +6,7 @@ use crate::case::{
     charges::{self, Forest},
     clue::{self, Clue, Explained},
     failures::Failure,
+    onset,
     scene::Scene,
     text::{self, Topic},
 };
@@ -149,7 +150,11 @@ fn unheard(scene: &Scene, name: &str, caller: &str) -> bool {
     };
     let seen: Vec<_> = scene.healthy.iter().filter(seen).collect();
     let errors = |it: &crate::case::Profile| it.charges.get(name).map_or(0, |it| it.errors);
-    seen.len() >= FEWEST && seen.iter().all(|it| errors(it) == 0)
+    // Green runs of the same incident are not what is usual.
+    let seen: Vec<&crate::case::Profile> = seen.into_iter().copied().collect();
+    let start = scene.case.execution.start_time;
+    let fit = onset::fit(&seen, start, |it| errors(it) > 0);
+    fit.len() >= FEWEST && fit.iter().all(|it| errors(it) == 0)
 }
 
 /// What kind of failure a call tells of.
