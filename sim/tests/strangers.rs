@@ -6,7 +6,7 @@ mod court;
 mod stranger;
 
 use stranger::{
-    Mystery, blocks, calm, code, deep, desk, eighth, fifth, fourth, fourth_tasks, later,
+    Mystery, behind, blocks, calm, code, deep, desk, eighth, fifth, fourth, fourth_tasks, later,
     later_calm, ninth, outside, quiet, quietly, seventh, shapes, sixth, sixth_deep, slow, tenth,
     third_calm, words, worker,
 };
@@ -36,6 +36,7 @@ fn all() -> Vec<Mystery> {
         fourth_tasks::all(),
         deep::all(),
         quietly::all(),
+        behind::all(),
     ]
     .into_iter()
     .flatten()

@@ -88,6 +88,24 @@ pub fn letters(case: &Case) -> Vec<Letter> {
     telling.take(MOST).map(|it| letter(case, it)).collect()
 }
 
+/// Whether a message of an execution that has ended was not answered.
+pub fn unanswered(case: &Case) -> bool {
+    let mut attempts = case.attempts.iter();
+    let lost =
+        |it: &Attempt| it.resource.contains("waitForTaskToken") && it.status != Status::Succeeded;
+    case.execution.status.is_terminal() && attempts.any(lost)
+}
+
+/// Whether functions are held below a case that took its messages.
+pub fn has_workers(case: &Case) -> bool {
+    let waits = case
+        .attempts
+        .iter()
+        .filter(|it| it.resource.contains("waitForTaskToken"));
+    let waits: HashSet<_> = waits.map(|it| it.span_id).collect();
+    case.called.iter().any(|it| waits.contains(&it.attempt))
+}
+
 /// The messages of an execution that were answered, by which those who take them are known.
 pub fn answered(case: &Case) -> Vec<Letter> {
     let attempts = case.attempts.iter();

@@ -48,7 +48,7 @@ impl Court {
         Ok(())
     }
 
-    async fn heard(&self, case: &Case, letters: &[Letter]) -> Result<Vec<LogRecord>> {
+    pub(super) async fn heard(&self, case: &Case, letters: &[Letter]) -> Result<Vec<LogRecord>> {
         let all: Vec<&Letter> = letters.iter().collect();
         let mut hits = self
             .lines_with(&all, |it| &it.keys, Letter::is_named)

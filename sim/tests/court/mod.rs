@@ -397,10 +397,7 @@ impl Held {
 
     /// Who took the messages of the nearest healthy siblings, where one of this execution was not answered.
     fn witnesses(&self, own: &Case, cases: &BTreeMap<String, Case>) -> Vec<case::letters::Witness> {
-        let lost = |it: &&Attempt| {
-            it.resource.contains("waitForTaskToken") && it.status != model::Status::Succeeded
-        };
-        if !own.attempts.iter().any(|it| lost(&it)) {
+        if !case::letters::unanswered(own) {
             return Vec::new();
         }
         let mut near: Vec<&Case> = cases

@@ -1,6 +1,7 @@
 //! Mysteries of a stranger: shapes, integrations, languages and conventions that our simulator does not write. What is
 //! right was written down before anything was run.
 
+pub mod behind;
 pub mod blocks;
 pub mod calm;
 pub mod code;

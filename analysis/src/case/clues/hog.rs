@@ -89,13 +89,26 @@ fn of_store(words: &str) -> bool {
         "maxclients",
         "toomanyconnections",
     ];
+    const LIMITS: [&str; 5] = [
+        "too many requests",
+        "rate exceeded",
+        "rate limit",
+        "provisionedthroughputexceeded",
+        "quota",
+    ];
     let lower = words.to_lowercase();
-    text::is(words, Topic::Pool) && MARKS.iter().any(|it| lower.contains(it))
+    let limited = text::is(words, Topic::Throttled) && LIMITS.iter().any(|it| lower.contains(it));
+    // How many of a function may run at once is Lambda's own count.
+    limited && !lower.contains("lambda")
+        || text::is(words, Topic::Pool) && MARKS.iter().any(|it| lower.contains(it))
 }
 
 /// A change that raises how many there are of something at once: `MAX_WORKERS 6 -> 90`.
 fn grows(change: &str) -> bool {
-    const WORDS: [&str; 10] = [
+    const WORDS: [&str; 13] = [
+        "batch size",
+        "rate",
+        "rps",
         "worker",
         "pool",
         "concurren",

@@ -12,6 +12,9 @@ use crate::case::{
 };
 use model::{Attempt, Category, ExecutionStatus, SpanKind, time::human_duration};
 
+/// What remains of the weight of a worker's silence behind a failure of somebody whom it called.
+const BEHIND: f64 = 0.75;
+
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
         return Vec::new();
@@ -57,7 +60,13 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
         return never_came(scene, failure, attempt, name);
     }
     if let Some(worker) = worker::of(scene, attempt).filter(|_| !worker::known(failure)) {
-        return dropped(scene, failure, attempt, &worker);
+        let mut clue = dropped(scene, failure, attempt, &worker);
+        // Somebody whom it called failed: that is who it did not answer for.
+        let origin = crate::case::origin::of_error(scene, &failure.spans);
+        if origin.is_some_and(|it| it.name != worker.name && !it.name.is_empty()) {
+            clue.weight *= BEHIND;
+        }
+        return clue;
     }
     let activity = attempt.resource_type == "activity";
     let (kind, name) = silent_one(failure, attempt);

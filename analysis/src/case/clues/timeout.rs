@@ -299,6 +299,16 @@ fn of_function(
                 .changed(limit_set.or_else(|| changed.map(super::deploy::told))),
         );
     }
+    let less = failure.invocation.and_then(|it| crate::case::slow::less_memory(scene, it));
+    if let Some(less) = less.filter(|_| clues.is_empty()) {
+        let mechanism = format!("{name} was too slow for its {text} in {} since {less}", failure.state());
+        let suspect = clue::function(scene, attempt, name, failure.version());
+        clues.push(
+            Clue::new(suspect, Category::Memory, 0.92, mechanism)
+                .with(proof.clone())
+                .changed(Some(less)),
+        );
+    }
     if clues.is_empty() {
         clues.extend(around(scene, failure, attempt, name).map(|it| it.with(proof.clone())));
     }
