@@ -17,6 +17,8 @@ const MOST_UNNAMED: usize = 4;
 /// that one must have failed, nanoseconds.
 const UNTOLD_NS: i64 = 900_000_000_000;
 const JUST_NS: i64 = 2_500_000_000;
+/// How long a callee may start before it writes that it does, nanoseconds.
+const STARTS_NS: i64 = 20_000_000_000;
 /// How deep functions call functions.
 pub const DEEPEST: usize = 4;
 
@@ -196,7 +198,7 @@ pub fn requests(case: &Case) -> HashSet<String> {
 pub fn window(callers: &[Caller]) -> Option<(UnixNanos, UnixNanos)> {
     let from = callers.iter().map(|it| it.from).min()?;
     let to = callers.iter().map(|it| it.to).max()?;
-    Some((from, to))
+    Some((from, UnixNanos(to.0.saturating_add(STARTS_NS))))
 }
 
 /// The callees of these callers among all invocations that are held of that time; `lines` are the callers' own.

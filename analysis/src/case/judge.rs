@@ -435,14 +435,22 @@ fn below(scene: &Scene, depth: usize) -> Vec<Clue> {
         let known = inner.healthy.len() >= HABIT;
         let mut found: Vec<Clue> = Vec::new();
         for failure in masked.iter().filter(|_| known) {
-            found.extend(marked(&inner, failure, clues::of(&inner, failure), Fatality::Masked));
+            found.extend(marked(
+                &inner,
+                failure,
+                clues::of(&inner, failure),
+                Fatality::Masked,
+            ));
         }
         found.extend(wrong(&inner, !masked.is_empty()));
         if found.is_empty() {
             found = below(&inner, depth + 1);
         }
         for clue in &mut found {
-            let mut path = vec![scene.case.execution.state_machine.clone(), attempt.path.clone()];
+            let mut path = vec![
+                scene.case.execution.state_machine.clone(),
+                attempt.path.clone(),
+            ];
             path.append(&mut clue.suspect.path);
             clue.suspect.path = path;
             clue.mechanism = format!("in {}: {}", child.execution.name, clue.mechanism);

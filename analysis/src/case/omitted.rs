@@ -211,8 +211,8 @@ fn of_sort(
         return None;
     }
     let kind = traits.iter().find(|(key, value)| {
-        let same = |it: &&Profile| it.traits.get(*key) == Some(*value);
-        with.iter().all(|it| same(&it)) && !without.iter().any(|it| same(&it))
+        let same = |it: &Profile| it.traits.get(*key) == Some(*value);
+        with.iter().all(|it| same(it)) && !without.iter().any(|it| same(it))
     });
     if let Some((key, value)) = kind {
         return Some(format!("{key} is {value}"));

@@ -42,10 +42,15 @@ fn sort(scene: &Scene, span: &Span, own: &str) -> Option<String> {
         let mut last = None;
         for peer in &scene.world.peers {
             let same = peer.traits.get(key) == Some(value);
-            let of = peer.releases.iter().filter(|((service, _), _)| service == name);
+            let of = peer
+                .releases
+                .iter()
+                .filter(|((service, _), _)| service == name);
             for ((_, version), (_, errors)) in of {
                 match (same, version == own, *errors == 0) {
-                    (true, true, true) | (true, false, false) | (false, true, false) => return None,
+                    (true, true, true) | (true, false, false) | (false, true, false) => {
+                        return None;
+                    }
                     (true, true, false) => failed_since += 1,
                     (true, false, true) => {
                         well_before += 1;
@@ -60,7 +65,9 @@ fn sort(scene: &Scene, span: &Span, own: &str) -> Option<String> {
         telling.then(|| (last.unwrap_or_default(), key, value))
     });
     let (last, key, value) = told?;
-    Some(format!("{name} version {last} → {own}, where {key} is {value}"))
+    Some(format!(
+        "{name} version {last} → {own}, where {key} is {value}"
+    ))
 }
 
 /// That the service of a failed span fails since a version: nobody was served by it, others were by another one.

@@ -18,6 +18,7 @@ mod item;
 mod limit;
 mod lost;
 mod memory;
+mod nearby;
 mod nested;
 mod network;
 mod overfed;

@@ -88,16 +88,23 @@ fn fed(scene: &Scene, failure: &Failure, found: &[Clue]) -> Option<Clue> {
     let lead = found.iter().max_by(|a, b| a.weight.total_cmp(&b.weight))?;
     let visit = failure.visit.filter(|_| BROKE.contains(&lead.category))?;
     let clue = crate::case::grown::fed(scene, visit)?.with(failure.exhibit());
-    let reference = clue.exhibits.first().map(|it| it.reference.clone()).unwrap_or_default();
+    let reference = clue
+        .exhibits
+        .first()
+        .map(|it| it.reference.clone())
+        .unwrap_or_default();
     let own = clue.suspect.name.clone();
     let names: std::collections::BTreeSet<String> =
         found.iter().map(|it| it.suspect.name.clone()).collect();
-    let carried = names.into_iter().filter(|it| *it != own).map(|name| Explained {
-        kind: String::new(),
-        reason: format!("{name} was given many times as much as ever"),
-        name,
-        reference: reference.clone(),
-    });
+    let carried = names
+        .into_iter()
+        .filter(|it| *it != own)
+        .map(|name| Explained {
+            kind: String::new(),
+            reason: format!("{name} was given many times as much as ever"),
+            name,
+            reference: reference.clone(),
+        });
     let carried: Vec<Explained> = carried.collect();
     let mut clue = clue.explaining(carried);
     clue.weight = clue.weight.max(0.965);

@@ -14,10 +14,6 @@ use model::{
     Attempt, Category, Entity, ExecutionStatus, InvocationStatus, State, time::human_duration,
 };
 
-/// Runs that are of the same time, and how long a call takes that is worth telling, nanoseconds.
-const NEAR_NS: i64 = 300_000_000_000;
-const SLOW_NS: i64 = 1_000_000_000;
-
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(clue) = of_execution(scene, failure) {
         return vec![clue];
@@ -299,9 +295,14 @@ fn of_function(
                 .changed(limit_set.or_else(|| changed.map(super::deploy::told))),
         );
     }
-    let less = failure.invocation.and_then(|it| crate::case::slow::less_memory(scene, it));
+    let less = failure
+        .invocation
+        .and_then(|it| crate::case::slow::less_memory(scene, it));
     if let Some(less) = less.filter(|_| clues.is_empty()) {
-        let mechanism = format!("{name} was too slow for its {text} in {} since {less}", failure.state());
+        let mechanism = format!(
+            "{name} was too slow for its {text} in {} since {less}",
+            failure.state()
+        );
         let suspect = clue::function(scene, attempt, name, failure.version());
         clues.push(
             Clue::new(suspect, Category::Memory, 0.92, mechanism)
@@ -310,7 +311,9 @@ fn of_function(
         );
     }
     if clues.is_empty() {
-        clues.extend(around(scene, failure, attempt, name).map(|it| it.with(proof.clone())));
+        clues.extend(
+            super::nearby::slow(scene, failure, attempt, name).map(|it| it.with(proof.clone())),
+        );
     }
     if clues.is_empty() {
         let mechanism = match median {
@@ -460,68 +463,6 @@ fn hanging(
             }])
             .with([line])
             .missing(&format!("spans of the calls of {name}")),
-    )
-}
-
-/// Somebody who kept other runs of the same time waiting, where nothing is seen below the function that was cut off: a
-/// killed sandbox exports no spans.
-fn around(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) -> Option<Clue> {
-    if failure
-        .spans
-        .spans
-        .iter()
-        .any(|it| crate::case::charges::calls_out(it))
-    {
-        return None;
-    }
-    let start = scene.case.execution.start_time;
-    let healthy = |it: &crate::case::Profile| {
-        scene
-            .healthy
-            .iter()
-            .any(|well| well.trace_id == it.trace_id)
-    };
-    let near = scene.world.peers.iter().filter(|it| {
-        it.start.0.abs_diff(start.0) <= NEAR_NS as u64
-            && !healthy(it)
-            && it.functions.contains_key(name)
-    });
-    let took = |who: &str| {
-        let mut usual: Vec<i64> = scene
-            .healthy
-            .iter()
-            .filter_map(|it| it.calls.get(who).copied())
-            .collect();
-        usual.sort_unstable();
-        (usual.len() >= 3).then(|| usual[usual.len() / 2])
-    };
-    let slow = near.flat_map(|it| it.calls.iter());
-    let slow = slow.filter_map(|(who, ns)| {
-        let usual = took(who).filter(|usual| *who != name && *ns >= usual.saturating_mul(10))?;
-        (*ns >= SLOW_NS).then_some((*ns, who, usual))
-    });
-    let (ns, who, usual) = slow.max()?;
-    let mechanism = format!(
-        "{who} answered in {} in a run of the same time, {} in healthy runs; {name} ran out of time in {} without a span",
-        human_duration(ns),
-        human_duration(usual),
-        failure.state()
-    );
-    let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
-    Some(
-        Clue::new(
-            clue::entity(scene, "service", who, &[&attempt.path, name]),
-            Category::Latency,
-            0.86,
-            mechanism,
-        )
-        .explaining([clue::Explained {
-            kind: String::new(),
-            name: name.to_owned(),
-            reason: format!("{name} calls {who} in healthy runs, which was slow at that time"),
-            reference,
-        }])
-        .missing(&format!("the spans of {name} in this run")),
     )
 }
 
