@@ -122,7 +122,7 @@ fn of_sort(scene: &Scene, visit: &State, since: &Since) -> Option<Clue> {
                 };
                 let agrees =
                     |it: &&&Profile| pair(it).is_some_and(|(x, y)| !is_off(y, times * x, FAR));
-                if !is_off(*gave, times * x, FAR) || new.iter().any(|it| agrees(it)) {
+                if !is_off(*gave, times * x, FAR) || new.iter().any(agrees) {
                     continue;
                 }
                 let name = &since.name;

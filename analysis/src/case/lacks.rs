@@ -96,7 +96,7 @@ pub(super) fn taker(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<St
     // Whoever changed the way of the message is a trace after all.
     let told = scene.world.changes.iter().any(|it| {
         let told = format!("{} {} {}", it.kind, it.resource, it.change);
-        it.time <= fatal.at && super::callees::names(&told, &queue)
+        it.source != "derived" && it.time <= fatal.at && super::callees::names(&told, &queue)
     });
     (waits && silent && others && nobody && !told).then_some(queue)
 }
