@@ -270,7 +270,7 @@ pub(crate) fn slow(
     let split = Split::of(scene, forest, &service, &place, |it| mean(it) > limit);
     let quick = split.others.count >= WELL
         && mean(&split.others) < limit
-        && !slow_elsewhere(scene, forest, &service, &place, limit);
+        && !slow_elsewhere(scene, forest, &service, &place, forest.exclusive(n) / 2);
     let before = split.before.count == 0 || mean(&split.before) < limit;
     if !quick || !before {
         return None;
@@ -415,7 +415,7 @@ pub(crate) fn noisy(scene: &Scene, forest: &Forest, attempt: &Attempt) -> Option
         .flatten()
         .filter(|(name, sums)| {
             let own = sums.0 / sums.1.max(1);
-            !slow_elsewhere(scene, forest, name, &host, own / 2)
+            !slow_elsewhere(scene, forest, name, &host, own.saturating_mul(4) / 5)
         });
     if alone.count() < 2 {
         return None;

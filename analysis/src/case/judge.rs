@@ -163,17 +163,6 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
         missing.truncate(6);
         return cold(verdict, mechanism, missing);
     }
-    if let Some(queue) = lacks::taker(scene, &fatal, &clues) {
-        verdict.suspects = ranking::suspects(&ranking::rank(clues));
-        let mechanism = format!(
-            "the message of {} to {queue} was not answered, and nothing that is held tells who should have taken it",
-            fatal.state()
-        );
-        let mut missing = vec![format!("the log of the worker behind {queue}")];
-        missing.extend(lacks::of(scene, None));
-        missing.truncate(6);
-        return cold(verdict, mechanism, missing);
-    }
     if let Some(name) = lacks::everything(scene, &fatal, &clues) {
         verdict.suspects = ranking::suspects(&ranking::rank(clues));
         let mechanism = format!("{name} failed, and nothing that is held tells of what");

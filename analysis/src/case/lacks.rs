@@ -80,27 +80,6 @@ pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Opti
     (mute && others && nobody).then(|| name.to_owned())
 }
 
-/// A message that nobody answered, of whose takers nothing at all is held, in healthy runs neither, while the logs of others
-/// are: whether it was not taken, or not answered, nobody can tell. The queue that it was sent to.
-pub(super) fn taker(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<String> {
-    let attempt = fatal.attempt?;
-    let waits = attempt.resource.contains("waitForTaskToken") && fatal.function().is_none();
-    let silent = scene.case.heard.is_empty()
-        && scene.world.witnesses.is_empty()
-        && fatal.spans.spans.is_empty()
-        && scene.callees(attempt).is_empty();
-    let others = !scene.case.invocations.is_empty();
-    let (_, queue) = super::clues::callee(attempt)?;
-    let lost = |it: &Clue| it.category == model::Category::LostMessage && it.suspect.name == queue;
-    let nobody = clues.iter().all(|it| lost(it) || it.weight <= NOBODY_ELSE);
-    // Whoever changed the way of the message is a trace after all.
-    let told = scene.world.changes.iter().any(|it| {
-        let told = format!("{} {} {}", it.kind, it.resource, it.change);
-        it.source != "derived" && it.time <= fatal.at && super::callees::names(&told, &queue)
-    });
-    (waits && silent && others && nobody && !told).then_some(queue)
-}
-
 /// What weighs less is said of whoever failed last, because nothing else is known.
 const NOBODY_ELSE: f64 = 0.7;
 
