@@ -270,11 +270,23 @@ fn routed(desk: &mut Desk, n: usize, version: u32, courier: bool, rule: bool) ->
 }
 
 fn rule_lost(desk: &mut Desk, n: usize, ill: bool) -> String {
-    routed(desk, n, if ill { 4 } else { 3 }, ill || n % 3 == 0, !ill)
+    routed(
+        desk,
+        n,
+        if ill { 4 } else { 3 },
+        ill || n.is_multiple_of(3),
+        !ill,
+    )
 }
 
 fn rule_lost_for_others(desk: &mut Desk, n: usize, ill: bool) -> String {
-    routed(desk, n, if ill { 4 } else { 3 }, !ill && n % 3 == 0, !ill)
+    routed(
+        desk,
+        n,
+        if ill { 4 } else { 3 },
+        !ill && n.is_multiple_of(3),
+        !ill,
+    )
 }
 
 /// A payment, and whether it is taken for one that was made.
