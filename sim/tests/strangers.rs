@@ -6,9 +6,9 @@ mod court;
 mod stranger;
 
 use stranger::{
-    Mystery, blocks, calm, code, desk, eighth, fifth, fourth, fourth_tasks, later, later_calm,
-    ninth, outside, quiet, seventh, shapes, sixth, sixth_deep, slow, tenth, third_calm, words,
-    worker,
+    Mystery, behind, blocks, calm, code, deep, desk, eighth, fifth, fourth, fourth_tasks, later,
+    later_calm, ninth, outside, quiet, quietly, seventh, shapes, sixth, sixth_deep, slow, tenth,
+    third_calm, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -34,6 +34,9 @@ fn all() -> Vec<Mystery> {
         ninth::all(),
         fourth::all(),
         fourth_tasks::all(),
+        deep::all(),
+        quietly::all(),
+        behind::all(),
     ]
     .into_iter()
     .flatten()

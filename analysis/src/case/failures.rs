@@ -7,12 +7,17 @@ use super::{
     text::{self, Topic},
 };
 use model::{
-    Attempt, ColdStart, ExecutionStatus, Exhibit, Fatality, HistoryEvent, Invocation, Join,
-    LogRecord, State, Status, UnixNanos,
+    Attempt, ColdStart, ExecutionStatus, Exhibit, Fatality, HistoryEvent, Invocation, LogRecord,
+    State, Status, UnixNanos,
 };
+
+use std::sync::LazyLock;
 
 /// Failures of each kind that are looked at, the first ones.
 const MOST: usize = 40;
+
+/// The try of which nothing is told.
+static UNTOLD: LazyLock<Attempt> = LazyLock::new(Attempt::default);
 
 /// A failure with what lies below it.
 pub(crate) struct Failure<'a> {
@@ -30,8 +35,10 @@ pub(crate) struct Failure<'a> {
     pub at: UnixNanos,
     /// What it did to the execution.
     pub fate: Fatality,
-    /// The invocation that the try made, and how that is known.
-    pub invocation: Option<(&'a Invocation, &'a Join)>,
+    /// The invocation that the try made, or the one below it that failed.
+    pub invocation: Option<&'a Invocation>,
+    /// The invocation is of a function that a function called.
+    pub below: bool,
     /// Spans below the try.
     pub spans: Forest<'a>,
     /// Lines of the invocation and records of the spans.
@@ -46,9 +53,10 @@ impl<'a> Failure<'a> {
         fate: Fatality,
     ) -> Self {
         let invocation = attempt.and_then(|it| scene.invocation(it));
+        let invocation = invocation.map(|(it, _)| it);
         let spans = attempt.map(|it| scene.spans_below(it)).unwrap_or_default();
         let mut lines: Vec<&LogRecord> = spans.iter().flat_map(|span| scene.said(span)).collect();
-        if let Some((invocation, _)) = invocation {
+        if let Some(invocation) = invocation {
             lines.extend(scene.lines(invocation));
         }
         lines.sort_by_key(|log| (log.time, log.log_id));
@@ -72,9 +80,43 @@ impl<'a> Failure<'a> {
             at: event.map(|it| it.time).or(ended).unwrap_or_default(),
             fate,
             invocation,
+            below: false,
             spans: scene.forest(spans),
             lines,
         }
+    }
+
+    /// What a function that the try's function called failed of, as the failure of the try.
+    pub fn of_callee(&self, scene: &Scene<'a>, callee: &'a Invocation) -> Failure<'a> {
+        let spans = scene.spans_of(callee);
+        let mut lines: Vec<&LogRecord> = spans.iter().flat_map(|span| scene.said(span)).collect();
+        lines.extend(scene.lines(callee));
+        lines.sort_by_key(|log| (log.time, log.log_id));
+        // One that handles its errors tells of them in its lines only.
+        let told = || {
+            let line = lines.iter().rfind(|it| it.severity_number >= 17);
+            line.map(|it| it.body.clone()).unwrap_or_default()
+        };
+        Failure {
+            visit: self.visit,
+            attempt: self.attempt.or(Some(&UNTOLD)),
+            error: callee.error_type.clone().unwrap_or_default(),
+            cause: callee.error_message.clone().unwrap_or_else(told),
+            event: self.event,
+            at: self.at,
+            fate: self.fate,
+            invocation: Some(callee),
+            below: true,
+            spans: scene.forest(spans),
+            lines,
+        }
+    }
+
+    /// The error that the try ended with.
+    pub fn thrown(&self) -> String {
+        let own = self.attempt.and_then(|it| it.error.clone());
+        own.filter(|_| self.below)
+            .unwrap_or_else(|| self.error.clone())
     }
 
     /// What the history says.
@@ -84,7 +126,7 @@ impl<'a> Failure<'a> {
 
     /// What the function's platform says, besides the history.
     pub fn reported(&self) -> String {
-        let Some((invocation, _)) = self.invocation else {
+        let Some(invocation) = self.invocation else {
             return String::new();
         };
         let failed_init = match invocation.cold_start {
@@ -130,7 +172,10 @@ impl<'a> Failure<'a> {
 
     /// The function that was called.
     pub fn function(&self) -> Option<&'a str> {
-        let invoked = self.invocation.map(|(it, _)| it.function_name.as_str());
+        let invoked = self.invocation.map(|it| it.function_name.as_str());
+        if self.below {
+            return invoked;
+        }
         self.attempt
             .and_then(|it| it.function_name.as_deref())
             .or(invoked)
@@ -141,8 +186,9 @@ impl<'a> Failure<'a> {
     pub fn version(&self) -> Option<&'a str> {
         let ran = self
             .invocation
-            .and_then(|(it, _)| it.function_version.as_deref());
-        ran.or_else(|| self.attempt?.function_qualifier.as_deref())
+            .and_then(|it| it.function_version.as_deref());
+        let asked = self.attempt.filter(|_| !self.below);
+        ran.or_else(|| asked?.function_qualifier.as_deref())
     }
 
     pub fn state(&self) -> &'a str {
@@ -156,11 +202,15 @@ impl<'a> Failure<'a> {
     /// The event of the failure as an exhibit.
     pub fn exhibit(&self) -> Option<Exhibit> {
         let event = self.event?;
-        let cause = match self.cause.as_str() {
+        let attempt = self.attempt.filter(|_| self.below);
+        let cause = attempt.and_then(|it| it.cause.clone());
+        let cause = cause.unwrap_or_else(|| self.cause.clone());
+        let cause = match cause.as_str() {
             "" => String::new(),
             cause => format!(": {}", text::brief(&message(cause), 160)),
         };
-        let error = match self.error.as_str() {
+        let thrown = self.thrown();
+        let error = match thrown.as_str() {
             "" => "no error name",
             error => error,
         };

@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const WELL: u32 = 2;
 /// Failures on one host that are no chance, and requests that others served before.
 const LOUD: u32 = 4;
+/// Siblings around an execution that may be of its incident.
+const NEAR: usize = 6;
 /// So many times as long is slow.
 const TIMES: i64 = 3;
 
@@ -266,7 +268,9 @@ pub(crate) fn slow(
     }
     let limit = forest.exclusive(n) / TIMES;
     let split = Split::of(scene, forest, &service, &place, |it| mean(it) > limit);
-    let quick = split.others.count >= WELL && mean(&split.others) < limit;
+    let quick = split.others.count >= WELL
+        && mean(&split.others) < limit
+        && !slow_elsewhere(scene, forest, &service, &place, forest.exclusive(n) / 2);
     let before = split.before.count == 0 || mean(&split.before) < limit;
     if !quick || !before {
         return None;
@@ -284,6 +288,24 @@ pub(crate) fn slow(
             .with([shown])
             .with(ended),
     )
+}
+
+/// Whether a service was as slow on another of its hosts, in this run or around it: then it is the service, wherever it runs.
+fn slow_elsewhere(scene: &Scene, forest: &Forest, service: &str, place: &str, limit: i64) -> bool {
+    let own = placed(forest);
+    let near = near(scene);
+    let all = near.iter().map(|it| &it.placed).chain([&own]);
+    all.flatten()
+        .any(|((name, host), charge)| name == service && host != place && mean(charge) > limit)
+}
+
+/// Siblings around the execution: those of the same incident, if it is one.
+fn near<'a>(scene: &Scene<'a>) -> Vec<&'a Profile> {
+    let start = scene.case.execution.start_time;
+    let mut all: Vec<&Profile> = scene.world.peers.iter().map(|it| &**it).collect();
+    all.sort_by_key(|it| (it.start.0.abs_diff(start.0), it.trace_id));
+    all.truncate(NEAR);
+    all
 }
 
 /// What would tell whether one host of a service is slow, or all of it: its own span, where only the call is held and
@@ -384,6 +406,18 @@ pub(crate) fn noisy(scene: &Scene, forest: &Forest, attempt: &Attempt) -> Option
         .filter_map(|it| slow_on(it))
         .all(|(slow, of)| slow * 2 <= of);
     if slow < 2 || slow != of || !elsewhere_fine || by_host.len() < 2 {
+        return None;
+    }
+    // Whoever is as slow on other hosts is slow by himself; his callers on this host only have the same neighbour.
+    let alone = by_host
+        .get(&host)
+        .into_iter()
+        .flatten()
+        .filter(|(name, sums)| {
+            let own = sums.0 / sums.1.max(1);
+            !slow_elsewhere(scene, forest, name, &host, own.saturating_mul(4) / 5)
+        });
+    if alone.count() < 2 {
         return None;
     }
     let on_host = forest

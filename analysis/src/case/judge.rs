@@ -21,6 +21,8 @@ use std::collections::BTreeSet;
 
 /// A lead that weighs less accuses nobody.
 const LEAST: f64 = 0.3;
+/// Executions below each other that are followed down.
+const DEEPEST: usize = 4;
 /// Runs of a workflow that make a habit.
 const HABIT: usize = 3;
 
@@ -323,7 +325,7 @@ fn marked(scene: &Scene, failure: &Failure, mut clues: Vec<Clue>, fate: Fatality
 fn usual(scene: &Scene, failure: &Failure) -> bool {
     let peers = scene.world.peers.iter().filter(|it| !it.failed);
     let peers: Vec<&Profile> = peers.map(|it| &**it).collect();
-    let key = (failure.state().to_owned(), failure.error.clone());
+    let key = (failure.state().to_owned(), failure.thrown());
     // Others of the same incident make no habit.
     let start = scene.case.execution.start_time;
     let peers = onset::fit(&peers, start, |it| it.errors.contains(&key));
@@ -391,12 +393,60 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
     all.extend(wrong);
     all.extend(tolerated::clues(scene));
     if all.is_empty() {
+        all = below(scene, 0);
+    }
+    if all.is_empty() {
         all = survived(scene);
     }
     if all.is_empty() {
         return innocent(verdict, no_crime(scene, why));
     }
     conclude(scene, verdict, all, masked.first())
+}
+
+/// What is wrong in the executions that a green one started: failures that their Catches swallowed, and wrong answers.
+fn below(scene: &Scene, depth: usize) -> Vec<Clue> {
+    if depth >= DEEPEST {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    for attempt in &scene.case.attempts {
+        let Some(child) = scene.child(attempt) else {
+            continue;
+        };
+        if child.execution.status != ExecutionStatus::Succeeded || !child.execution.complete {
+            continue;
+        }
+        let world = scene.world.of_child(child);
+        let inner = Scene::new(child, &world);
+        let masked = failures::masked(&inner).into_iter();
+        let masked: Vec<Failure> = masked.filter(|it| !usual(&inner, it)).collect();
+        let known = inner.healthy.len() >= HABIT;
+        let mut found: Vec<Clue> = Vec::new();
+        for failure in masked.iter().filter(|_| known) {
+            found.extend(marked(
+                &inner,
+                failure,
+                clues::of(&inner, failure),
+                Fatality::Masked,
+            ));
+        }
+        found.extend(wrong(&inner, !masked.is_empty()));
+        if found.is_empty() {
+            found = below(&inner, depth + 1);
+        }
+        for clue in &mut found {
+            let mut path = vec![
+                scene.case.execution.state_machine.clone(),
+                attempt.path.clone(),
+            ];
+            path.append(&mut clue.suspect.path);
+            clue.suspect.path = path;
+            clue.mechanism = format!("in {}: {}", child.execution.name, clue.mechanism);
+        }
+        all.extend(found);
+    }
+    all
 }
 
 /// What is wrong without an error. Where a Catch took one, what came after worked with what the fallback gave.

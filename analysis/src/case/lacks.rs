@@ -70,12 +70,13 @@ fn function(place: &str) -> &str {
 /// the same run did: anything may have happened. Where no function is logged at all, its name is all there ever will be.
 pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<String> {
     let name = fatal.function()?;
-    let mute = fatal.error == "Lambda.Unknown"
+    let cut = crate::case::text::is(&fatal.said(), crate::case::text::Topic::FunctionTimeout);
+    let mute = (fatal.error == "Lambda.Unknown" || cut)
         && fatal.invocation.is_none()
         && fatal.lines.is_empty()
         && fatal.spans.spans.is_empty();
     let others = !scene.case.invocations.is_empty() || !scene.case.spans.is_empty();
-    let nobody = clues.iter().all(|it| it.weight < NOBODY_ELSE);
+    let nobody = clues.iter().all(|it| it.weight <= NOBODY_ELSE);
     (mute && others && nobody).then(|| name.to_owned())
 }
 

@@ -4,7 +4,7 @@
 use super::Case;
 use model::{Attempt, HistoryEvent, LogRecord, Status, UnixNanos};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Keys of one message.
 const MOST_KEYS: usize = 8;
@@ -13,12 +13,16 @@ const MOST: usize = 20;
 /// Lines that name messages of one execution, and lines around them.
 pub const MOST_HITS: usize = 200;
 const MOST_LINES: usize = 4_000;
+/// Healthy runs whose messages are looked for where one was not answered.
+pub const WITNESSES: usize = 5;
 /// The end of a token tells it from others; their beginnings are alike.
 const TAIL: usize = 40;
 /// Values inside values.
 const DEPTH: usize = 6;
 /// Clocks of workers may be so far off, and a worker that comes too late is looked at for so long, nanoseconds.
 const SLACK_NS: i64 = 60_000_000_000;
+/// An answer that took so long may have been waited for in a queue, nanoseconds.
+const LONG_NS: i64 = 5_000_000_000;
 
 /// A message whose answer never came.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,6 +37,8 @@ pub struct Letter {
     pub from: UnixNanos,
     /// Until when it is looked for.
     pub to: UnixNanos,
+    /// The queue or the activity that it went through, where nobody names the message itself.
+    pub place: String,
 }
 
 impl Letter {
@@ -44,6 +50,12 @@ impl Letter {
     /// True when a line holds what the message holds.
     pub fn is_hinted(&self, line: &LogRecord) -> bool {
         self.in_time(line) && self.hints.iter().any(|key| holds(&line.body, key))
+    }
+
+    /// True when a line that warns names the way of the message: nobody may have taken it at all.
+    pub fn is_about(&self, line: &LogRecord) -> bool {
+        let of_place = || line.service_name == self.place || holds(&line.body, &self.place);
+        !self.place.is_empty() && line.severity_number >= 13 && self.in_time(line) && of_place()
     }
 
     fn in_time(&self, line: &LogRecord) -> bool {
@@ -61,15 +73,70 @@ fn holds(text: &str, key: &str) -> bool {
     })
 }
 
-/// The messages of an execution that has ended whose answers never came. Needs its events.
+/// The messages of an execution that has ended whose answers never came, or came late. Needs its events.
 pub fn letters(case: &Case) -> Vec<Letter> {
     if !case.execution.status.is_terminal() {
         return Vec::new();
     }
     let attempts = case.attempts.iter();
-    let waiting = attempts.filter(|it| it.resource.contains("waitForTaskToken"));
-    let unanswered = waiting.filter(|it| it.status != Status::Succeeded);
-    unanswered.take(MOST).map(|it| letter(case, it)).collect()
+    let waiting = attempts.filter(|it| {
+        let activity = it.resource_type == "activity" && it.status != Status::Succeeded;
+        it.resource.contains("waitForTaskToken") || activity
+    });
+    let long = |it: &&Attempt| it.duration_ns.is_some_and(|ns| ns >= LONG_NS);
+    let telling = waiting.filter(|it| it.status != Status::Succeeded || long(it));
+    telling.take(MOST).map(|it| letter(case, it)).collect()
+}
+
+/// Whether a message of an execution that has ended was not answered.
+pub fn unanswered(case: &Case) -> bool {
+    let mut attempts = case.attempts.iter();
+    let lost =
+        |it: &Attempt| it.resource.contains("waitForTaskToken") && it.status != Status::Succeeded;
+    case.execution.status.is_terminal() && attempts.any(lost)
+}
+
+/// Whether functions are held below a case that took its messages.
+pub fn has_workers(case: &Case) -> bool {
+    let waits = case
+        .attempts
+        .iter()
+        .filter(|it| it.resource.contains("waitForTaskToken"));
+    let waits: HashSet<_> = waits.map(|it| it.span_id).collect();
+    case.called.iter().any(|it| waits.contains(&it.attempt))
+}
+
+/// The messages of an execution that were answered, by which those who take them are known.
+pub fn answered(case: &Case) -> Vec<Letter> {
+    let attempts = case.attempts.iter();
+    let well = attempts
+        .filter(|it| it.resource.contains("waitForTaskToken") && it.status == Status::Succeeded);
+    well.take(MOST).map(|it| letter(case, it)).collect()
+}
+
+/// Who took the messages of a healthy run, and what they warn of all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// Functions and services whose lines name a message, with the place that it went through.
+    pub workers: BTreeSet<(String, String)>,
+    /// Templates of their warnings and errors.
+    pub warned: BTreeSet<(String, String)>,
+}
+
+impl Witness {
+    /// Of a run whose messages were answered, by the lines around those that name them.
+    pub fn of(letters: &[Letter], heard: &[LogRecord]) -> Witness {
+        let mut witness = Witness::default();
+        for letter in letters {
+            let named = heard.iter().filter(|it| letter.is_named(it));
+            let names = named.map(|it| (letter.place.clone(), it.service_name.clone()));
+            witness.workers.extend(names);
+        }
+        let loud = heard.iter().filter(|it| it.severity_number >= 13);
+        let loud = loud.map(|it| (it.service_name.clone(), super::text::template(&it.body)));
+        witness.warned.extend(loud);
+        witness
+    }
 }
 
 fn letter(case: &Case, attempt: &Attempt) -> Letter {
@@ -80,6 +147,7 @@ fn letter(case: &Case, attempt: &Attempt) -> Letter {
         scheduled_event_id: attempt.scheduled_event_id,
         from: UnixNanos(from.saturating_sub(SLACK_NS)),
         to: UnixNanos(to.saturating_add(SLACK_NS)),
+        place: place(attempt),
         ..Letter::default()
     };
     let answer = submitted(&case.events, attempt).and_then(answer_of);
@@ -97,6 +165,16 @@ fn letter(case: &Case, attempt: &Attempt) -> Letter {
     letter.hints.retain(|it| !letter.keys.contains(it));
     letter.hints.truncate(MOST_KEYS);
     letter
+}
+
+/// The queue or the activity of an attempt.
+fn place(attempt: &Attempt) -> String {
+    let queue = super::clues::callee(attempt);
+    let queue = queue.filter(|(kind, _)| matches!(*kind, "queue" | "activity" | "topic"));
+    queue
+        .map(|it| it.1)
+        .filter(|it| it.len() >= 4)
+        .unwrap_or_default()
 }
 
 /// The lines around those that name a message: of the same invocations, else of the same worker after them. What the

@@ -10,13 +10,16 @@
 //! | [`profile`](mod@profile) | what is remembered of a sibling |
 //! | `scene`, `critical` | the case with its records found quickly; what the execution waited for |
 //! | `hosts`, `pulls`, `slots`, `starts`, `stays` | one host among several; images that take long; a Map's concurrency; cold starts; where a job stayed |
+//! | [`callees`], `called` | functions that functions called; what they failed of, and what they cost |
 //! | [`letters`] | messages whose answer never came, and how their receivers are found |
 //! | `onset` | which siblings are fit to be compared with |
 //! | `failures`, `tolerated`, `slow`, `waits`, `silent`, `amounts` | what is wrong |
 //! | `since`, `reads`, `relations`, `behind` | what a release changed: who ran before it, what it leaves out that is read, what it works out otherwise, what it stores where nobody finds it |
 //! | `drift`, `retyped` | a value of another kind, or beyond all of those before a release, that decided the way or broke a state |
+//! | `equals` | numbers that belong together in all other runs |
+//! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
-//! | `sizes` | one item that is far larger than the others |
+//! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
@@ -30,19 +33,25 @@ mod alibis;
 mod amounts;
 mod behind;
 mod but_for;
+mod called;
+pub mod callees;
 mod calls;
 pub(crate) mod charges;
 mod clue;
 mod clues;
 mod confidence;
 mod critical;
+mod doubles;
 mod drift;
+mod equals;
 mod failures;
+mod grown;
 mod hosts;
 mod judge;
 mod lacks;
 pub mod letters;
 mod marks;
+mod omitted;
 mod onset;
 mod origin;
 mod profile;
@@ -105,6 +114,8 @@ pub struct Case {
     /// Lines of workers that name a message of this execution whose answer never came, with what they wrote around them,
     /// in order of time ([`letters`]).
     pub heard: Vec<LogRecord>,
+    /// What its functions called by themselves, as far as its log is held ([`callees`]).
+    pub called: Vec<callees::Callee>,
     /// The executions that it started, as far as their histories are held.
     pub children: Vec<Case>,
 }

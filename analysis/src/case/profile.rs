@@ -124,6 +124,8 @@ pub struct StateProfile {
     pub quantities: BTreeMap<String, f64>,
     /// Numbers and lengths in the input of its first visit.
     pub given: BTreeMap<String, f64>,
+    /// Where its outputs say that the work was done already.
+    pub done: BTreeSet<String>,
     /// Of which kind the values in the output of its first visit are.
     pub kinds: BTreeMap<String, Kind>,
 }
@@ -181,6 +183,7 @@ pub fn profile(case: &Case) -> Profile {
     };
     profile.add_states(case);
     profile.add_attempts(&scene);
+    profile.add_called(case);
     profile.add_telemetry(case);
     profile
 }
@@ -215,6 +218,8 @@ impl Profile {
                 state.given = super::amounts::of(visit.input.as_deref());
                 state.kinds = drift::kinds(visit.output.as_deref());
             }
+            let done = super::doubles::told_all(visit.output.as_deref());
+            state.done.extend(done.into_keys());
             // Many iterations are alike: the first visits tell the keys.
             if state.visits <= 3 {
                 state.keys.extend(keys(visit.output.as_deref()));
@@ -276,6 +281,24 @@ impl Profile {
                         .extend(ran.or_else(|| attempt.function_qualifier.clone()));
                 }
             }
+        }
+    }
+
+    fn add_called(&mut self, case: &Case) {
+        for callee in &case.called {
+            let of = &callee.invocation;
+            let function = self.functions.entry(of.function_name.clone()).or_default();
+            function.add(of);
+            let ill = matches!(
+                of.status,
+                model::InvocationStatus::Error | model::InvocationStatus::Timeout
+            );
+            // One that handles its errors tells of them in its lines only: they count where the run did not go well.
+            let wrote = || {
+                let mut lines = case.logs.iter();
+                lines.any(|it| it.request_id == of.request_id && it.severity_number >= 17)
+            };
+            function.errors += u32::from(ill || !self.healthy && wrote());
         }
     }
 

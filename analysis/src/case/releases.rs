@@ -33,6 +33,43 @@ fn version(span: &Span) -> Option<String> {
     attribute(&span.resource, &["service.version"]).filter(|it| !it.is_empty())
 }
 
+/// That a version of a service fails for one sort of input only, of which runs with the version before went well.
+fn sort(scene: &Scene, span: &Span, own: &str) -> Option<String> {
+    let traits = super::profile::traits(scene.case.execution.input.as_deref());
+    let name = &span.service_name;
+    let told = traits.iter().find_map(|(key, value)| {
+        let (mut well_before, mut failed_since, mut others_since) = (0, 0, 0);
+        let mut last = None;
+        for peer in &scene.world.peers {
+            let same = peer.traits.get(key) == Some(value);
+            let of = peer
+                .releases
+                .iter()
+                .filter(|((service, _), _)| service == name);
+            for ((_, version), (_, errors)) in of {
+                match (same, version == own, *errors == 0) {
+                    (true, true, true) | (true, false, false) | (false, true, false) => {
+                        return None;
+                    }
+                    (true, true, false) => failed_since += 1,
+                    (true, false, true) => {
+                        well_before += 1;
+                        last = Some(version.clone());
+                    }
+                    (false, true, true) => others_since += 1,
+                    (false, false, _) => {}
+                }
+            }
+        }
+        let telling = well_before >= 2 && failed_since >= 1 && others_since >= 2;
+        telling.then(|| (last.unwrap_or_default(), key, value))
+    });
+    let (last, key, value) = told?;
+    Some(format!(
+        "{name} version {last} → {own}, where {key} is {value}"
+    ))
+}
+
 /// That the service of a failed span fails since a version: nobody was served by it, others were by another one.
 pub(crate) fn bad(scene: &Scene, span: &Span) -> Option<String> {
     let own = version(span).filter(|_| !charges::calls_out(span))?;
@@ -55,6 +92,9 @@ pub(crate) fn bad(scene: &Scene, span: &Span) -> Option<String> {
                 last = Some(version.clone());
             }
         }
+    }
+    if let Some(told) = sort(scene, span, &own) {
+        return Some(told);
     }
     let new = same_well == 0 || same_failed > same_well * 2;
     let before = others_well >= WELL && others_failed * 4 <= others_well;

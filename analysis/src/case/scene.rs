@@ -1,7 +1,7 @@
 //! A case with its records found quickly: what ran inside what, and which lines belong to it.
 
 use super::{
-    Case, Profile, World,
+    Case, Profile, World, callees,
     charges::{self, Forest},
     onset,
 };
@@ -36,6 +36,8 @@ pub(crate) struct Scene<'a> {
     said: HashMap<(TraceId, SpanId), Vec<usize>>,
     events: HashMap<u64, usize>,
     jobs: HashMap<&'a str, usize>,
+    /// What functions called below each attempt, as far as it is believed.
+    called: HashMap<SpanId, Vec<usize>>,
     /// Who answers at which address, by this execution and its siblings.
     answered: Arc<charges::Answered>,
     /// Spans whose parents are not held, by trace.
@@ -117,11 +119,13 @@ impl<'a> Scene<'a> {
             said: HashMap::new(),
             events: HashMap::new(),
             jobs: HashMap::new(),
+            called: HashMap::new(),
             answered: answered(case, world).into(),
             orphans: HashMap::new(),
         };
         scene.index_workflow();
         scene.index_telemetry();
+        scene.index_called();
         scene
     }
 
@@ -194,6 +198,64 @@ impl<'a> Scene<'a> {
                     .push(n);
             }
         }
+    }
+
+    /// Who is known by his time alone is believed where healthy runs call him as well.
+    fn index_called(&mut self) {
+        let known = |name: &str| {
+            let with = self.healthy.iter();
+            let with = with.filter(|it| it.functions.contains_key(name)).count();
+            with >= HABIT && with * 2 >= self.healthy.len()
+        };
+        let mut found: HashMap<SpanId, Vec<usize>> = HashMap::new();
+        let mut heads: Vec<(SpanId, usize)> = Vec::new();
+        for (n, callee) in self.case.called.iter().enumerate() {
+            if !callee.named && !known(&callee.invocation.function_name) {
+                continue;
+            }
+            found.entry(callee.attempt).or_default().push(n);
+            let spans = self.case.spans.iter().enumerate();
+            let own = spans.filter(|(_, it)| callees::runs_in(it, &callee.invocation));
+            heads.extend(own.map(|(span, _)| (callee.attempt, span)));
+        }
+        for (attempt, span) in heads {
+            self.joined.entry(attempt).or_default().push(span);
+        }
+        self.called = found;
+    }
+
+    /// Who failed with the words of an execution of which nothing but its end is told.
+    pub fn last_called(&self) -> Option<&'a Invocation> {
+        let found = self.called.get(&SpanId::default()).into_iter().flatten();
+        let all = found.map(|n| &self.case.called[*n].invocation);
+        all.max_by_key(|it| (it.end_time, it.span_id))
+    }
+
+    /// What functions called below an attempt, in order of their start.
+    pub fn callees(&self, attempt: &Attempt) -> Vec<&'a Invocation> {
+        let found = self.called.get(&attempt.span_id).into_iter().flatten();
+        found.map(|n| &self.case.called[*n].invocation).collect()
+    }
+
+    /// Spans of an invocation that a function made, and those below them.
+    pub fn spans_of(&self, callee: &Invocation) -> Vec<&'a Span> {
+        let all = self.case.spans.iter().enumerate();
+        let own = all.filter(|(_, it)| callees::runs_in(it, callee));
+        let mut queue: Vec<usize> = own.map(|(n, _)| n).collect();
+        let mut seen: HashSet<usize> = HashSet::new();
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < queue.len() && found.len() < MOST_SPANS {
+            let n = queue[at];
+            at += 1;
+            if seen.insert(n) {
+                let span = &self.case.spans[n];
+                found.push(span);
+                let below = self.below.get(&(span.trace_id, span.span_id));
+                queue.extend(below.into_iter().flatten());
+            }
+        }
+        found
     }
 
     pub fn visit(&self, span_id: SpanId) -> Option<&'a State> {

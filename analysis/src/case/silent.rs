@@ -23,10 +23,15 @@ pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
         .and_then(|visit| by_choice(scene, visit))
         .into_iter()
         .collect();
+    found.extend(super::omitted::clue(scene).or_else(|| super::omitted::branch(scene)));
+    if found.is_empty() {
+        found.extend(super::doubles::clues(scene));
+    }
     found.extend(super::drift::clues(scene).filter(|_| found.is_empty()));
     found.extend(by_output(scene));
     found.extend(super::reads::lost(scene).filter(|_| found.is_empty()));
     found.extend(super::relations::broken(scene).filter(|_| found.is_empty()));
+    found.extend(super::equals::broken(scene).filter(|_| found.is_empty()));
     if found.is_empty() {
         found.extend(super::amounts::unusual(scene));
     }
@@ -73,6 +78,9 @@ fn by_choice(scene: &Scene, choice: &State) -> Option<Clue> {
     let lost = producer.as_ref().and_then(|it| it.keys.first());
     if let Some(since) = super::behind::writer(scene, visit, lost.unwrap_or(&what)) {
         return Some(by_writer(scene, &since, visit, choice, &what));
+    }
+    if let Some(clue) = clues::taken_for_answer(scene, visit, &format!("left {what} empty")) {
+        return Some(clue);
     }
     let (suspect, name) = clues::maker(scene, visit);
     let mechanism = format!(
@@ -279,6 +287,9 @@ fn by_output(scene: &Scene) -> Option<Clue> {
         .filter(lacks)
         .find(|it| gives(&it.state))
         .filter(|it| !it.caught)?;
+    if let Some(clue) = clues::taken_for_answer(scene, visit, &format!("gave no {path}")) {
+        return Some(clue);
+    }
     let (suspect, name) = clues::maker(scene, visit);
     let mechanism = format!(
         "{name} gave no {path}, which every healthy run has; the execution succeeded without it"

@@ -258,11 +258,25 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
     }
     found.extend(super::waits::queued(scene, attempt, &tries, excess));
     found.extend(super::waits::waited(scene, attempt, excess));
-    if found.is_empty() && super::starts::warmed_up(scene, &tries, excess.ns) {
+    let warmed_up = || {
+        super::starts::warmed_up(scene, &tries, excess.ns)
+            || super::called::warmed_up(scene, &tries, excess.ns)
+    };
+    if found.is_empty() && warmed_up() {
         return found;
     }
     if found.is_empty() {
         found.extend(super::starts::cold(scene, &tries, excess));
+    }
+    if found.is_empty()
+        && let Some(clue) = scene
+            .visit_of(attempt)
+            .and_then(|it| super::grown::fed(scene, it))
+    {
+        found.push(clue.with(ended(scene, attempt, excess.usual_ns)));
+    }
+    if found.is_empty() {
+        found.extend(super::called::cold(scene, &tries, excess.ns, false));
     }
     if found.is_empty() {
         found.extend(worked(scene, attempt, &tries, excess));
@@ -337,10 +351,24 @@ fn worked<'a>(
     } else if let Some(clue) = super::hosts::slow(scene, &forest, attempt, excess.ns) {
         found.push(clue);
     }
+    // No answer is late where no connection comes about.
+    if let Some(name) = attempt.function_name.as_deref() {
+        let failure = failures::of_try(scene, attempt, Fatality::None);
+        if let Some(clue) = clues::unconnected(scene, &failure, attempt, name) {
+            found.push(clue.with(ended(scene, attempt, excess.usual_ns)));
+            return found;
+        }
+    }
     let grown = origin::of_time(scene, &forest, true);
     if let Some(grown) = grown {
         let more = grown.ns - grown.usual_ns.unwrap_or(0);
+        let called = || super::called::work(scene, attempt, excess.ns);
         if grown.name != caller && more * 2 > excess.ns {
+            // Its own log tells more of a function than the spans around it.
+            if let Some(clue) = called().filter(|it| it.suspect.name == grown.name) {
+                found.push(clue.with(ended(scene, attempt, excess.usual_ns)));
+                return found;
+            }
             if let Some(clue) = super::calls::more(scene, &forest, attempt, &grown.name) {
                 found.push(clue.with(ended(scene, attempt, excess.usual_ns)));
                 return found;
@@ -380,6 +408,10 @@ fn worked<'a>(
             );
             return found;
         }
+    }
+    if let Some(clue) = super::called::work(scene, attempt, excess.ns) {
+        found.push(clue.with(ended(scene, attempt, excess.usual_ns)));
+        return found;
     }
     found.extend(silent_about(scene, attempt, &caller, excess));
     // A new sandbox may have cost that much, which only its log would tell.
@@ -446,10 +478,16 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
     };
     let new = visit.and_then(|it| clues::new_version(scene, it));
     let grown = clues::input_growth(scene, visit);
+    let grown = grown.map(|it| it.max(numeric_growth(scene)));
     if let Some(clue) = visit.and_then(|it| super::sizes::of_item(scene, it)) {
         return clue.with(ended(scene, attempt, excess.usual_ns));
     }
+    let less = scene
+        .invocation(attempt)
+        .and_then(|(it, _)| less_memory(scene, it));
+    let new = less.clone().or(new);
     let (category, weight) = match (&new, grown) {
+        _ if less.is_some() => (Category::Memory, 0.92),
         _ if starved_of_memory(scene, attempt) => (Category::Memory, 0.86),
         (Some(_), _) => (Category::BadDeploy, 0.8),
         (None, Some(times)) if times >= 3.0 => (Category::DataSize, 0.7),
@@ -474,12 +512,26 @@ fn own_work(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Clue {
         .changed(new)
 }
 
+/// That a function was given much less memory than in all healthy runs, and with it less of a processor.
+pub(super) fn less_memory(scene: &Scene, of: &model::Invocation) -> Option<String> {
+    let size = of.memory_size_mb?;
+    let ran = scene.healthy.iter();
+    let ran = ran.filter_map(|it| it.functions.get(&of.function_name));
+    let sizes: Vec<i64> = ran.map(|it| it.size_mb).filter(|it| *it > 0).collect();
+    let least = *sizes.iter().min().filter(|_| sizes.len() >= FEWEST)?;
+    let cut = size > 0 && size.saturating_mul(3) <= least.saturating_mul(2);
+    cut.then(|| format!("{} memory size {least} → {size} MB", of.function_name))
+}
+
 /// True when an invocation filled its memory and healthy ones leave room: it collected garbage instead of working.
 fn starved_of_memory(scene: &Scene, attempt: &Attempt) -> bool {
+    let ran = scene.invocation(attempt);
+    ran.is_some_and(|(it, _)| starved(scene, it))
+}
+
+/// The same of an invocation, whoever made it.
+pub(super) fn starved(scene: &Scene, invocation: &model::Invocation) -> bool {
     let share = |used: i64, size: i64| used as f64 / size.max(1) as f64;
-    let Some((invocation, _)) = scene.invocation(attempt) else {
-        return false;
-    };
     let (Some(used), Some(size)) = (invocation.max_memory_used_mb, invocation.memory_size_mb)
     else {
         return false;

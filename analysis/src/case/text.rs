@@ -21,10 +21,42 @@ fn dialled(lower: &str) -> bool {
     })
 }
 
+/// A connection that ran out of time, however many words stand between: `TCP connect to 10.0.4.7:5432 timed out`.
+fn connected_late(lower: &str) -> bool {
+    const CONNECT: [&str; 9] = [
+        "connect to ",
+        "connecting to ",
+        "connection to ",
+        "tcp connect",
+        "opening socket",
+        "open socket",
+        "establish connection",
+        "establish a connection",
+        "establishing connection",
+    ];
+    const LATE: [&str; 4] = ["timed out", "timeout", "time out", "etimedout"];
+    const ANSWER: [&str; 6] = ["read", "respon", "answer", "header", "query", "reply"];
+    CONNECT.iter().any(|mark| {
+        lower.match_indices(mark).any(|(at, _)| {
+            let rest = &lower[at + mark.len()..];
+            let end = LATE.iter().filter_map(|it| rest.find(it)).min();
+            end.is_some_and(|end| {
+                let between = &rest[..end];
+                end < 90
+                    && !between.contains(['\n', ';'])
+                    && !between.contains(". ")
+                    && !ANSWER.iter().any(|it| between.contains(it))
+            })
+        })
+    })
+}
+
 fn by_marks(lower: &str) -> Option<Topic> {
     let first = first_mark(lower);
     match first {
-        None | Some(Topic::Timeout) if dialled(lower) => Some(Topic::Connection),
+        None | Some(Topic::Timeout) if dialled(lower) || connected_late(lower) => {
+            Some(Topic::Connection)
+        }
         first => first,
     }
 }
@@ -107,7 +139,12 @@ pub(crate) fn is(words: &str, wanted: Topic) -> bool {
 
 /// True for words of a connection that was not made in time, as clients write it. Who waits for an answer has one.
 pub(crate) fn is_connect_timeout(words: &str) -> bool {
-    const MARKS: [&str; 18] = [
+    const MARKS: [&str; 23] = [
+        "connect_timeout",
+        "connect-timeout",
+        "timeout of connect",
+        "connection timed out",
+        "connection establishment timed out",
         "timeout connecting",
         "timeout while connecting",
         "timeout during connect",
@@ -128,7 +165,7 @@ pub(crate) fn is_connect_timeout(words: &str) -> bool {
         "connectiontimeout",
     ];
     let lower = shortened(words).to_lowercase();
-    dialled(&lower) || MARKS.iter().any(|mark| lower.contains(mark))
+    dialled(&lower) || connected_late(&lower) || MARKS.iter().any(|mark| lower.contains(mark))
 }
 
 /// True for words with which a validator of schemas refuses a value: Ajv, zod, joi, yup, pydantic, jsonschema, Bean
@@ -437,6 +474,9 @@ mod tests {
             "java.net.SocketTimeoutException: Connect timed out",
             "curl: (28) Connection timed out after 5001 milliseconds",
             "Can't connect to MySQL server on 'orders-db' (110)",
+            "TCP connect to 10.0.4.7:5432 timed out after 3000 ms",
+            "UND_ERR_CONNECT_TIMEOUT",
+            "connection to host fares.example (port 443) timed out",
             "A connection attempt failed because the connected party did not properly respond after a period of time",
         ] {
             check(words, Some(Topic::Connection));
@@ -446,6 +486,8 @@ mod tests {
             "read tcp 10.0.1.7:4411->10.0.3.12:6379: i/o timeout",
             "context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
             "Error: read ETIMEDOUT",
+            "connected to 10.0.4.7; reading the response timed out",
+            "connection to 10.0.4.7: read timed out",
             "curl: (28) Operation timed out after 5001 milliseconds with 0 bytes received",
         ] {
             check(words, Some(Topic::Timeout));

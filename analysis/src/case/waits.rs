@@ -90,6 +90,9 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
     if let Some(clue) = kept(scene, attempt, excess) {
         return Some(clue);
     }
+    if let Some(clue) = taken(scene, attempt, excess).filter(|_| consumer.is_none()) {
+        return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
+    }
     let queue_wait = consumer.map(|it| it.start_time.since(from));
     let callee = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
     let (kind, name, category, weight) = match (pulled, consumer, queue_wait) {
@@ -131,6 +134,51 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
         )
         .with(proof)
         .with(ended(scene, attempt, excess.usual_ns)),
+    )
+}
+
+/// A message of which its worker's lines tell when it was taken: it lay in the queue, or was worked on, for most of the
+/// time that was added.
+fn taken(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
+    let from = attempt.submitted_time?;
+    let worker = clues::worker(scene, attempt)?;
+    let took = worker.took()?;
+    let lay = took.since(from);
+    let worked = attempt.end_time?.since(took);
+    let (kind, queue) = clues::callee(attempt)?;
+    let name = &worker.name;
+    let line = worker.named.first()?;
+    let shown = clue::log(line, super::text::brief(&line.body, 160));
+    if lay.saturating_mul(2) > excess.ns {
+        let mechanism = format!(
+            "the message of {} lay in {queue} for {} before {name} took it; the whole takes {} in healthy runs",
+            excess.state,
+            human_duration(lay),
+            human_duration(excess.usual_ns)
+        );
+        let suspect = clue::entity(scene, kind, &queue, &[&attempt.path]);
+        return Some(Clue::new(suspect, Category::Capacity, 0.93, mechanism).with([shown]));
+    }
+    if worked.saturating_mul(2) < excess.ns {
+        return None;
+    }
+    let mechanism = format!(
+        "{name} worked on the message of {} for {}; the whole takes {} in healthy runs",
+        excess.state,
+        human_duration(worked),
+        human_duration(excess.usual_ns)
+    );
+    let suspect = clue::entity(scene, worker.kind, name, &[&attempt.path]);
+    let explained = clue::Explained {
+        kind: String::new(),
+        name: queue,
+        reason: format!("{name} took the message after {}", human_duration(lay)),
+        reference: shown.reference.clone(),
+    };
+    Some(
+        Clue::new(suspect, Category::Latency, 0.9, mechanism)
+            .with([shown])
+            .explaining([explained]),
     )
 }
 

@@ -1,6 +1,6 @@
 //! What is known besides the execution itself: how its siblings ran, what changed, who else was busy.
 
-use super::{Case, Profile};
+use super::{Case, Profile, letters::Witness};
 use model::{Change, SpanId, TraceId, UnixNanos};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,6 +13,8 @@ pub struct World {
     pub changes: Vec<Change>,
     /// How busy functions were while the execution ran.
     pub loads: Vec<Load>,
+    /// Who took the messages of healthy siblings, where one of this execution was not answered.
+    pub witnesses: Vec<Witness>,
     /// Other executions of the workflows that this one started, by state machine.
     pub below: BTreeMap<String, Vec<Arc<Profile>>>,
 }
@@ -42,6 +44,7 @@ impl World {
         let others = known.filter(|it| it.trace_id != child.execution.trace_id);
         World {
             peers: others.cloned().collect(),
+            witnesses: Vec::new(),
             ..self.clone()
         }
     }

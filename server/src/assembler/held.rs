@@ -206,6 +206,32 @@ impl Held {
             .await
     }
 
+    /// Invocations that began within these stretches of time, at most so many.
+    pub(crate) async fn invocations_within(
+        &self,
+        windows: &[(UnixNanos, UnixNanos)],
+        most: usize,
+    ) -> Result<Vec<Invocation>> {
+        let within = |(from, to): &(UnixNanos, UnixNanos)| {
+            let (from, to) = (from.0, to.0);
+            format!("start_time BETWEEN to_timestamp_nanos({from}) AND to_timestamp_nanos({to})")
+        };
+        let ranges: Vec<String> = windows.iter().map(within).collect();
+        if ranges.is_empty() {
+            return Ok(Vec::new());
+        }
+        let question = format!(
+            "SELECT * FROM invocations WHERE {} ORDER BY start_time, span_id LIMIT {most}",
+            ranges.join(" OR ")
+        );
+        let mut found = Vec::new();
+        for batch in self.ask(&self.store.snapshot(), &question).await? {
+            let batch = physical(Table::Invocations, &batch)?;
+            found.extend(rows::read_invocations(&batch)?);
+        }
+        Ok(found)
+    }
+
     /// Log lines that meet a condition.
     pub(crate) async fn logs_where(
         &self,

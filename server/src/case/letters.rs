@@ -48,7 +48,7 @@ impl Court {
         Ok(())
     }
 
-    async fn heard(&self, case: &Case, letters: &[Letter]) -> Result<Vec<LogRecord>> {
+    pub(super) async fn heard(&self, case: &Case, letters: &[Letter]) -> Result<Vec<LogRecord>> {
         let all: Vec<&Letter> = letters.iter().collect();
         let mut hits = self
             .lines_with(&all, |it| &it.keys, Letter::is_named)
@@ -58,6 +58,15 @@ impl Court {
         let unnamed: Vec<&Letter> = letters.iter().filter(unnamed).collect();
         let hinted = self.lines_with(&unnamed, |it| &it.hints, Letter::is_hinted);
         hits.extend(hinted.await?);
+        // Who could not take it wrote of the queue at most.
+        let unknown = |it: &&Letter| {
+            !hits
+                .iter()
+                .any(|line| it.is_named(line) || it.is_hinted(line))
+        };
+        let unknown: Vec<&Letter> = letters.iter().filter(unknown).collect();
+        let places: BTreeSet<String> = unknown.iter().map(|it| it.place.clone()).collect();
+        hits.extend(self.lines_about(&unknown, places).await?);
         let mut lines = Vec::new();
         let (asked, alone): (Vec<_>, Vec<_>) =
             hits.iter().partition(|it| !it.request_id.is_empty());
@@ -76,6 +85,34 @@ impl Court {
         }
         let hits: Vec<&LogRecord> = hits.iter().collect();
         Ok(letters::around(case, &hits, &lines))
+    }
+
+    /// Lines that name the way of these messages, or that were written by a worker of its name.
+    async fn lines_about(
+        &self,
+        letters: &[&Letter],
+        mut places: BTreeSet<String>,
+    ) -> Result<Vec<LogRecord>> {
+        places.remove("");
+        let from = letters.iter().map(|it| it.from).min();
+        let (Some(from), Some(to)) = (from, letters.iter().map(|it| it.to).max()) else {
+            return Ok(Vec::new());
+        };
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let window = from..=to;
+        let mut found = self.held.logs_holding(&places, &window, MOST_HITS).await?;
+        found.extend(
+            self.held
+                .logs_where("service_name", &places, Some(window))
+                .await?,
+        );
+        found.retain(|line| letters.iter().any(|it| it.is_about(line)));
+        found.sort_by_key(|it| (it.time, it.log_id));
+        found.dedup_by_key(|it| it.log_id);
+        found.truncate(MOST_HITS);
+        Ok(found)
     }
 
     /// Lines that hold words of these messages, in the time in which they can have been received.

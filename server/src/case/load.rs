@@ -10,8 +10,8 @@ use model::{
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Spans and log records that are looked at for one execution.
-const MOST_SPANS: usize = 20_000;
-const MOST_LOGS: usize = 20_000;
+pub(super) const MOST_SPANS: usize = 20_000;
+pub(super) const MOST_LOGS: usize = 20_000;
 /// How deep executions start executions.
 const DEEPEST: usize = 4;
 /// Executions that one execution started which are looked at.
@@ -21,7 +21,7 @@ const MOST_BELOW: usize = 2_000;
 /// Items of a distributed Map among which those that failed are looked for.
 const MOST_ITEMS: usize = 5_000;
 /// Attributes in which spans name the invocation they ran in.
-const REQUEST_ID: [&str; 2] = ["faas.invocation_id", "aws.request_id"];
+pub(super) const REQUEST_ID: [&str; 2] = ["faas.invocation_id", "aws.request_id"];
 /// How far telemetry may lie outside of its execution, nanoseconds.
 const SLACK: i64 = 600_000_000_000;
 
@@ -127,6 +127,7 @@ impl Court {
         if raw {
             self.hear(&mut cases).await?;
         }
+        self.follow(&mut cases).await?;
         Ok(cases)
     }
 

@@ -4,6 +4,7 @@
 //! | Module | What it does |
 //! |---|---|
 //! | [`letters`] | who received messages that were never answered, and jobs |
+//! | [`follow`] | what functions called by themselves, and who took messages |
 //! | [`load`] | one case, or many, in few look-ups |
 //! | [`world`] | siblings, changes, load around an execution |
 //! | [`job`] | judges what changed, at the end of an import and while serving |
@@ -15,6 +16,7 @@
 
 mod again;
 mod enrol;
+mod follow;
 mod job;
 mod letters;
 mod load;

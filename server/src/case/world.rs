@@ -1,7 +1,10 @@
 //! What is known besides an execution: how its siblings ran, what changed, who else was busy.
 
 use super::{Court, enrol, lock, roster::Sibling};
-use analysis::case::{self, Case, Load, Profile, World};
+use analysis::case::{
+    self, Case, Load, Profile, World,
+    letters::{self, WITNESSES},
+};
 use anyhow::Result;
 use arrow::{
     array::AsArray,
@@ -27,10 +30,16 @@ impl Court {
     pub(super) async fn world(&self, case: &Case) -> Result<World> {
         let siblings = self.siblings(case).await?;
         let peers = self.profiles(&siblings).await?;
+        let start = case.execution.start_time;
+        let mut near: Vec<&Arc<Profile>> = peers.iter().filter(|it| it.healthy).collect();
+        near.sort_by_key(|it| (it.start.0.abs_diff(start.0), it.trace_id));
+        let near = near.into_iter().take(WITNESSES);
+        let near: Vec<TraceId> = near.map(|it| it.trace_id).collect();
         Ok(World {
-            peers,
             changes: self.changes(case).await?,
             loads: self.loads(case).await?,
+            witnesses: self.witnesses(case, &near).await?,
+            peers,
             below: self.below(case).await?,
         })
     }
@@ -122,7 +131,10 @@ impl Court {
         if !case.execution.status.is_terminal() {
             return Ok(());
         }
-        // As siblings are read: without these.
+        // As siblings are read: without these, and without the workers that took what was not answered.
+        if letters::has_workers(&case) {
+            return Ok(());
+        }
         case.events.clear();
         case.documents.clear();
         case.heard.clear();

@@ -5,7 +5,11 @@
 
 mod otlp;
 
-use analysis::{case, case::Case, joins, lambda, workflow};
+use analysis::{
+    case,
+    case::{Case, callees},
+    joins, lambda, workflow,
+};
 use bytes::Bytes;
 use collectors::import::{self, Chunk};
 use inquest_sim::Mystery;
@@ -137,6 +141,7 @@ impl Held {
                 peers,
                 changes,
                 loads: self.loads(own),
+                witnesses: self.witnesses(own, &cases),
                 below: below(own, &cases, &profiles),
             };
             verdicts.insert((*arn).to_owned(), case::judge(own, &world));
@@ -277,12 +282,81 @@ impl Held {
         for case in cases.values_mut() {
             case.jobs = self.jobs(case);
             case.heard = self.heard(case);
+            self.follow(case, &invocations);
         }
         let flat = cases.clone();
         for case in cases.values_mut() {
             add_children(case, &flat, 3);
         }
         cases
+    }
+
+    /// What the functions of a case called, and who took its messages, with their lines and spans.
+    fn follow(&self, case: &mut Case, invocations: &[Invocation]) {
+        let workers = callees::workers(case, invocations);
+        let mut callers = callees::callers(case);
+        callers.extend(callees::deeper(&workers));
+        self.add_called(case, workers);
+        for _ in 0..callees::DEEPEST {
+            let found = callees::callees(case, &callers, &case.logs, invocations);
+            callers = callees::deeper(&found);
+            self.add_called(case, found);
+        }
+        let requests = callees::requests(case);
+        let runs_in = |span: &&Span| matches!(span.attributes.get("faas.invocation_id"), Some(Value::String(id)) if requests.contains(id));
+        let traces: HashSet<TraceId> = self
+            .spans
+            .iter()
+            .filter(runs_in)
+            .map(|it| it.trace_id)
+            .collect();
+        let known: HashSet<_> = case
+            .spans
+            .iter()
+            .map(|it| (it.trace_id, it.span_id))
+            .collect();
+        let new = |span: &&Span| {
+            traces.contains(&span.trace_id) && !known.contains(&(span.trace_id, span.span_id))
+        };
+        let new: Vec<Span> = self.spans.iter().filter(new).cloned().collect();
+        case.spans.extend(new);
+        let known: HashSet<_> = case.logs.iter().map(|it| it.log_id).collect();
+        let new = |it: &&LogRecord| traces.contains(&it.trace_id) && !known.contains(&it.log_id);
+        let new: Vec<LogRecord> = self.logs.iter().filter(new).cloned().collect();
+        case.logs.extend(new);
+        case.logs.sort_by_key(|log| (log.time, log.log_id));
+        if std::env::var_os("STRANGER_CALLED").is_some() {
+            for it in &case.called {
+                let of = &it.invocation;
+                println!(
+                    "     called {} {} {} {:?} {:?} {:?}",
+                    of.function_name,
+                    of.request_id,
+                    it.named,
+                    of.cold_start,
+                    of.init_duration_ms,
+                    of.status
+                );
+            }
+        }
+    }
+
+    fn add_called(&self, case: &mut Case, found: Vec<callees::Callee>) {
+        let ids: HashSet<&str> = found
+            .iter()
+            .map(|it| it.invocation.request_id.as_str())
+            .collect();
+        let known: HashSet<_> = case.logs.iter().map(|it| it.log_id).collect();
+        let lines = self
+            .logs
+            .iter()
+            .filter(|it| ids.contains(it.request_id.as_str()));
+        let lines: Vec<LogRecord> = lines
+            .filter(|it| !known.contains(&it.log_id))
+            .cloned()
+            .collect();
+        case.logs.extend(lines);
+        case.called.extend(found);
     }
 
     /// The jobs that a case waited for.
@@ -315,10 +389,42 @@ impl Held {
         let named = |it: &&LogRecord| {
             letters
                 .iter()
-                .any(|letter| letter.is_named(it) || letter.is_hinted(it))
+                .any(|letter| letter.is_named(it) || letter.is_hinted(it) || letter.is_about(it))
         };
         let hits: Vec<&LogRecord> = self.logs.iter().filter(named).collect();
         case::letters::around(case, &hits, &self.logs)
+    }
+
+    /// Who took the messages of the nearest healthy siblings, where one of this execution was not answered.
+    fn witnesses(&self, own: &Case, cases: &BTreeMap<String, Case>) -> Vec<case::letters::Witness> {
+        if !case::letters::unanswered(own) {
+            return Vec::new();
+        }
+        let mut near: Vec<&Case> = cases
+            .values()
+            .filter(|it| it.execution.state_machine == own.execution.state_machine)
+            .filter(|it| {
+                it.execution.status == model::ExecutionStatus::Succeeded
+                    && it.execution.caught_failures == 0
+            })
+            .collect();
+        let start = own.execution.start_time.0;
+        near.sort_by_key(|it| {
+            (
+                it.execution.start_time.0.abs_diff(start),
+                it.execution.trace_id,
+            )
+        });
+        near.truncate(case::letters::WITNESSES);
+        let witness = |it: &Case| {
+            let letters = case::letters::answered(it);
+            let named = |line: &&LogRecord| letters.iter().any(|letter| letter.is_named(line));
+            let hits: Vec<&LogRecord> = self.logs.iter().filter(named).collect();
+            let heard = case::letters::around(it, &hits, &self.logs);
+            case::letters::Witness::of(&letters, &heard)
+        };
+        let all = near.into_iter().map(witness);
+        all.filter(|it| !it.workers.is_empty()).collect()
     }
 
     fn invocations(&self) -> Vec<Invocation> {

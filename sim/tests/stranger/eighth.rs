@@ -285,10 +285,20 @@ fn stumbled(desk: &mut Desk, n: usize, ill: bool) -> String {
 
 /// Of the failed run only its end is held, and what that quotes; of the others everything.
 fn quoted(desk: &mut Desk, n: usize, ill: bool, words: &str, traced: bool) -> String {
+    let of = lambda("hold-seats", 60 + vary(n, 20));
+    quoted_by(desk, n, ill, words, (traced, of))
+}
+
+fn quoted_by(
+    desk: &mut Desk,
+    n: usize,
+    ill: bool,
+    words: &str,
+    (traced, mut of): (bool, Lambda),
+) -> String {
     let input = json!({"n": n});
     let mut run = Run::new("ferry-seats", &format!("f{n}"), at(n), &input);
     run.enter("Task", "Hold", &input);
-    let mut of = lambda("hold-seats", 60 + vary(n, 20));
     if ill {
         of = of.raising("HarbourError", words);
         let invoke = ("lambda", "invoke");
@@ -319,6 +329,13 @@ fn quoted_peer_traced(desk: &mut Desk, n: usize, ill: bool) -> String {
 
 fn quoted_nobody(desk: &mut Desk, n: usize, ill: bool) -> String {
     quoted(desk, n, ill, "the hold could not be made", false)
+}
+
+/// Nor does any log hold those words.
+fn quoted_nobody_dark(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let of = lambda("hold-seats", 60 + vary(n, 20));
+    let of = if ill { of.dark() } else { of };
+    quoted_by(desk, n, ill, "the hold could not be made", (false, of))
 }
 
 fn quoted_nobody_traced(desk: &mut Desk, n: usize, ill: bool) -> String {
@@ -414,6 +431,12 @@ pub fn all() -> Vec<Mystery> {
             &[Error],
             quoted_nobody_traced,
         ),
-        crime("an end that quotes nobody", &[], &[], quoted_nobody).outcome(Outcome::ColdCase),
+        crime(
+            "an end that quotes nobody, with the words of a log",
+            &["hold-seats"],
+            &[Error],
+            quoted_nobody,
+        ),
+        crime("an end that quotes nobody", &[], &[], quoted_nobody_dark).outcome(Outcome::ColdCase),
     ]
 }

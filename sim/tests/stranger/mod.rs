@@ -1,9 +1,11 @@
 //! Mysteries of a stranger: shapes, integrations, languages and conventions that our simulator does not write. What is
 //! right was written down before anything was run.
 
+pub mod behind;
 pub mod blocks;
 pub mod calm;
 pub mod code;
+pub mod deep;
 pub mod desk;
 pub mod eighth;
 pub mod fifth;
@@ -15,6 +17,7 @@ pub mod later_calm;
 pub mod ninth;
 pub mod outside;
 pub mod quiet;
+pub mod quietly;
 pub mod seventh;
 pub mod shapes;
 pub mod sixth;

@@ -85,7 +85,7 @@ fn lost(scene: &Scene, failure: &Failure) -> Option<Clue> {
 }
 
 /// Where a Choice leads.
-fn ways(choice: &Value) -> Vec<&str> {
+pub(in crate::case) fn ways(choice: &Value) -> Vec<&str> {
     let rules = choice.get("Choices").and_then(Value::as_array);
     let next = rules.into_iter().flatten().filter_map(|it| it.get("Next"));
     let default = choice.get("Default");

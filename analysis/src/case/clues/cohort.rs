@@ -14,7 +14,7 @@ use crate::case::{
 use model::{Category, Change};
 
 /// Runs of the same sort that went well in the version before.
-const WELL: usize = 3;
+const WELL: usize = 2;
 /// Runs of other sorts that go well in the new one.
 const OTHERS: usize = 2;
 
@@ -88,7 +88,7 @@ fn sort(
     key: String,
     value: String,
 ) -> Option<Sort> {
-    let error = (failure.state().to_owned(), failure.error.clone());
+    let error = (failure.state().to_owned(), failure.thrown());
     let (mut well_before, mut failed_since, mut others_since) = (0, 0, 0);
     for peer in &scene.world.peers {
         let Some(since) = is_since(peer, name, failure.version(), change) else {
@@ -104,7 +104,10 @@ fn sort(
             _ => {}
         }
     }
-    let telling = well_before >= WELL && failed_since >= 1 && others_since >= OTHERS;
+    // One alone that fails tells less than two.
+    let told = failed_since >= 1 && others_since >= OTHERS;
+    let telling =
+        well_before >= WELL && (told || well_before > WELL && others_since >= WELL * OTHERS);
     telling.then_some(Sort {
         key,
         value,

@@ -31,6 +31,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         ];
     }
     let grower = grower(scene, failure);
+    // The data itself may lie in a bucket: what the states before tell of its size says who grew it.
+    if let (None, Some(visit)) = (&grower, failure.visit)
+        && let Some(clue) = crate::case::grown::fed(scene, visit)
+    {
+        return vec![clue.with(failure.exhibit())];
+    }
     let Some((visit, gave, took)) = grower else {
         let visit = failure.visit.map(|it| clue::state(scene, it));
         let suspect = visit.unwrap_or_else(|| clue::entity(scene, "state", state, &[]));

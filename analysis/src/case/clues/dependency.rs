@@ -45,6 +45,9 @@ pub(super) fn words(span: &Span) -> String {
     if let Some(code) = charges::status(span) {
         words.push(format!("status code {code}"));
     }
+    if charges::failed(span) {
+        words.extend(connecting(&span.name).map(str::to_owned));
+    }
     // The status often repeats the exception: everything is said once.
     let mut said: Vec<String> = Vec::new();
     for word in words {
@@ -53,6 +56,17 @@ pub(super) fn words(span: &Span) -> String {
         }
     }
     said.join(" ")
+}
+
+/// What a span that only connects says by its name when it failed.
+fn connecting(name: &str) -> Option<&'static str> {
+    let lower = name.to_lowercase();
+    let last = lower.rsplit(['.', ':', '/', ' ']).next().unwrap_or(&lower);
+    match last {
+        "connect" => Some("failed to connect"),
+        "lookup" if lower.contains("dns") => Some("dns lookup"),
+        _ => None,
+    }
 }
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
@@ -202,7 +216,7 @@ fn refused(
     let visit = failure.visit?;
     let served = |it: &&&Profile| it.states.contains_key(&visit.state);
     let well = scene.healthy.iter().filter(served).count();
-    let key = (visit.state.clone(), failure.error.clone());
+    let key = (visit.state.clone(), failure.thrown());
     let alike = scene.world.peers.iter();
     let alike = alike.filter(|it| it.errors.contains(&key)).count();
     if well < WELL || alike * FEW > well {

@@ -152,7 +152,7 @@ fn of_function(scene: &Scene, failure: &Failure) -> Option<Clue> {
         .with(line.map(|it| clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))))
         .with(failure.exhibit())
         .changed(Some(changed));
-    if let Some((invocation, _)) = failure.invocation {
+    if let Some(invocation) = failure.invocation {
         clue = clue.with([clue::invocation(
             invocation,
             format!("{name} version {} ran", version.unwrap_or("?")),
@@ -343,7 +343,7 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
 /// Healthy runs that had the same failure and got over it by retries which the new definition no longer makes.
 fn impatient(scene: &Scene, failure: &Failure, state: &str) -> Option<usize> {
     settings::retries_less(scene, state).filter(|less| *less)?;
-    let key = (state.to_owned(), failure.error.clone());
+    let key = (state.to_owned(), failure.thrown());
     let with = scene.healthy.iter().filter(|it| it.errors.contains(&key));
     Some(with.count()).filter(|runs| *runs > 0)
 }
@@ -415,7 +415,7 @@ pub(in crate::case) fn started(scene: &Scene, text: String) -> Option<Exhibit> {
     scene.event(1).map(|event| clue::event(event, text))
 }
 
-fn recent<'a>(scene: &Scene<'a>, failure: &Failure) -> impl Iterator<Item = &'a Change> {
+pub(super) fn recent<'a>(scene: &Scene<'a>, failure: &Failure) -> impl Iterator<Item = &'a Change> {
     let at = failure.at;
     scene
         .world

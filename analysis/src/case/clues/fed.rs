@@ -61,7 +61,7 @@ fn giver(
         .iter()
         .find_map(|it| it.strip_prefix("version "));
     // Nobody failed so before it.
-    let key = (failure.state().to_owned(), failure.error.clone());
+    let key = (failure.state().to_owned(), failure.thrown());
     let old = |it: &crate::case::Profile| {
         let versions = it.functions.get(name).map(|it| &it.versions);
         versions.is_some_and(|it| ran.is_some_and(|ran| !it.contains(ran)))

@@ -17,7 +17,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let words = failure.words();
     let failed_init = failure
         .invocation
-        .is_some_and(|(it, _)| it.cold_start == ColdStart::FailedInit);
+        .is_some_and(|it| it.cold_start == ColdStart::FailedInit);
     let told = text::is(&words, Topic::Init);
     let line = failure
         .lines
@@ -54,7 +54,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let mechanism = format!("{name}{version} could not be started: {said}");
     let mut clue =
         Clue::new(suspect, Category::BadDeploy, weight, mechanism).with(failure.exhibit());
-    if let Some((invocation, _)) = failure.invocation {
+    if let Some(invocation) = failure.invocation {
         let error = invocation.error_type.clone().unwrap_or("an error".into());
         clue = clue.with([clue::invocation(
             invocation,
@@ -79,7 +79,7 @@ fn told_by_code(failure: &Failure) -> bool {
 /// A start that ran into the limit of ten seconds and was begun again inside the invocation: nothing is broken, it is slow
 /// to start. One that was released since the last healthy run may be broken all the same.
 fn too_slow(scene: &Scene, failure: &Failure, suspect: &Entity, told: bool) -> Option<Clue> {
-    let (invocation, _) = failure.invocation?;
+    let invocation = failure.invocation?;
     let late = invocation.cold_start == ColdStart::FailedInit
         && invocation.cold_start_reason.contains("too long");
     let ran_out = invocation.status == InvocationStatus::Timeout

@@ -12,6 +12,9 @@ use crate::case::{
 };
 use model::{Attempt, Category, ExecutionStatus, SpanKind, time::human_duration};
 
+/// What remains of the weight of a worker's silence behind a failure of somebody whom it called.
+const BEHIND: f64 = 0.75;
+
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
         return Vec::new();
@@ -52,8 +55,18 @@ pub(in crate::case) fn unanswered(
 }
 
 fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
+    let absent = worker::missing(scene, attempt);
+    if let Some(name) = absent.first().filter(|_| !worker::known(failure)) {
+        return never_came(scene, failure, attempt, name);
+    }
     if let Some(worker) = worker::of(scene, attempt).filter(|_| !worker::known(failure)) {
-        return dropped(scene, failure, attempt, &worker);
+        let mut clue = dropped(scene, failure, attempt, &worker);
+        // Somebody whom it called failed: that is who it did not answer for.
+        let origin = crate::case::origin::of_error(scene, &failure.spans);
+        if origin.is_some_and(|it| it.name != worker.name && !it.name.is_empty()) {
+            clue.weight *= BEHIND;
+        }
+        return clue;
     }
     let activity = attempt.resource_type == "activity";
     let (kind, name) = silent_one(failure, attempt);
@@ -98,8 +111,62 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
     clue
 }
 
+/// A message that did not come to whoever takes those of healthy runs: it was lost on its way.
+fn never_came(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &str) -> Clue {
+    let (kind, name) = super::function::callee(attempt).unwrap_or(("state", attempt.state.clone()));
+    let from = attempt.submitted_time.unwrap_or(attempt.start_time);
+    let waited = human_duration(failure.at.since(from).max(0));
+    let mechanism = format!(
+        "the message of {} never came from {name} to {worker}, which takes those of healthy runs; it waited {waited}",
+        failure.state()
+    );
+    let submitted = letters::submitted(&scene.case.events, attempt);
+    let submitted = submitted.map(|it| clue::event(it, format!("{name} took the message")));
+    let reference = submitted
+        .as_ref()
+        .map(|it| it.reference.clone())
+        .unwrap_or_default();
+    let others = scene.case.heard.iter().map(|it| it.service_name.clone());
+    let others: std::collections::BTreeSet<String> = others.chain([worker.to_owned()]).collect();
+    let others = others
+        .into_iter()
+        .filter(|it| !it.is_empty() && *it != name);
+    let others: Vec<Explained> = others
+        .map(|other| Explained {
+            kind: String::new(),
+            reason: match other == worker {
+                true => format!("{other} was given nothing"),
+                false => format!("{other} does the same in healthy runs"),
+            },
+            name: other,
+            reference: reference.clone(),
+        })
+        .collect();
+    let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
+    Clue::new(suspect, Category::LostMessage, 0.94, mechanism)
+        .with(submitted)
+        .with(failure.exhibit())
+        .changed(super::deploy::change_of(
+            scene,
+            failure,
+            &[
+                "subscription",
+                "filter",
+                "rule",
+                "mapping",
+                "queue",
+                "topic",
+                &name,
+            ],
+        ))
+        .explaining(others)
+}
+
 /// The worker that received the message and did not answer it.
 fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker) -> Clue {
+    if let Some(clue) = taken_late(scene, failure, attempt, worker) {
+        return clue;
+    }
     let name = &worker.name;
     let state = failure.state();
     let suspect = clue::entity(scene, worker.kind, name, &[&attempt.path]);
@@ -110,7 +177,10 @@ fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker)
         None => "it wrote of no failure".to_owned(),
     };
     let (category, how) = match worker.denied() {
-        true => (Category::Permission, "was not allowed to answer"),
+        true => (
+            Category::Permission,
+            "was denied access, and did not answer",
+        ),
         false => (Category::LostMessage, "received and never answered"),
     };
     let mechanism = format!("{name} {how} the message of {state}, which waited {waited}: {why}");
@@ -143,6 +213,43 @@ fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker)
         )
         .with(failure.exhibit())
         .explaining(sender)
+}
+
+/// A message that lay in its queue for most of the time that there was, and was taken and answered when it was over.
+fn taken_late(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    worker: &Worker,
+) -> Option<Clue> {
+    let from = attempt.submitted_time.unwrap_or(attempt.start_time);
+    let lay = worker.took()?.since(from);
+    let waited = failure.at.since(from);
+    let (kind, queue) = super::function::callee(attempt)?;
+    let most = lay.saturating_mul(10) >= waited.saturating_mul(7) && waited > 0;
+    if !most || !worker.too_late() || worker.denied() {
+        return None;
+    }
+    let mechanism = format!(
+        "the message of {} lay in {queue} for {} before {} took it, {} were allowed",
+        failure.state(),
+        human_duration(lay),
+        worker.name,
+        human_duration(waited)
+    );
+    let submitted = letters::submitted(&scene.case.events, attempt);
+    let named = worker.named.iter().take(2);
+    Some(
+        Clue::new(
+            clue::entity(scene, kind, &queue, &[&attempt.path]),
+            Category::Capacity,
+            0.95,
+            mechanism,
+        )
+        .with(submitted.map(|it| clue::event(it, format!("{} sent it", failure.state()))))
+        .with(named.map(|it| clue::log(it, format!("{} took it late", worker.name))))
+        .with(failure.exhibit()),
+    )
 }
 
 /// The span in which a worker took the message.

@@ -18,7 +18,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .lines
         .iter()
         .find(|log| text::is(&log.body, Topic::OutOfMemory));
-    let full = failure.invocation.is_some_and(|(it, _)| is_full(it));
+    let full = failure.invocation.is_some_and(is_full);
     let exited = words.contains("Runtime.ExitError") || words.contains("Runtime exited");
     let told = text::is(&words, Topic::OutOfMemory);
     let weight = match (told, line.is_some(), full) {
@@ -31,7 +31,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
         return Vec::new();
     };
-    let used = failure.invocation.and_then(|(it, _)| usage(it));
+    let used = failure.invocation.and_then(usage);
     let suspect = clue::function(scene, attempt, name, failure.version());
     let of = used
         .as_deref()
@@ -39,7 +39,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .unwrap_or_default();
     let mechanism = format!("{name} ran out of memory in {}{of}", failure.state());
     let mut clue = Clue::new(suspect, Category::Memory, weight, mechanism).with(failure.exhibit());
-    if let (Some((invocation, _)), Some(used)) = (failure.invocation, used) {
+    if let (Some(invocation), Some(used)) = (failure.invocation, used) {
         clue = clue.with([clue::invocation(invocation, format!("{name} had {used}"))]);
     }
     if let Some(line) = line {

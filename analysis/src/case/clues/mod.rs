@@ -2,6 +2,7 @@
 //! facts around one failure and says whom they speak against, of what, and why.
 
 mod arm;
+mod called;
 mod cohort;
 mod container;
 mod data;
@@ -10,13 +11,17 @@ mod deploy;
 mod fed;
 mod function;
 mod hang;
+mod hog;
+mod host;
 mod init;
 mod item;
 mod limit;
 mod lost;
 mod memory;
+mod nearby;
 mod nested;
 mod network;
+mod overfed;
 mod patience;
 mod permission;
 mod platform;
@@ -34,6 +39,7 @@ mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
+pub(super) use arm::ways;
 pub(super) use deploy::{started, told};
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;
@@ -42,14 +48,17 @@ pub(super) use nested::untold;
 pub(super) use polled::asked_often;
 pub(super) use rerun::lost as lost_tries;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
-pub(super) use timeout::input_growth;
+pub(super) use swallowed::taken_for_answer;
+pub(super) use timeout::{input_growth, unconnected};
+pub(super) use worker::of as worker;
 
 /// A detector.
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 26] = [
+pub(crate) const ALL: [Detector; 30] = [
     arm::find,
+    called::find,
     cohort::find,
     container::find,
     data::find,
@@ -57,12 +66,15 @@ pub(crate) const ALL: [Detector; 26] = [
     deploy::find,
     fed::find,
     function::find,
+    hog::find,
+    host::find,
     init::find,
     limit::find,
     lost::find,
     memory::find,
     nested::find,
     network::find,
+    overfed::find,
     permission::find,
     platform::find,
     poison::find,
@@ -76,6 +88,14 @@ pub(crate) const ALL: [Detector; 26] = [
     timeout::find,
     told::find,
 ];
+
+/// What everybody but whoever follows callees says of the failure of a callee.
+fn of_callee<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Vec<Clue> {
+    let all = ALL
+        .iter()
+        .filter(|it| !std::ptr::fn_addr_eq(**it, called::find as Detector));
+    all.flat_map(|detector| detector(scene, failure)).collect()
+}
 
 /// What speaks below a state whose items are executions of their own.
 pub(super) fn below(scene: &Scene, failure: &Failure) -> Vec<Clue> {

@@ -22,8 +22,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     };
     match scene.child(attempt) {
         Some(child) if depth(scene) < DEEPEST => {
-            inside(scene, failure, &attempt.path, &attempt.state, child)
-                .unwrap_or_else(|| unseen(scene, failure, attempt))
+            let mut found = inside(scene, failure, &attempt.path, &attempt.state, child)
+                .unwrap_or_else(|| unseen(scene, failure, attempt));
+            found.extend(fed(scene, failure, &found));
+            found
         }
         _ => unseen(scene, failure, attempt),
     }
@@ -72,6 +74,41 @@ fn of_map_run(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         let clue = Clue::new(suspect, Category::Error, 0.5, how).with(failure.exhibit());
         vec![clue.missing(&format!("the histories of the failed executions of {run}"))]
     })
+}
+
+/// Who grew what an execution was started with that ran out of memory or time.
+fn fed(scene: &Scene, failure: &Failure, found: &[Clue]) -> Option<Clue> {
+    const BROKE: [Category; 5] = [
+        Category::Memory,
+        Category::Latency,
+        Category::TimeoutConfig,
+        Category::DataSize,
+        Category::Capacity,
+    ];
+    let lead = found.iter().max_by(|a, b| a.weight.total_cmp(&b.weight))?;
+    let visit = failure.visit.filter(|_| BROKE.contains(&lead.category))?;
+    let clue = crate::case::grown::fed(scene, visit)?.with(failure.exhibit());
+    let reference = clue
+        .exhibits
+        .first()
+        .map(|it| it.reference.clone())
+        .unwrap_or_default();
+    let own = clue.suspect.name.clone();
+    let names: std::collections::BTreeSet<String> =
+        found.iter().map(|it| it.suspect.name.clone()).collect();
+    let carried = names
+        .into_iter()
+        .filter(|it| *it != own)
+        .map(|name| Explained {
+            kind: String::new(),
+            reason: format!("{name} was given many times as much as ever"),
+            name,
+            reference: reference.clone(),
+        });
+    let carried: Vec<Explained> = carried.collect();
+    let mut clue = clue.explaining(carried);
+    clue.weight = clue.weight.max(0.965);
+    Some(clue)
 }
 
 fn depth(scene: &Scene) -> usize {

@@ -39,7 +39,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let well = served
         .filter(|it| it.states.contains_key(&visit.state))
         .count();
-    let key = (visit.state.clone(), failure.error.clone());
+    let key = (visit.state.clone(), failure.thrown());
     let alike = scene.world.peers.iter();
     let alike = alike.filter(|it| it.errors.contains(&key)).count();
     // Whom nobody gets past any more, or who is new, is wrong itself.

@@ -3,13 +3,14 @@
 //! with a default, and only who works with it notices. *How to confirm*: the call's span, and what the state left.
 
 use crate::case::{
-    charges,
+    charges::{self, Forest},
     clue::{self, Clue, Explained},
     failures::Failure,
+    onset,
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Attempt, Category, Span};
+use model::{Attempt, Category, Span, State};
 
 /// Healthy runs that know of the callee, or at least of the caller.
 const FEWEST: usize = 3;
@@ -39,29 +40,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 
 fn below(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
     let forest = scene.forest(scene.spans_below(attempt));
-    let failed = |n: usize| {
-        let span = forest.spans[n];
-        charges::failed(span) && !charges::cancelled(span)
-    };
-    // A call that was made again and answered did no harm.
-    let again = |n: usize| {
-        let name = forest.charged(n);
-        let later =
-            (0..forest.spans.len()).filter(|it| !failed(*it) && forest.charged(*it) == name);
-        let ended = forest.spans[n].end_time;
-        later
-            .into_iter()
-            .any(|it| charges::calls_out(forest.spans[it]) && forest.spans[it].start_time >= ended)
-    };
     let own = attempt.function_name.as_deref().unwrap_or_default();
-    let n = (0..forest.spans.len()).find(|n| {
-        let name = forest.charged(*n);
-        failed(*n)
-            && name != own
-            && !forest.children[*n].iter().any(|it| failed(*it))
-            && !again(*n)
-            && unheard(scene, &name, own)
-    })?;
+    let n = ill_call(scene, &forest, own)?;
     let (span, name) = (forest.spans[n], forest.charged(n));
     let category = category(span);
     let fatal = failure.function().unwrap_or(failure.state());
@@ -108,6 +88,61 @@ fn below(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
     )
 }
 
+/// The innermost call that failed as in no healthy run, and that was not made again with more luck.
+fn ill_call(scene: &Scene, forest: &Forest, own: &str) -> Option<usize> {
+    let failed = |n: usize| {
+        let span = forest.spans[n];
+        charges::failed(span) && !charges::cancelled(span)
+    };
+    // A call that was made again and answered did no harm.
+    let again = |n: usize| {
+        let name = forest.charged(n);
+        let later =
+            (0..forest.spans.len()).filter(|it| !failed(*it) && forest.charged(*it) == name);
+        let ended = forest.spans[n].end_time;
+        later
+            .into_iter()
+            .any(|it| charges::calls_out(forest.spans[it]) && forest.spans[it].start_time >= ended)
+    };
+    (0..forest.spans.len()).find(|n| {
+        let name = forest.charged(*n);
+        failed(*n)
+            && name != own
+            && !forest.children[*n].iter().any(|it| failed(*it))
+            && !again(*n)
+            && unheard(scene, &name, own)
+    })
+}
+
+/// A failed call that a state took for an answer in a green run, which gave something else than ever.
+pub(in crate::case) fn taken_for_answer(scene: &Scene, visit: &State, gave: &str) -> Option<Clue> {
+    let attempt = scene.tries(visit).into_iter().next_back()?;
+    let forest = scene.forest(scene.spans_below(attempt));
+    let own = attempt.function_name.as_deref().unwrap_or_default();
+    let n = ill_call(scene, &forest, own)?;
+    let (span, name) = (forest.spans[n], forest.charged(n));
+    let by = match own {
+        "" => attempt.state.as_str(),
+        own => own,
+    };
+    let mechanism = format!(
+        "the call of {by} to {name} failed in {}{}, which {by} took for an answer: it {gave}, and the execution succeeded with it",
+        attempt.state,
+        told(span)
+    );
+    let left = visit.exited_event_id.and_then(|id| scene.event(id));
+    let mut clue = Clue::new(
+        clue::entity(scene, "service", &name, &[&attempt.path, by]),
+        category(span),
+        0.93,
+        mechanism,
+    )
+    .with([clue::span(span, format!("the call to {name} failed"))])
+    .with(left.map(|it| clue::event(it, format!("{} {gave}", visit.state))));
+    clue.fate = model::Fatality::Masked;
+    Some(clue)
+}
+
 /// Healthy runs whose caller is seen never had such a failure.
 fn unheard(scene: &Scene, name: &str, caller: &str) -> bool {
     let seen = |it: &&&crate::case::Profile| {
@@ -115,7 +150,11 @@ fn unheard(scene: &Scene, name: &str, caller: &str) -> bool {
     };
     let seen: Vec<_> = scene.healthy.iter().filter(seen).collect();
     let errors = |it: &crate::case::Profile| it.charges.get(name).map_or(0, |it| it.errors);
-    seen.len() >= FEWEST && seen.iter().all(|it| errors(it) == 0)
+    // Green runs of the same incident are not what is usual.
+    let seen: Vec<&crate::case::Profile> = seen.into_iter().copied().collect();
+    let start = scene.case.execution.start_time;
+    let fit = onset::fit(&seen, start, |it| errors(it) > 0);
+    fit.len() >= FEWEST && fit.iter().all(|it| errors(it) == 0)
 }
 
 /// What kind of failure a call tells of.

@@ -26,7 +26,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     };
     let by_function = failure
         .invocation
-        .is_some_and(|(it, _)| it.status == InvocationStatus::Timeout)
+        .is_some_and(|it| it.status == InvocationStatus::Timeout)
         || text::is(&failure.words(), Topic::FunctionTimeout)
             // What an execution that was started tells of its functions is not this state's own limit.
             && attempt.child_execution_arn.is_none();
@@ -184,7 +184,7 @@ fn limit(failure: &Failure, attempt: &Attempt, by_function: bool) -> i64 {
     let written = attempt.timeout_seconds.filter(|_| !by_function);
     in_text
         .or_else(|| written.map(|it| it.saturating_mul(1_000_000_000)))
-        .or_else(|| failure.invocation.and_then(|(it, _)| it.duration_ns))
+        .or_else(|| failure.invocation.and_then(|it| it.duration_ns))
         .or(attempt.duration_ns)
         .unwrap_or_default()
 }
@@ -213,7 +213,7 @@ fn of_function(
     healthy.sort_unstable();
     let median = healthy.get(healthy.len() / 2).copied();
     let mut proof: Vec<_> = failure.exhibit().into_iter().collect();
-    if let Some((invocation, _)) = failure.invocation {
+    if let Some(invocation) = failure.invocation {
         proof.push(clue::invocation(
             invocation,
             format!("{name} was cut off after {text}"),
@@ -295,6 +295,26 @@ fn of_function(
                 .changed(limit_set.or_else(|| changed.map(super::deploy::told))),
         );
     }
+    let less = failure
+        .invocation
+        .and_then(|it| crate::case::slow::less_memory(scene, it));
+    if let Some(less) = less.filter(|_| clues.is_empty()) {
+        let mechanism = format!(
+            "{name} was too slow for its {text} in {} since {less}",
+            failure.state()
+        );
+        let suspect = clue::function(scene, attempt, name, failure.version());
+        clues.push(
+            Clue::new(suspect, Category::Memory, 0.92, mechanism)
+                .with(proof.clone())
+                .changed(Some(less)),
+        );
+    }
+    if clues.is_empty() {
+        clues.extend(
+            super::nearby::slow(scene, failure, attempt, name).map(|it| it.with(proof.clone())),
+        );
+    }
     if clues.is_empty() {
         let mechanism = match median {
             Some(_) => format!(
@@ -336,7 +356,12 @@ fn of_function(
 }
 
 /// Somebody to whom no connection came about in time, as the function's own lines tell: not its answer is late.
-fn unconnected(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) -> Option<Clue> {
+pub(in crate::case) fn unconnected(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    name: &str,
+) -> Option<Clue> {
     let said = |it: &&&model::LogRecord| text::is_connect_timeout(&it.body);
     let lines: Vec<_> = failure.lines.iter().filter(said).copied().collect();
     let usual = |it: &&model::LogRecord| {
@@ -354,6 +379,13 @@ fn unconnected(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) 
         .iter()
         .find_map(|it| super::network::service_in(scene, &it.body))
         .filter(|it| it != name);
+    let closed = whom
+        .as_ref()
+        .and_then(|it| super::network::way_out(scene, failure, it));
+    if let Some(clue) = closed {
+        let shown = lines.iter().take(3);
+        return Some(clue.with(shown.map(|it| clue::log(it, text::brief(&it.body, 160)))));
+    }
     let suspect = match whom
         .as_ref()
         .filter(|it| !super::network::is_shared_api(it))
@@ -363,7 +395,7 @@ fn unconnected(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) 
     };
     let whom = whom.unwrap_or("whom it calls".to_owned());
     let mechanism = format!(
-        "{name} ran out of time in {} because no connection to {whom} came about",
+        "{name} lost its time in {} because no connection to {whom} came about",
         failure.state()
     );
     let reference = format!("log:{}", lines[0].log_id);
@@ -398,7 +430,7 @@ fn hanging(
     name: &str,
     median: Option<i64>,
 ) -> Option<Clue> {
-    let (invocation, _) = failure.invocation?;
+    let invocation = failure.invocation?;
     let silence = super::hang::longest(scene, invocation)?;
     // Healthy runs come past that line soon; without them nobody knows.
     let quick = median.is_some_and(|it| it < silence.ns / 2);

@@ -83,6 +83,15 @@ fn placeless(scene: &Scene, failure: &Failure) -> Option<Clue> {
         }
         _ => return None,
     };
+    let denied = category == Category::Permission;
+    let session = denied.then(|| session(&words)).flatten();
+    if let Some(name) = session {
+        let said = text::brief(&message(&failure.cause), 160);
+        let mechanism = format!("{name} was denied access: {said}");
+        let suspect = clue::entity(scene, "function", &name, &[]);
+        let clue = Clue::new(suspect, category, 0.88, mechanism).with(failure.exhibit());
+        return Some(clue.missing("the events of the execution before its end (log level ALL)"));
+    }
     let name = super::network::service_in(scene, &words)?;
     let said = text::brief(&message(&failure.cause), 160);
     let machine = &scene.case.execution.state_machine;
@@ -93,6 +102,16 @@ fn placeless(scene: &Scene, failure: &Failure) -> Option<Clue> {
             .with(failure.exhibit())
             .missing("the events of the execution before its end (log level ALL)"),
     )
+}
+
+/// Whose session was refused: `…:assumed-role/ROLE/FUNCTION is not authorized`; a function's session has its name.
+fn session(words: &str) -> Option<String> {
+    let rest = words.split("assumed-role/").nth(1)?;
+    let own = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let mut parts = rest.split('/').skip(1);
+    let name: String = parts.next()?.chars().take_while(|c| own(*c)).collect();
+    let random = name.len() >= 28 && name.chars().filter(char::is_ascii_alphabetic).count() < 28;
+    (name.len() >= 3 && !random).then_some(name)
 }
 
 /// A line that few healthy runs write.

@@ -6,14 +6,17 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Attempt, LogOrigin, LogRecord};
-use std::collections::BTreeMap;
+use model::{Attempt, LogOrigin, LogRecord, UnixNanos};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Lines of a worker without request ids that are looked at after the one that names the message.
 const AFTER: usize = 40;
 
+/// Healthy runs that tell who takes messages.
+const WITNESSES: usize = 2;
+
 /// A worker that received a message, and what it wrote meanwhile.
-pub(super) struct Worker<'a> {
+pub(in crate::case) struct Worker<'a> {
     /// Its name.
     pub name: String,
     /// A function, or a service.
@@ -24,20 +27,31 @@ pub(super) struct Worker<'a> {
     pub wrong: Option<&'a LogRecord>,
     /// It is named by what the message holds only.
     pub hinted: bool,
+    /// It answered when nobody waited any more.
+    late: bool,
+    /// When it took the message.
+    took: Option<UnixNanos>,
 }
 
 impl Worker<'_> {
-    /// It was not allowed to answer.
+    /// It was not allowed to do what it is there for: to read its secret, to answer.
     pub fn denied(&self) -> bool {
-        self.wrong.is_some_and(|it| {
-            let answer = it.body.to_lowercase().contains("sendtask");
-            answer && text::is(&it.body, Topic::Permission)
-        })
+        self.wrong.is_some_and(is_denied)
+    }
+
+    /// When it took the message.
+    pub fn took(&self) -> Option<UnixNanos> {
+        self.took
+    }
+
+    /// It answered, when nobody waited any more.
+    pub fn too_late(&self) -> bool {
+        self.late
     }
 }
 
 /// The worker that had the message of an attempt last: of several, one that something went wrong with.
-pub(super) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Worker<'a>> {
+pub(in crate::case) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Worker<'a>> {
     let letters = crate::case::letters::letters(scene.case);
     let letter = letters
         .into_iter()
@@ -55,12 +69,21 @@ pub(super) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Worker<'a>>
         true => named(Letter::is_hinted),
         false => sure,
     };
+    let hits = match hits.is_empty() {
+        // Who could not even take it wrote of the queue at most; only a refusal is telling enough.
+        true => {
+            let about = heard.iter().enumerate();
+            let about = about.filter(|(_, it)| letter.is_about(it) && is_denied(it));
+            about.map(|(n, _)| n).collect()
+        }
+        false => hits,
+    };
     let mut by_worker: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for n in hits {
         by_worker.entry(&heard[n].service_name).or_default().push(n);
     }
     let workers = by_worker.into_iter().filter(|(name, _)| !name.is_empty());
-    let workers = workers.map(|(name, hits)| worker(heard, name, &hits, hinted));
+    let workers = workers.map(|(name, hits)| worker(scene, heard, name, &hits, hinted));
     workers.max_by_key(|it| {
         (
             it.wrong.is_some(),
@@ -69,7 +92,35 @@ pub(super) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Worker<'a>>
     })
 }
 
-fn worker<'a>(heard: &'a [LogRecord], name: &str, hits: &[usize], hinted: bool) -> Worker<'a> {
+/// Who took the messages of all healthy runs that went the same way, and has not taken this one.
+pub(super) fn missing(scene: &Scene, attempt: &Attempt) -> Vec<String> {
+    let letters = crate::case::letters::letters(scene.case);
+    let mut letters = letters.into_iter();
+    let letter = letters.find(|it| it.scheduled_event_id == attempt.scheduled_event_id);
+    let witnesses = &scene.world.witnesses;
+    let (Some(letter), Some(first)) = (letter, witnesses.first()) else {
+        return Vec::new();
+    };
+    let came = scene.case.heard.iter().filter(|it| letter.is_named(it));
+    let came: BTreeSet<&str> = came.map(|it| it.service_name.as_str()).collect();
+    let usual = first
+        .workers
+        .iter()
+        .filter(|(place, _)| *place == letter.place);
+    let usual = usual.filter(|it| witnesses.iter().all(|other| other.workers.contains(*it)));
+    let gone = usual.filter(|(_, name)| !came.contains(name.as_str()));
+    gone.filter(|_| witnesses.len() >= WITNESSES)
+        .map(|(_, name)| name.clone())
+        .collect()
+}
+
+fn worker<'a>(
+    scene: &Scene,
+    heard: &'a [LogRecord],
+    name: &str,
+    hits: &[usize],
+    hinted: bool,
+) -> Worker<'a> {
     let named: Vec<&LogRecord> = hits.iter().map(|n| &heard[*n]).collect();
     let mut own: Vec<&LogRecord> = Vec::new();
     for (n, hit) in hits.iter().zip(&named) {
@@ -87,21 +138,39 @@ fn worker<'a>(heard: &'a [LogRecord], name: &str, hits: &[usize], hinted: bool) 
         }
     }
     own.sort_by_key(|it| (it.time, it.log_id));
+    // What healthy runs warn of as well is not what went wrong.
+    let usual = |it: &LogRecord| {
+        let key = (it.service_name.clone(), text::template(&it.body));
+        scene
+            .world
+            .witnesses
+            .iter()
+            .any(|witness| witness.warned.contains(&key))
+    };
+    let denied = own
+        .iter()
+        .find(|it| it.severity_number >= 13 && is_denied(it) && !usual(it));
     let first = own
         .iter()
-        .find(|it| it.severity_number >= 17 && answers_late(it).is_none());
+        .find(|it| it.severity_number >= 17 && answers_late(it).is_none() && !usual(it));
     let ended = own.iter().find(|it| is_end(&it.body));
-    let late = own.iter().find(|it| it.severity_number >= 13);
+    let late = own.iter().find(|it| it.severity_number >= 13 && !usual(it));
     let function = named
         .iter()
         .any(|it| !it.request_id.is_empty() || matches!(it.origin, LogOrigin::LambdaPlatform));
     Worker {
         name: name.to_owned(),
         kind: if function { "function" } else { "service" },
-        wrong: first.or(ended).or(late).copied(),
+        wrong: denied.or(first).or(ended).or(late).copied(),
+        late: own.iter().any(|it| answers_late(it).is_some()),
+        took: own.first().map(|it| it.time),
         named,
         hinted,
     }
+}
+
+fn is_denied(line: &LogRecord) -> bool {
+    text::is(&line.body, Topic::Permission)
 }
 
 /// That the answer came when nobody waited any more: what follows from being late is no reason for it.

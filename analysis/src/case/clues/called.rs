@@ -1,0 +1,157 @@
+//! A function that a function called failed, or was what was waited for. *What it looks for*: invocations below the one
+//! that the state made, which ended badly or wrote of an error that no healthy run has. *Why it matters*: the history knows
+//! the outermost function only, and that one wraps what it was told. *How to confirm*: the callee's own log.
+
+use crate::case::{
+    called,
+    clue::{self, Clue, Explained},
+    failures::Failure,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::{Invocation, InvocationStatus, LogOrigin};
+
+pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    if failure.below {
+        return Vec::new();
+    }
+    let Some(attempt) = failure.attempt else {
+        let of = scene.last_called().filter(|_| failure.visit.is_none());
+        let told = of.map(|it| super::of_callee(scene, &failure.of_callee(scene, it)));
+        return told.unwrap_or_default();
+    };
+    let Some(callee) = innermost_ill(scene, failure, &scene.callees(attempt)) else {
+        return waited_for(scene, failure);
+    };
+    let waits =
+        attempt.resource.contains("waitForTaskToken") || attempt.resource_type == "activity";
+    let all = scene.callees(attempt);
+    let taken = waits && !all.iter().any(|it| called::encloses(it, callee));
+    let own = failure.of_callee(scene, callee);
+    let name = &callee.function_name;
+    let shown = clue::invocation(callee, ended(callee, &own));
+    let mut found = super::of_callee(scene, &own);
+    // That a worker did not answer is told of itself; here it is who it failed of.
+    found.retain(|it| !taken || it.suspect.name != *name && it.suspect.kind != "state");
+    let queue = super::function::callee(attempt)
+        .map(|it| it.1)
+        .filter(|_| waits);
+    let worker = queue
+        .is_some()
+        .then(|| all.iter().map(|it| it.function_name.clone()));
+    let passed: Vec<String> = queue
+        .into_iter()
+        .chain(worker.into_iter().flatten())
+        .collect();
+    for clue in &mut found {
+        clue.weight = 1.0 - (1.0 - clue.weight) * 0.8;
+        clue.exhibits.insert(0, shown.clone());
+        let callers = callers(scene, failure, callee);
+        let callers = callers.into_iter().chain(passed.clone());
+        let carried = callers.filter(|it| *it != clue.suspect.name);
+        let carried = carried.map(|caller| Explained {
+            kind: "function".into(),
+            reason: format!("{caller} passed on what {name} failed of"),
+            name: caller,
+            reference: shown.reference.clone(),
+        });
+        let carried: Vec<Explained> = carried.collect();
+        clue.explains.extend(carried);
+    }
+    found
+}
+
+/// The functions above a callee: that of the try, and those that were at work around it.
+fn callers(scene: &Scene, failure: &Failure, callee: &Invocation) -> Vec<String> {
+    let mut all: Vec<String> = failure.function().map(str::to_owned).into_iter().collect();
+    let attempt = failure.attempt.map(|it| scene.callees(it));
+    let around = attempt.into_iter().flatten();
+    let around = around.filter(|it| called::encloses(it, callee));
+    all.extend(around.map(|it| it.function_name.clone()));
+    all.retain(|it| *it != callee.function_name);
+    all
+}
+
+fn ended(callee: &Invocation, own: &Failure) -> String {
+    let name = &callee.function_name;
+    let said = match own.error.as_str() {
+        "" => own.cause.clone(),
+        error => format!("{error}: {}", own.cause),
+    };
+    format!(
+        "{name}, which was called, ended with {}",
+        text::brief(&said, 140)
+    )
+}
+
+/// The callee that failed as in no healthy run, below which none did, and that was not called again with more luck.
+fn innermost_ill<'a>(
+    scene: &Scene<'a>,
+    failure: &Failure,
+    all: &[&'a Invocation],
+) -> Option<&'a Invocation> {
+    let ill: Vec<&Invocation> = all
+        .iter()
+        .copied()
+        .filter(|it| it.start_time <= failure.at && is_ill(scene, it))
+        .collect();
+    let recovered = |it: &Invocation| {
+        all.iter().any(|other| {
+            other.function_name == it.function_name
+                && other.start_time > it.start_time
+                && !ill.iter().any(|ill| ill.span_id == other.span_id)
+        })
+    };
+    let fitting = ill
+        .iter()
+        .copied()
+        .filter(|it| !recovered(it) && !ill.iter().any(|other| called::encloses(it, other)));
+    fitting.max_by_key(|it| (it.start_time, it.span_id))
+}
+
+/// Whether an invocation failed, or wrote of an error, as hardly any healthy run of it does.
+fn is_ill(scene: &Scene, of: &Invocation) -> bool {
+    let healthy = scene.healthy.iter();
+    let ran: Vec<_> = healthy
+        .filter_map(|it| it.functions.get(&of.function_name))
+        .collect();
+    let ill = ran.iter().filter(|it| it.errors > 0).count();
+    let failed = matches!(
+        of.status,
+        InvocationStatus::Error | InvocationStatus::Timeout
+    ) || of.error_type.is_some();
+    if failed {
+        return ill * 4 <= ran.len();
+    }
+    let mut lines = scene.lines(of).into_iter();
+    lines.any(|it| {
+        let key = (it.service_name.clone(), text::template(&it.body));
+        let mut known = scene.healthy.iter();
+        it.severity_number >= 17
+            && it.origin != LogOrigin::LambdaPlatform
+            && !known.any(|peer| peer.templates.contains(&key))
+    })
+}
+
+/// A try that ran out of time while a callee started, or worked longer than ever.
+fn waited_for(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    let out_of_time = matches!(
+        failure.topic(),
+        Some(Topic::Timeout | Topic::FunctionTimeout)
+    ) || failure.error == "States.Timeout";
+    let (Some(attempt), true) = (failure.attempt, out_of_time) else {
+        return Vec::new();
+    };
+    let took = attempt.duration_ns.unwrap_or_default();
+    let usual = crate::case::slow::median(scene, failure.state(), |it| it.tried_ns);
+    let excess = took - usual;
+    if scene.healthy.len() < 3 || excess <= 0 {
+        return Vec::new();
+    }
+    let found = called::cold(scene, &[attempt], excess, true)
+        .or_else(|| called::work(scene, attempt, excess));
+    found
+        .into_iter()
+        .map(|it| it.with(failure.exhibit()))
+        .collect()
+}
