@@ -22,6 +22,7 @@ pub mod mysteries;
 mod recent;
 mod roster;
 pub mod services;
+mod spoken;
 #[cfg(test)]
 mod tests;
 mod world;
