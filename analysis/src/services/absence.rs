@@ -3,17 +3,22 @@
 //!
 //! A trace counts once, however often it repeats an operation: what one trace repeats is no further witness.
 
+use super::Hop;
 use super::logs::presence_gain;
 use super::tree::{Answers, Trees};
 use model::{SpanKind, TraceId};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Calls of an operation that usually fewer traces make are not missed.
 const LEAST_TRACES: f64 = 10.0;
 /// Traces in which a call used to be followed by others, at least: before its being the last one says anything.
 const LEAST_FOLLOWED: f64 = 5.0;
+/// Share of the spans in which one call comes before another, for it to come always.
+const ALWAYS: f64 = 0.9;
 /// Calls that used to follow another are told apart up to so many.
 const MOST_FOLLOWERS: usize = 16;
+/// Calls of one span that are looked at for what comes after what.
+const MOST_CALLS: usize = 64;
 
 /// How work is missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +45,10 @@ pub(super) struct Undone {
     pub lack: Lack,
     /// Traces it is missing from.
     pub traces: HashSet<TraceId>,
+    /// Those of them in which somebody failed who was asked later.
+    pub heralds: HashSet<TraceId>,
+    /// What is missing is a message.
+    pub message: bool,
 }
 
 /// An operation, and the one in which the request came in that it is part of: what a helper does depends on who needs it.
@@ -53,12 +62,38 @@ struct Shape {
     after: BTreeMap<u32, After>,
     /// Who asked for it went on when it was done.
     taken: Taken,
+    /// Traces in which calls of a service have no answer: they were made, whatever they asked for.
+    unanswered: BTreeMap<u32, f64>,
+    /// Of those that failed, the call that did so first, and all that were made.
+    failed: Vec<(u32, BTreeSet<u32>)>,
 }
 
 impl Shape {
     /// Share of the traces with a call.
     fn often(&self, call: u32) -> f64 {
         self.with.get(&call).copied().unwrap_or(0.0) / self.count.max(1.0)
+    }
+
+    /// True for a call that always comes before another.
+    fn precedes(&self, call: u32, other: u32) -> bool {
+        self.after.get(&other).is_some_and(|it| {
+            let earlier = it.earlier.get(&call).copied().unwrap_or(0.0);
+            it.spans >= LEAST_TRACES && earlier >= ALWAYS * it.spans
+        })
+    }
+
+    /// How many traces lack a call of a service, and of how many that can be told, by what is `usual`. What fails leaves
+    /// out what would have come later, but not what comes before.
+    fn lacks(&self, call: u32, service: Option<u32>, usual: &Shape) -> (f64, f64) {
+        let unanswered = service.and_then(|it| self.unanswered.get(&it));
+        let mut of = (self.count - unanswered.copied().unwrap_or(0.0)).max(0.0);
+        let mut lacks = (of - self.with.get(&call).copied().unwrap_or(0.0)).max(0.0);
+        for (failed, made) in &self.failed {
+            let left_out = !made.contains(&call) && usual.precedes(call, *failed);
+            of += f64::from(u8::from(left_out || made.contains(&call)));
+            lacks += f64::from(u8::from(left_out));
+        }
+        (lacks, of)
     }
 }
 
@@ -68,6 +103,9 @@ struct After {
     count: f64,
     last: f64,
     later: BTreeSet<u32>,
+    /// Spans that made the call, and those of them in which others had begun before it.
+    spans: f64,
+    earlier: BTreeMap<u32, f64>,
     /// Who asked for what it was the last call of went on.
     taken: Taken,
 }
@@ -106,6 +144,21 @@ fn callee(trees: &Trees, answers: &Answers, child: usize) -> Option<u32> {
 struct Known<'a> {
     answers: &'a Answers,
     lasting: &'a HashSet<u32>,
+}
+
+/// The service that a call without an answer went to, if it records answers.
+fn unanswered(trees: &Trees, known: Known, child: usize) -> Option<u32> {
+    let to = callee(trees, known.answers, child)?;
+    let silent = trees.spans[child].kind != SpanKind::Producer && trees.answer(child).is_none();
+    (silent && known.lasting.contains(&to)).then_some(to)
+}
+
+/// The call that failed first, and all that were made, in a span that did not go well.
+fn failing(trees: &Trees, known: Known, n: usize) -> Option<(u32, BTreeSet<u32>)> {
+    let failed = trees.children(n).filter(|it| trees.spans[*it].failed);
+    let first = failed.min_by_key(|it| trees.spans[*it].start)?;
+    let all = trees.children(n).map(|it| made(trees, known, it));
+    Some((made(trees, known, first), all.collect()))
 }
 
 /// What a call asks for: the operation that answers it, where its own name says no more than `POST`. Services that are
@@ -150,6 +203,11 @@ fn shapes(trees: &Trees, known: Known) -> BTreeMap<Kind, Shape> {
         for n in trace.iter().map(|n| *n as usize) {
             if judged(trees, known.answers, n) {
                 of.entry(kind(trees, n)).or_default().push(n);
+            } else if !trees.calls(n, known.answers)
+                && let Some(failing) = failing(trees, known, n)
+            {
+                let shape = found.entry(kind(trees, n)).or_default();
+                shape.failed.push(failing);
             }
         }
         for (operation, spans) in of {
@@ -164,6 +222,12 @@ fn witness(trees: &Trees, known: Known, spans: &[usize], shape: &mut Shape) {
     shape.count += 1.0;
     let mut calls: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
     for n in spans {
+        let unanswered = trees
+            .children(*n)
+            .filter_map(|it| unanswered(trees, known, it));
+        for service in unanswered.collect::<BTreeSet<u32>>() {
+            *shape.unanswered.entry(service).or_default() += 1.0 / spans.len() as f64;
+        }
         let last = last(trees, *n).map(|it| made(trees, known, it));
         let children = trees.children(*n);
         let below: BTreeSet<u32> = children.map(|it| made(trees, known, it)).collect();
@@ -190,9 +254,19 @@ fn witness(trees: &Trees, known: Known, spans: &[usize], shape: &mut Shape) {
 
 /// Notes what comes after each call of a span.
 fn follow(trees: &Trees, known: Known, n: usize, shape: &mut Shape) {
-    let mut children: Vec<usize> = trees.children(n).collect();
+    let mut children: Vec<usize> = trees.children(n).take(MOST_CALLS).collect();
     children.sort_unstable_by_key(|it| std::cmp::Reverse(end(trees, *it)));
     let mut later: BTreeSet<u32> = BTreeSet::new();
+    for at in &children {
+        let began = trees.spans[*at].start;
+        let earlier = children.iter().filter(|it| trees.spans[**it].start < began);
+        let earlier: BTreeSet<u32> = earlier.map(|it| made(trees, known, *it)).collect();
+        let after = shape.after.entry(made(trees, known, *at)).or_default();
+        after.spans += 1.0;
+        for other in earlier.into_iter().take(MOST_FOLLOWERS) {
+            *after.earlier.entry(other).or_default() += 1.0;
+        }
+    }
     for operation in children.into_iter().map(|it| made(trees, known, it)) {
         let after = &mut shape.after.entry(operation).or_default().later;
         if after.len() < MOST_FOLLOWERS {
@@ -226,6 +300,10 @@ struct Both<'a> {
     before: BTreeMap<Kind, Shape>,
     /// Operations of services that are recorded no more at all: their telemetry is gone, not their work.
     gone: HashSet<u32>,
+    /// The service of each operation of the healthy period.
+    of: HashMap<u32, u32>,
+    /// Operations that send messages.
+    messages: HashSet<u32>,
 }
 
 /// The services whose operations leave calls undone, or after which others do.
@@ -243,12 +321,21 @@ pub(super) fn undone(
         answers,
         lasting: &lasting,
     };
+    let all_of = |it: &Trees| {
+        let of = it.operation.iter().copied();
+        of.zip(it.service.iter().copied()).collect::<Vec<_>>()
+    };
+    let sends = |it: &(&Hop, &u32)| it.0.kind == SpanKind::Producer;
+    let messages = baseline.spans.iter().zip(&baseline.operation).filter(sends);
+    let messages = messages.map(|it| *it.1);
     let both = Both {
         symptom,
         known,
         now: shapes(symptom, known),
         before: shapes(baseline, known),
         gone: gone.collect(),
+        of: all_of(baseline).into_iter().collect(),
+        messages: messages.collect(),
     };
     let stops = both.stops();
     let missing = both.missing(&stops);
@@ -302,14 +389,29 @@ impl Both<'_> {
                 if rare || self.gone.contains(below) {
                     continue;
                 }
-                let lacks = shape.count - shape.with.get(below).copied().unwrap_or(0.0);
-                let gain = presence_gain(lacks, shape.count, usual.count - with, usual.count);
+                let (lacks, of) = shape.lacks(*below, self.of.get(below).copied(), usual);
+                let gain = presence_gain(lacks, of, usual.count - with, usual.count);
                 if gain > 6.0 && gain > 1.5 * stopped {
                     found.insert((*operation, *below), gain);
                 }
             }
         }
         found
+    }
+
+    /// True when a call of the operation's service has no answer: it may have asked for this.
+    fn asked(&self, n: usize, operation: u32) -> bool {
+        let of = self.of.get(&operation).copied();
+        let mut below = self.symptom.children(n);
+        below.any(|it| of.is_some() && unanswered(self.symptom, self.known, it) == of)
+    }
+
+    /// True when what a span leaves out would have come before what failed in it.
+    fn heralds(&self, n: usize, operation: u32, lack: Lack) -> bool {
+        let usual = self.before.get(&kind(self.symptom, n));
+        let failed = failing(self.symptom, self.known, n);
+        let both = usual.zip(failed).filter(|_| lack == Lack::Leaves);
+        both.is_some_and(|(usual, (failed, _))| usual.precedes(operation, failed))
     }
 
     fn collect(&self, missing: &Gains, stops: &Gains) -> BTreeMap<u32, Undone> {
@@ -320,17 +422,26 @@ impl Both<'_> {
             if gain > undone.surprise {
                 (undone.surprise, undone.span) = (gain, Some(n));
                 (undone.operation, undone.lack) = (operation, lack);
+                undone.message = lack == Lack::Leaves && self.messages.contains(&operation);
+            }
+            if self.heralds(n, operation, lack) {
+                undone.heralds.insert(self.symptom.spans[n].trace_id);
             }
         };
         let all = 0..self.symptom.spans.len();
-        for n in all.filter(|n| judged(self.symptom, self.known.answers, *n)) {
+        for n in all.filter(|n| !self.symptom.calls(*n, self.known.answers)) {
             let operation = kind(self.symptom, n);
+            let well = self.symptom.went_well(n);
             let made = |it: usize| made(self.symptom, self.known, it);
             for ((_, below), gain) in missing.range((operation, 0)..=(operation, u32::MAX)) {
                 let mut children = self.symptom.children(n);
-                if !children.any(|it| made(it) == *below) {
+                let lacks = !children.any(|it| made(it) == *below) && !self.asked(n, *below);
+                if lacks && (well || self.heralds(n, *below, Lack::Leaves)) {
                     tell(self.symptom.service[n], n, *below, *gain, Lack::Leaves);
                 }
+            }
+            if !well {
+                continue;
             }
             let Some(last) = last(self.symptom, n) else {
                 continue;

@@ -1,8 +1,10 @@
 //! Failures of a callee that are a caller's fault: others ask the same and are answered.
 
+use super::Period;
 use super::errors::Origin;
-use super::tree::{Answers, Trees};
-use std::collections::{HashMap, HashSet};
+use super::logs::Loud;
+use super::tree::{Answers, Names, Trees};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Calls of others, at least, of which few fail: then what a refusal says of the caller counts.
 const LEAST_OTHERS: u32 = 5;
@@ -11,6 +13,8 @@ const MANY_OTHERS: u32 = 20;
 /// Calls of the caller, at least, and share of them that fails, where no words say that it is its fault.
 const LEAST_CALLS: u32 = 10;
 const MOST: f64 = 0.8;
+/// The same share where of the failures no answer is recorded, and of others' calls answers are.
+const CUT_OFF: f64 = 0.4;
 /// Share of the calls of all others that fails, at most: now and then something is declined.
 const FEW: f64 = 0.06;
 
@@ -63,9 +67,14 @@ impl Callers {
         }
     }
 
-    /// The caller of a failure that is its own fault. `known` are those who were called before; where nothing is known
-    /// of that time, none.
-    pub fn at_fault(&self, it: &Origin, known: &HashSet<u32>) -> Option<u32> {
+    /// The caller of a failure that is its own fault. `known` are those who were called before, where nothing is known
+    /// of that time, none; `reached` those of whose answers something was recorded then.
+    pub fn at_fault(
+        &self,
+        it: &Origin,
+        known: &HashSet<u32>,
+        reached: &HashSet<u32>,
+    ) -> Option<u32> {
         let caller = it.caller?;
         // Who is called for the first time and is not there was never there.
         let new = !known.is_empty() && known.contains(&caller) && !known.contains(&it.service);
@@ -73,14 +82,21 @@ impl Callers {
             it.nonsense && others_fare_better(&self.operations, it.operation, caller, true);
         let lost = it.misdirected && others_fare_better(&self.services, it.service, caller, false);
         // A name that one operation looks up in vain, of a service that its other operations reach.
-        let astray = (it.misdirected || it.nameless) && alone(&self.routes, it.service, it.route);
-        let alone = alone(&self.operations, it.operation, caller);
-        (new || refused || lost || astray || alone).then_some(caller)
+        let astray =
+            (it.misdirected || it.nameless) && alone(&self.routes, it.service, it.route, MOST);
+        // Whom one caller reaches no more, and all others do as ever.
+        let cut_off = it.unanswered
+            && reached.contains(&it.service)
+            && alone(&self.services, it.service, caller, CUT_OFF);
+        // Rights are one's own: who is refused has others than those who are served. A store that refuses all is ill.
+        let denied = it.denied && others_fare_better(&self.services, it.service, caller, true);
+        let alone = alone(&self.operations, it.operation, caller, MOST);
+        (new || refused || lost || astray || cut_off || denied || alone).then_some(caller)
     }
 }
 
 /// True where nearly all requests of one fail, and hardly any of those that many others send.
-fn alone(counts: &Counts, what: u32, who: u32) -> bool {
+fn alone(counts: &Counts, what: u32, who: u32, most: f64) -> bool {
     let Some(of) = counts.get(&what) else {
         return false;
     };
@@ -88,7 +104,7 @@ fn alone(counts: &Counts, what: u32, who: u32) -> bool {
     let others = of.iter().filter(|it| *it.0 != who).map(|it| *it.1);
     let (more, failed_too) = others.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
     calls >= LEAST_CALLS
-        && f64::from(failed) >= MOST * f64::from(calls)
+        && f64::from(failed) >= most * f64::from(calls)
         && more >= MANY_OTHERS
         && f64::from(failed_too) <= FEW * f64::from(more)
 }
@@ -106,6 +122,63 @@ fn others_fare_better(counts: &Counts, what: u32, caller: u32, or_none: bool) ->
         .map(|it| share(*it.1))
         .peekable();
     (or_none || others.peek().is_some()) && others.all(|it| it < own / 4.0)
+}
+
+/// Finds whom lines complain of by the kind of the store only, where the writer asks just one of that kind.
+pub(super) fn kin(
+    loud: &mut BTreeMap<u32, Loud>,
+    periods: [&Trees; 2],
+    answers: &Answers,
+    symptom: &Period,
+    names: &Names,
+) {
+    const STORES: [&str; 16] = [
+        "redis",
+        "memcached",
+        "mongo",
+        "mysql",
+        "mariadb",
+        "postgres",
+        "cassandra",
+        "elasticsearch",
+        "opensearch",
+        "kafka",
+        "rabbitmq",
+        "nats",
+        "dynamodb",
+        "couchbase",
+        "etcd",
+        "consul",
+    ];
+    let mut asked: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for trees in periods {
+        for n in 0..trees.spans.len() {
+            let of = asked.entry(trees.service[n]).or_default();
+            of.insert(trees.waits_for(n, answers));
+        }
+    }
+    for (service, it) in loud
+        .iter_mut()
+        .filter(|it| it.1.failure && it.1.blames.is_none())
+    {
+        let Some(line) = it.line.map(|n| symptom.lines[n].body.to_lowercase()) else {
+            continue;
+        };
+        let Some(kind) = STORES.iter().find(|it| line.contains(*it)) else {
+            continue;
+        };
+        let of = asked.get(service).into_iter().flatten();
+        let mut of =
+            of.filter(|it| *it != service && names.name(**it).to_lowercase().contains(kind));
+        it.blames = of.next().copied().filter(|_| of.next().is_none());
+    }
+}
+
+/// Services of whose answers to others something is recorded.
+pub(super) fn reached(trees: &Trees, answers: &Answers) -> HashSet<u32> {
+    let calls = (0..trees.spans.len()).filter(|n| trees.calls(*n, answers));
+    let answered = calls.filter_map(|n| trees.answer(n));
+    answered.map(|it| trees.service[it]).collect()
 }
 
 /// Services that are there, or are called.

@@ -1,6 +1,7 @@
 //! Failed spans without a failed cause below them, against the healthy period.
 
 use super::callers::{self, Callers};
+use super::patience;
 use super::tree::{Answers, Names, Trees};
 use crate::case::text::{self, Topic};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -20,6 +21,8 @@ pub(super) struct Faulty {
     pub traces: HashSet<u32>,
     /// Callees that refused what it alone sent them.
     pub refused_by: BTreeSet<u32>,
+    /// Share of its failures that are calls which it gave up before they could be answered.
+    pub hasty: f64,
 }
 
 /// The services in which errors began.
@@ -30,8 +33,19 @@ pub(super) fn faulty(
     names: &Names,
 ) -> BTreeMap<u32, Faulty> {
     let known = callers::targets(baseline, answers);
-    let now = origins(symptom, answers, names, &known);
-    let before = origins(baseline, answers, names, &HashSet::new());
+    let hasty = patience::cut_short(symptom, baseline, answers);
+    let reached = callers::reached(baseline, answers);
+    let now = origins(
+        symptom,
+        answers,
+        names,
+        Before {
+            known,
+            reached,
+            hasty,
+        },
+    );
+    let before = origins(baseline, answers, names, Before::default());
     let (traces, usual_traces) = (count(symptom), count(baseline));
     now.into_iter()
         .map(|(service, began)| {
@@ -44,6 +58,7 @@ pub(super) fn faulty(
                 span: Some(began.span),
                 traces: began.roots,
                 refused_by: began.refused_by,
+                hasty: began.hasty / began.failures.max(1.0),
             };
             (service, faulty)
         })
@@ -83,6 +98,21 @@ pub(super) struct Origin {
     pub nameless: bool,
     /// The operation of the one who waits.
     pub route: u32,
+    /// A call of whose answer nothing is recorded.
+    pub unanswered: bool,
+    /// One of these that was refused for want of rights.
+    pub denied: bool,
+}
+
+/// What the healthy period says of calls.
+#[derive(Default)]
+struct Before {
+    /// Who was there, or was called.
+    known: HashSet<u32>,
+    /// Those of whose answers something was recorded.
+    reached: HashSet<u32>,
+    /// Calls of the faulty period that were given up before they could be answered.
+    hasty: HashSet<usize>,
 }
 
 /// Errors that began in a service.
@@ -90,13 +120,15 @@ struct Began {
     roots: HashSet<u32>,
     span: usize,
     refused_by: BTreeSet<u32>,
+    failures: f64,
+    hasty: f64,
 }
 
 fn origins(
     trees: &Trees,
     answers: &Answers,
     names: &Names,
-    known: &HashSet<u32>,
+    before: Before,
 ) -> BTreeMap<u32, Began> {
     let mut all: Vec<Origin> = Vec::new();
     for n in 0..trees.spans.len() {
@@ -105,18 +137,25 @@ fn origins(
         if !span.failed || caused || span.message.to_lowercase().contains("cancel") {
             continue;
         }
-        all.push(origin(trees, answers, names, n));
+        all.push(match before.hasty.contains(&n) {
+            true => own(trees, n, trees.service[n]),
+            false => origin(trees, answers, names, n),
+        });
     }
     let callers = Callers::new(trees, answers, &all);
     let mut found: BTreeMap<u32, Began> = BTreeMap::new();
     for it in all {
-        let at_fault = callers.at_fault(&it, known);
+        let at_fault = callers.at_fault(&it, &before.known, &before.reached);
         let entry = found.entry(at_fault.unwrap_or(it.service));
         let began = entry.or_insert_with(|| Began {
             roots: HashSet::new(),
             span: it.span,
             refused_by: BTreeSet::new(),
+            failures: 0.0,
+            hasty: 0.0,
         });
+        began.failures += 1.0;
+        began.hasty += f64::from(u8::from(before.hasty.contains(&it.span)));
         began.roots.insert(it.root);
         if at_fault.is_some() {
             began.refused_by.insert(it.service);
@@ -129,7 +168,10 @@ fn origin(trees: &Trees, answers: &Answers, names: &Names, n: usize) -> Origin {
     let span = &trees.spans[n];
     let mut service = trees.waits_for(n, answers);
     let topic = text::topic(&span.message);
-    if matches!(topic, Some(Topic::Timeout)) {
+    if trees.answer(n).is_none() && spent(&span.message) {
+        // Its own process has nothing left to call with, whomever it was about to call.
+        service = trees.service[n];
+    } else if matches!(topic, Some(Topic::Timeout)) {
         service = slowest(trees, answers, n);
     } else if service == trees.service[n]
         && !trees.calls(n, answers)
@@ -138,22 +180,32 @@ fn origin(trees: &Trees, answers: &Answers, names: &Names, n: usize) -> Origin {
         // It says itself whom it waited for, where no span does.
         service = named;
     }
+    own(trees, n, service)
+}
+
+/// A failure that is charged to a service.
+fn own(trees: &Trees, n: usize, service: u32) -> Origin {
+    let span = &trees.spans[n];
+    let topic = text::topic(&span.message);
     // A failure deep inside a service is one of the request that came in.
     let request = match service == trees.service[n] {
         true => trees.entry(n),
         false => n,
     };
     let above = trees.parent(request).map(|it| trees.service[it]);
+    let unanswered = service != trees.service[n] && trees.answer(n).is_none();
     Origin {
         service,
         caller: above.filter(|it| *it != service),
         operation: trees.operation[request],
         root: trees.root(n) as u32,
         span: n,
-        nonsense: nonsense(&span.message),
+        nonsense: nonsense(&span.message) && !span.message.starts_with("status code 5"),
         misdirected: misdirected(&span.message),
         nameless: matches!(topic, Some(Topic::Name)),
         route: trees.operation[trees.entry(n)],
+        unanswered,
+        denied: unanswered && matches!(topic, Some(Topic::Permission)),
     }
 }
 
@@ -185,7 +237,7 @@ pub(super) fn named(names: &Names, service: u32, message: &str) -> Option<u32> {
 /// Words by which a callee refuses what it was sent.
 pub(super) fn nonsense(message: &str) -> bool {
     let lower = text::shortened(message).to_lowercase();
-    const WORDS: [&str; 14] = [
+    const WORDS: [&str; 19] = [
         "invalid argument",
         "invalidargument",
         "invalid_argument",
@@ -199,7 +251,42 @@ pub(super) fn nonsense(message: &str) -> bool {
         "must not be",
         "malformed",
         "missing parameter",
-        "required ",
+        "is required",
+        "required field",
+        "required parameter",
+        "required argument",
+        "required property",
+        "required key",
+    ];
+    WORDS.iter().any(|word| lower.contains(word))
+}
+
+/// Words by which a process says that it has used up what it needs itself to call anybody: descriptors, ports, threads,
+/// memory.
+fn spent(message: &str) -> bool {
+    let lower = text::shortened(message).to_lowercase();
+    // Words that somebody else answered with are that one's.
+    if ["http:", "https:", "rpc error", "status"]
+        .iter()
+        .any(|it| lower.contains(it))
+    {
+        return false;
+    }
+    const WORDS: [&str; 14] = [
+        "too many open files",
+        "emfile",
+        "enfile",
+        "cannot assign requested address",
+        "can't assign requested address",
+        "eaddrnotavail",
+        "no buffer space available",
+        "enobufs",
+        "unable to create native thread",
+        "unable to create new native thread",
+        "can't start new thread",
+        "cannot allocate memory",
+        "outofmemoryerror",
+        "outofmemoryexception",
     ];
     WORDS.iter().any(|word| lower.contains(word))
 }

@@ -17,6 +17,8 @@ const FACTOR: f64 = 1.4;
 const MOSTLY: f64 = 0.7;
 /// Lines without a trace, for each failure: what is written far more often than anything fails has another reason.
 const LINES: std::ops::Range<f64> = 0.3..3.0;
+/// Failures of which something is logged, at least, where not all are.
+const LOGGED: usize = 4;
 /// Weight of evidence that is asked for its reason.
 const TOLD: f64 = 0.3;
 
@@ -28,6 +30,8 @@ pub(super) struct Odd {
     /// Its slices of time, where it names no traces, and how many lines are in them.
     slices: HashSet<i64>,
     lines: f64,
+    /// Where only part of the requests is logged: those that are.
+    seen: Option<HashSet<TraceId>>,
     /// A line that shows it, or a span.
     line: Option<usize>,
     span: Option<usize>,
@@ -54,7 +58,18 @@ pub(super) fn oddities(
             traces,
             slices,
             lines: fresh.count,
+            seen: None,
             line: Some(fresh.line),
+            span: None,
+        });
+    }
+    for void in logs::void(now, before) {
+        found.entry(void.service).or_default().push(Odd {
+            traces: void.traces,
+            slices: HashSet::new(),
+            lines: 0.0,
+            seen: Some(void.seen),
+            line: Some(void.line),
             span: None,
         });
     }
@@ -111,6 +126,7 @@ fn quick(symptom: &Trees, baseline: &Trees, answers: &Answers) -> Oddities {
                 traces,
                 slices: HashSet::new(),
                 lines: 0.0,
+                seen: None,
                 line: None,
                 span: Some(span),
             });
@@ -158,6 +174,35 @@ pub(super) fn charge(all: &mut [Evidence], odd: &Oddities, graph: &Graph, sympto
         let cause = &mut all[at];
         cause.by_oddity = cause.by_oddity.max(said * share);
         (cause.odd_line, cause.odd_span) = (odd.line, odd.span);
+        cause.void = odd.seen.is_some();
+    }
+}
+
+/// Charges failures to the calls that were left out before them: who is asked later misses what was not done.
+pub(super) fn omitted(all: &mut [Evidence], graph: &Graph, symptom: &Trees) {
+    for at in 0..all.len() {
+        let Some(undone) = all[at].undone.filter(|it| !it.heralds.is_empty()) else {
+            continue;
+        };
+        let (service, mut charged) = (all[at].service, 0.0_f64);
+        for victim in all.iter_mut() {
+            if !graph.above(service, victim.service) {
+                continue;
+            }
+            let traces = signals::traces(victim, symptom);
+            let shared = traces.intersection(&undone.heralds).count() as f64;
+            let share = shared / traces.len().max(1) as f64;
+            if share >= MOSTLY {
+                charged = charged.max(strength(victim));
+                victim.by_error *= 1.0 - 0.85 * share;
+                victim.by_log *= 1.0 - 0.85 * share;
+                victim.by_absence *= 1.0 - 0.85 * share;
+            }
+        }
+        if charged > 0.0 {
+            all[at].by_absence = all[at].by_absence.max(charged);
+            all[at].missed = true;
+        }
     }
 }
 
@@ -219,7 +264,14 @@ impl Scene {
             let of = self.asked.get(*id).and_then(|it| it.get(&service));
             of.is_some_and(|earlier| below || *earlier)
         };
-        let count = self.failing.len().max(1) as f64;
+        let logged = odd
+            .seen
+            .as_ref()
+            .map(|seen| self.failing.intersection(seen).count());
+        if logged.is_some_and(|it| it < LOGGED) {
+            return 0.0;
+        }
+        let count = logged.unwrap_or(self.failing.len()).max(1) as f64;
         if odd.slices.is_empty() {
             let covered = self.failing.intersection(&odd.traces).filter(asked).count();
             let well = self.well.intersection(&odd.traces).count();

@@ -7,7 +7,7 @@ use super::absence::{Lack, Undone};
 use super::tree::Trees;
 use super::{Line, Period};
 use model::SpanKind;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// Messages that were to be taken, at least.
 const LEAST: f64 = 10.0;
@@ -136,7 +136,8 @@ pub(super) fn idle(
                     .then_some(feed.span),
                 operation: *operation,
                 lack: Lack::Idle,
-                traces: HashSet::new(),
+                message: true,
+                ..Undone::default()
             };
         }
     }

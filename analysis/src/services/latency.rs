@@ -1,5 +1,6 @@
 //! Time beyond the healthy period's, per service.
 
+use super::more;
 use super::shift::{self, Logs};
 use super::tree::{Answers, Names, Trees};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -37,6 +38,8 @@ pub(super) struct Late {
     pub surprise: f64,
     /// Longest span that shows it.
     pub span: Option<usize>,
+    /// It asks others more often than it used to, and waits for that.
+    pub asks: bool,
 }
 
 /// Who waited for whom: in its own time, between call and answer, or between the answers that alone are recorded.
@@ -63,6 +66,7 @@ struct Account {
     sums: HashMap<(u32, Edge), Sum>,
     calls: HashMap<Edge, Sum>,
     events: HashMap<Event, Logs>,
+    counts: HashMap<(u32, Edge), f64>,
 }
 
 /// What is compared of a trace: an edge, for an operation, and whether the call's answer is recorded. Own time that is not
@@ -108,6 +112,8 @@ fn account(trees: &Trees, answers: &Answers) -> Account {
         }
         parts(trees, n, answers, |edge, ns| {
             *per_trace.entry((root as u32, edge)).or_default() += ns as f64;
+            let entry = trees.operation[root];
+            *account.counts.entry((entry, edge)).or_default() += 1.0;
             account.calls.entry(edge).or_default().add(ns as f64);
         });
     }
@@ -197,6 +203,8 @@ struct More {
     slow: bool,
     /// Single calls of the faulty period.
     calls: f64,
+    /// The part of what was added that is for there being more of them.
+    by_count: f64,
 }
 
 /// Calls of another caller below which nothing is said of it.
@@ -225,24 +233,39 @@ pub(super) fn times(symptom: &Trees, baseline: &Trees, answers: &Answers, names:
     Times {
         blind: blind.collect(),
         compared: power.keys().copied().collect(),
-        late: late(symptom, answers, names, [&now, &before]),
+        late: late([symptom, baseline], answers, names, [&now, &before]),
     }
 }
 
 /// What the faulty period added, per service.
 fn late(
-    symptom: &Trees,
+    [symptom, baseline]: [&Trees; 2],
     answers: &Answers,
     names: &Names,
     [now, before]: [&Account; 2],
 ) -> BTreeMap<u32, Late> {
     let edges = compare(now, before);
     let owners = owners(&edges, names.services());
+    let slow = |from: u32, to: u32| {
+        let all = [Edge::Wire(from, to), Edge::Own(to)];
+        all.iter().any(|it| edges.get(it).is_some_and(|it| it.slow))
+    };
+    let askers = more::askers([symptom, baseline], answers, slow);
     let mut found: BTreeMap<u32, Late> = BTreeMap::new();
     for (edge, more) in edges.iter().filter(|(_, it)| it.added > 0.0) {
-        let late = found.entry(owner(*edge, &owners)).or_default();
+        let to = owner(*edge, &owners);
+        let late = found.entry(to).or_default();
         late.added_ns += more.added;
         late.surprise = late.surprise.max(more.surprise);
+        // What is mostly for being asked more often is the asker's.
+        let asker = askers.get(&to).filter(|_| more::waited_for(*edge) == to);
+        if let Some(asker) = asker.filter(|_| more.by_count > 0.5 * more.added) {
+            late.added_ns -= more.by_count;
+            let theirs = found.entry(*asker).or_default();
+            theirs.added_ns += more.by_count;
+            theirs.surprise = theirs.surprise.max(more.surprise);
+            theirs.asks = true;
+        }
     }
     let all: f64 = found.values().map(|it| it.added_ns).sum();
     found
@@ -301,6 +324,12 @@ fn compare(now: &Account, before: &Account) -> BTreeMap<Edge, More> {
             + 50_000.0;
         let of = edges.entry(edge).or_default();
         of.added += more * n / total;
+        let each = |of: &Account, all: f64, traces: f64| {
+            let count = of.counts.get(key).copied().unwrap_or(0.0);
+            (count / traces.max(1.0), all / count.max(1.0))
+        };
+        let (now, before) = (each(now, now.sums[key].all, n), each(before, usual.all, m));
+        of.by_count += more.max(0.0) * n / total * more::by_count(now, before);
         // Of few traces the spread is hardly known.
         let surprise = shift::normal(more / noise, (n.min(m) - 1.0).max(1.0));
         of.surprise = of.surprise.max(surprise);

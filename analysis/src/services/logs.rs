@@ -72,6 +72,8 @@ type Key = (u32, String, bool);
 /// Templates of a period, and what each service touched.
 pub(super) struct Counted {
     templates: BTreeMap<Key, Presence>,
+    /// Of them those of whose numbers none is more than nothing.
+    zeros: BTreeMap<Key, Presence>,
     touched: HashMap<(u32, bool), HashSet<Place>>,
 }
 
@@ -79,6 +81,7 @@ pub(super) struct Counted {
 pub(super) fn count(period: &Period, trees: &Trees, names: &mut Names) -> Counted {
     let mut counted = Counted {
         templates: BTreeMap::new(),
+        zeros: BTreeMap::new(),
         touched: HashMap::new(),
     };
     // Only services that log in traces are asked in which traces they were.
@@ -99,15 +102,69 @@ pub(super) fn count(period: &Period, trees: &Trees, names: &mut Names) -> Counte
         if counted.templates.len() >= MOST_TEMPLATES && !counted.templates.contains_key(&key) {
             continue;
         }
-        let presence = counted.templates.entry(key).or_insert_with(|| Presence {
-            line: n,
-            ..Presence::default()
-        });
-        presence.places.insert(place);
-        presence.count += 1;
-        presence.severity = presence.severity.max(line.severity);
+        if traced && amount(&line.body) == Some(0.0) {
+            note(&mut counted.zeros, key.clone(), n, line);
+        }
+        note(&mut counted.templates, key, n, line);
     }
     counted
+}
+
+fn note(all: &mut BTreeMap<Key, Presence>, key: Key, n: usize, line: &Line) {
+    let presence = all.entry(key).or_insert_with(|| Presence {
+        line: n,
+        ..Presence::default()
+    });
+    presence.places.insert(place(line));
+    presence.count += 1;
+    presence.severity = presence.severity.max(line.severity);
+}
+
+/// The largest of the numbers that stand by themselves in a line, if there is one.
+fn amount(body: &str) -> Option<f64> {
+    let words = body.split(|c: char| c.is_whitespace() || "=:,;()[]\"'".contains(c));
+    let numbers = words.filter_map(|it| {
+        let number = it.trim_end_matches(['.', '%']);
+        let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
+        plain.then(|| number.parse::<f64>().ok()).flatten()
+    });
+    numbers.reduce(f64::max)
+}
+
+/// A line whose number is nothing now, and always was something.
+pub(super) struct Void {
+    pub service: u32,
+    pub line: usize,
+    /// Traces with nothing, and traces with the line.
+    pub traces: HashSet<TraceId>,
+    pub seen: HashSet<TraceId>,
+}
+
+/// Lines whose numbers have become nothing.
+pub(super) fn void(now: &Counted, before: &Counted) -> Vec<Void> {
+    let of = |it: &Presence| {
+        it.places
+            .iter()
+            .map(|it| it.0)
+            .collect::<HashSet<TraceId>>()
+    };
+    let count = |all: &BTreeMap<Key, Presence>, key: &Key| {
+        all.get(key).map_or(0, |it| it.places.len()) as f64
+    };
+    let new = now.zeros.iter().filter(|(key, zeros)| {
+        let (k, n) = (zeros.places.len() as f64, count(&now.templates, key));
+        let (j, m) = (count(&before.zeros, key), count(&before.templates, key));
+        m >= LEAST_PLACES as f64 && j <= 0.05 * m && presence_gain(k, n, j, m) > FRESH
+    });
+    let found = new.filter_map(|(key, zeros)| {
+        Some(Void {
+            service: key.0,
+            line: zeros.line,
+            traces: of(zeros),
+            seen: of(now.templates.get(key)?),
+        })
+    });
+    found.collect()
 }
 
 /// The most telling new template of each service.

@@ -29,11 +29,14 @@ mod hog;
 mod idle;
 mod latency;
 mod logs;
+mod more;
+mod patience;
 mod place;
 mod rank;
 mod report;
 mod shift;
 mod signals;
+mod starts;
 mod tree;
 
 pub use rank::explain;
@@ -70,6 +73,8 @@ pub struct Hop {
     pub host: Option<Arc<str>>,
     /// Pod, container or instance of the service it ran in.
     pub pod: Option<Arc<str>>,
+    /// Version of the service that it ran in.
+    pub release: Option<Arc<str>>,
 }
 
 /// What is looked at of a log record.

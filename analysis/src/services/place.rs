@@ -5,7 +5,7 @@
 
 use super::{Hop, tree::Trees};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -77,11 +77,32 @@ pub(super) fn of(service: u32, symptom: &Trees, baseline: &Trees) -> Vec<Place> 
         (None, pod) => pod,
     };
     let where_ = where_.map(|it| Place {
-        another_version: it.kind == "pod" && another_version(&it.name, service, baseline),
+        another_version: another_version(&it.name, service, baseline)
+            || another_release(&it.name, service, [symptom, baseline]),
         ..it
     });
     let operation = by("operation", &|hop| Some(hop.name.clone()));
     where_.into_iter().chain(operation).collect()
+}
+
+/// True for a host or pod that runs another release than all that there were before, while others do not.
+fn another_release(place: &str, service: u32, [symptom, baseline]: [&Trees; 2]) -> bool {
+    let of = |trees: &Trees| {
+        let all = trees.spans.iter().zip(&trees.service);
+        let all = all.filter(|it| *it.1 == service);
+        let said = all.filter_map(|it| Some((it.0.clone(), it.0.release.clone()?)));
+        said.collect::<Vec<_>>()
+    };
+    let here = |hop: &Hop| {
+        [&hop.host, &hop.pod]
+            .iter()
+            .any(|it| it.as_deref() == Some(place))
+    };
+    let before: BTreeSet<Arc<str>> = of(baseline).into_iter().map(|it| it.1).collect();
+    let now = of(symptom);
+    let new = |it: &&(Hop, Arc<str>)| !before.contains(&it.1);
+    let (inside, outside): (Vec<_>, Vec<_>) = now.iter().partition(|it| here(&it.0));
+    !before.is_empty() && !inside.is_empty() && inside.iter().all(new) && !outside.iter().any(new)
 }
 
 /// True for a pod whose name (`SERVICE-SET-POD`) tells another replica set than those of before.

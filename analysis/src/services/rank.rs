@@ -3,6 +3,7 @@
 use super::{
     Period,
     absence::{self, Undone},
+    callers,
     errors::{self, Faulty},
     heed,
     hints::{self, Oddities},
@@ -12,6 +13,7 @@ use super::{
     logs::{self, Loud, Silent},
     place, report,
     signals::{self, Graph},
+    starts,
     tree::{Answers, Names, Trees},
 };
 use model::{Outcome, Verdict};
@@ -35,6 +37,12 @@ pub(super) struct Evidence<'a> {
     pub by_absence: f64,
     /// What others fail of: its odd answers, or its keeping somebody busy.
     pub by_oddity: f64,
+    /// What it answered is nothing, and always was something.
+    pub void: bool,
+    /// A line of another that complains of it.
+    pub complaint: Option<usize>,
+    /// Others fail of what it leaves out.
+    pub missed: bool,
     /// Whom it keeps busy.
     pub hog: Option<&'a Hog>,
     /// A line that shows them.
@@ -99,10 +107,12 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     before.learn(&mut answers);
     now.learn(&mut answers);
     let times = latency::times(&now, &before, &answers, &names);
+    let mut loud = logs::loud(&now_lines, &before_lines, symptom, &names);
+    callers::kin(&mut loud, [&now, &before], &answers, symptom, &names);
     let findings = Findings {
         late: times.late,
         faulty: errors::faulty(&now, &before, &answers, &names),
-        loud: logs::loud(&now_lines, &before_lines, symptom, &names),
+        loud,
         silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
         undone: left_undone([&now, &before], [symptom, baseline], &answers, &names),
         hogs: hog::hogs(&now, &before, &answers),
@@ -120,8 +130,12 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     match all.first().filter(|it| it.score >= LEAST) {
         Some(first) => {
             let places = place::of(first.service, &now, &before);
+            let became = report::Became {
+                released: starts::released(first.service, &now, &before),
+                restarts: starts::restarts(&first.name, [symptom, baseline]),
+            };
             let verdict = report::accuse(verdict, first, &all, [symptom, baseline], &names);
-            report::placed(verdict, &places, symptom)
+            report::placed(report::became(verdict, became), &places, symptom)
         }
         None if baseline.spans.is_empty() && baseline.lines.is_empty() => {
             verdict.outcome = Outcome::ColdCase;
@@ -193,6 +207,9 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
                 by_log: 0.0,
                 by_absence: 0.0,
                 by_oddity: 0.0,
+                missed: false,
+                void: false,
+                complaint: None,
                 hog: None,
                 odd_line: None,
                 odd_span: None,
@@ -234,6 +251,7 @@ fn clear<'a>(all: &mut [Evidence<'a>], findings: &'a Findings, periods: [&Trees;
         evidence.by_absence *= left;
     }
     refuse(all);
+    hints::omitted(all, &graph, periods[0]);
     hints::charge(all, &findings.odd, &graph, periods[0]);
     hog::charge(all, &findings.hogs);
     heed::beside(all, &graph, periods);
@@ -247,14 +265,27 @@ fn clear<'a>(all: &mut [Evidence<'a>], findings: &'a Findings, periods: [&Trees;
         let said = by_log.get(&from).copied().unwrap_or(0.0);
         if let Some(blamed) = all.iter_mut().find(|it| it.service == to) {
             blamed.by_log = blamed.by_log.max(0.8 * said);
+            blamed.complaint = findings.loud.get(&from).and_then(|it| it.line);
         }
         if let Some(carrier) = all.iter_mut().find(|it| it.service == from && said > 0.0) {
             carrier.by_log *= 0.5;
+            // Who says whom it could not ask did not answer wrongly by itself.
+            carrier.by_absence *= 1.0 - 0.85 * told(carrier);
         }
     }
     for evidence in all.iter_mut() {
         evidence.score = evidence.joined();
     }
+}
+
+/// Share of the work that is left undone after a service's answers of which its own lines tell why.
+fn told(evidence: &Evidence) -> f64 {
+    let undone = evidence.undone.filter(|it| it.lack == absence::Lack::Stops);
+    let both = undone.zip(evidence.loud);
+    both.map_or(0.0, |(undone, loud)| {
+        let shared = undone.traces.intersection(&loud.traces).count() as f64;
+        shared / undone.traces.len().max(1) as f64
+    })
 }
 
 /// Who refuses what one caller alone sends says so, and is well.

@@ -22,13 +22,36 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
         .map(|n| &*symptom.spans[n].message);
     let said = format!("{} {}", line.unwrap_or_default(), span.unwrap_or_default());
     let told = evidence.by_log.max(evidence.by_error);
+    let hasty = evidence.faulty.is_some_and(|it| it.hasty > 0.5);
+    if hasty && evidence.by_error > 0.2 {
+        return Category::TimeoutConfig;
+    }
     if is_undone(evidence) && lack(evidence) == Some(Lack::Idle) {
         return Category::LostMessage;
     }
     if is_odd(evidence) && evidence.hog.is_some() {
         return Category::Capacity;
     }
+    // A failure that names its reason does so whatever weighs more.
+    let own = line.filter(|_| evidence.by_log > 0.2 && evidence.loud.is_some_and(|it| it.failure));
+    if let Some(reason) = own.and_then(reason) {
+        return reason;
+    }
+    let complaint = evidence.complaint.map(|n| symptom.lines[n].body.as_str());
+    if line.is_none() && complaint.map(said_category) == Some(Category::Infrastructure) {
+        return Category::Infrastructure;
+    }
+    if is_odd(evidence) && evidence.void {
+        return Category::SilentData;
+    }
     // Work that is left undone and odd answers are no matter of time, and say nothing.
+    if let Some(undone) = evidence.undone.filter(|_| is_undone(evidence)) {
+        return match (undone.message, evidence.missed) {
+            (true, _) => Category::LostMessage,
+            (false, true) => Category::SilentData,
+            (false, false) => Category::Error,
+        };
+    }
     if is_undone(evidence) || is_odd(evidence) {
         return Category::Error;
     }
@@ -43,13 +66,101 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
 fn said_category(said: &str) -> Category {
     let lower = text::shortened(said).to_lowercase();
     let speaks = |words: &[&str]| words.iter().any(|it| lower.contains(it));
+    const DOWN: [&str; 9] = [
+        "refused",
+        "reset",
+        "no healthy upstream",
+        "upstream connection",
+        "server has failed",
+        "marked as dead",
+        "marked dead",
+        "is down",
+        "not responding",
+    ];
+    const FULL: [&str; 3] = ["available disk space", "disk space of", "outofdiskspace"];
+    const NAMES: [&str; 10] = [
+        "host",
+        "dns",
+        "dial",
+        "addrinfo",
+        "resolver",
+        "resolution",
+        "service not known",
+        "eai_",
+        "no route",
+        "unresolved",
+    ];
     match text::topic(said) {
-        Some(Topic::Connection) if speaks(&["refused", "reset"]) => Category::Infrastructure,
-        Some(Topic::Name) if !speaks(&["host", "dns", "dial", "addr", "resol", "name", "eai_"]) => {
-            Category::Error
+        None | Some(Topic::Connection | Topic::Timeout | Topic::Unavailable) if speaks(&DOWN) => {
+            Category::Infrastructure
         }
+        None if speaks(&FULL) => Category::Capacity,
+        // Of its own pool.
+        None | Some(Topic::Timeout) if pool(&lower) => Category::Capacity,
+        Some(Topic::Name) if !speaks(&NAMES) => Category::Error,
         topic => text::category(topic),
     }
+}
+
+/// True where words say that a pool gave nothing.
+fn pool(lower: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "pop",
+        "acquire",
+        "borrow",
+        "exhaust",
+        "wait",
+        "check out",
+        "checkout",
+        "get a",
+        "full",
+        "idle",
+        "available",
+    ];
+    let pool = lower
+        .match_indices("pool")
+        .any(|(at, _)| !lower[at..].starts_with("poole"));
+    pool && WORDS.iter().any(|it| lower.contains(it))
+}
+
+/// The category of a failure whose words leave no doubt what is behind it.
+fn reason(line: &str) -> Option<Category> {
+    let category = said_category(line);
+    let told = matches!(
+        category,
+        Category::Memory
+            | Category::Capacity
+            | Category::Permission
+            | Category::DataSize
+            | Category::BadDeploy
+            | Category::NetworkConfig
+    );
+    told.then_some(category)
+}
+
+/// What became of a service between the periods.
+pub(super) struct Became {
+    /// It runs in another release.
+    pub released: bool,
+    /// Its processes start again and again.
+    pub restarts: bool,
+}
+
+/// What became of it tells why it is slow or fails, where nothing tells it better.
+pub(super) fn became(mut verdict: Verdict, it: Became) -> Verdict {
+    let (category, why) = match verdict.category {
+        Some(Category::Error | Category::Latency) if it.released => (
+            Category::BadDeploy,
+            "it runs in another release than before",
+        ),
+        Some(Category::Latency) if it.restarts => {
+            (Category::ColdStart, "its processes start again and again")
+        }
+        _ => return verdict,
+    };
+    verdict.category = Some(category);
+    verdict.mechanism = format!("{}; {why}", verdict.mechanism);
+    verdict
 }
 
 /// True when others fail of its answers, and nothing says more of it.
@@ -247,6 +358,9 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
             "added {added} per trace, {:.0} % of all that was added",
             late.share * 100.0
         ));
+        if late.asks {
+            parts.push("it asks others far more often for each request".to_owned());
+        }
     }
     if let Some(faulty) = evidence.faulty.filter(|_| evidence.by_error > 0.2) {
         parts.push(format!(
@@ -288,6 +402,9 @@ fn odd(evidence: &Evidence, names: &Names) -> String {
             names.name(hog.of),
             hog.share * 100.0
         ),
+        (None, Some(_)) if evidence.void => {
+            "others fail where what it tells is nothing, and always was something".to_owned()
+        }
         (None, Some(_)) => "others fail where it logs what it did not log before".to_owned(),
         (None, None) => "others fail where it answers quicker than it ever did".to_owned(),
     }

@@ -24,6 +24,7 @@ pub mod mysteries;
 mod recent;
 mod roster;
 pub mod services;
+mod spoken;
 #[cfg(test)]
 mod tests;
 mod world;

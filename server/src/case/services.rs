@@ -1,5 +1,6 @@
 //! Suspects in plain traces and logs: what is held of a symptom and of a baseline, read lean, and compared.
 
+use super::spoken;
 use crate::{clock, core::Core, times};
 use analysis::services::{self, Hop, Line, Period};
 use anyhow::{Context, Result, bail};
@@ -180,20 +181,28 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
         core,
         &["k8s.pod.name", "container.id", "service.instance.id"],
     );
+    let release = place(core, &["service.version", "container.image.tag"]);
+    let flags = attribute(core, &["response_flags", "envoy.response_flags"]);
     let question = format!(
         "SELECT trace_id, span_id, parent_span_id, service_name, name, kind, CAST(start_time AS BIGINT) AS began, duration_ns, \
-         status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host, {pod} AS pod \
+         status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host, {pod} AS pod, \
+         {release} AS release, {flags} AS flags, CASE WHEN status_code = 'error' THEN events END AS thrown \
          FROM spans WHERE source NOT IN ('workflow', 'lambda') AND ({condition}) LIMIT {MOST_SPANS}"
     );
     let mut found = Vec::new();
     let mut words = Words::default();
     for batch in ask(core, &question).await? {
-        let text = Texts::of(&batch, &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13])?;
+        let text = Texts::of(
+            &batch,
+            &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+        )?;
         let began = cast(batch.column(6), &DataType::Int64)?;
         let took = cast(batch.column(7), &DataType::Int64)?;
         for row in 0..batch.num_rows() {
-            let said = text.get(7, row);
             let code: u32 = text.get(8, row).parse().unwrap_or(0);
+            let flagged = spoken::flagged(text.get(13, row));
+            let said = spoken::message(text.get(7, row), text.get(14, row), code, flagged);
+            let filled = |it: &str| !matches!(it, "" | "-");
             found.push(Hop {
                 trace_id: text.get(0, row).parse().unwrap_or_default(),
                 span_id: text.get(1, row).parse().unwrap_or_default(),
@@ -203,14 +212,14 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
                 kind: kind(text.get(5, row)),
                 start: UnixNanos(began.as_primitive::<Int64Type>().value(row)),
                 duration_ns: took.as_primitive::<Int64Type>().value(row),
-                failed: text.get(6, row).eq_ignore_ascii_case("error") || code >= 500,
-                message: match said {
-                    "" if code >= 500 => words.of(&format!("status code {code}")),
-                    said => words.of(said),
-                },
-                peer: Some(words.of(text.get(9, row))).filter(|it| !it.is_empty()),
+                failed: text.get(6, row).eq_ignore_ascii_case("error")
+                    || code >= 500
+                    || flagged.is_some(),
+                message: words.of(&said),
+                peer: Some(words.of(text.get(9, row))).filter(|it| filled(it)),
                 host: Some(words.of(text.get(10, row))).filter(|it| !it.is_empty()),
                 pod: Some(words.of(text.get(11, row))).filter(|it| !it.is_empty()),
+                release: Some(words.of(text.get(12, row))).filter(|it| !it.is_empty()),
             });
         }
     }

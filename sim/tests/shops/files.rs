@@ -43,6 +43,7 @@ fn hop(resource: &Value, span: &Value) -> Hop {
         peer: attribute(span, "peer.service").map(Into::into),
         host: attribute(resource, "host.name").map(Into::into),
         pod: attribute(resource, "k8s.pod.name").map(Into::into),
+        release: attribute(resource, "service.version").map(Into::into),
     }
 }
 

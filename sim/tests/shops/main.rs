@@ -35,6 +35,7 @@ fn period(side: &Side) -> Period {
             .map(Into::into),
         host: it.host.as_deref().map(Into::into),
         pod: None,
+        release: None,
     });
     let lines = side.records.iter().enumerate().map(|(n, it)| Line {
         log_id: format!("{n:032x}").parse().expect("an id"),

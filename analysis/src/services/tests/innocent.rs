@@ -1,5 +1,7 @@
 //! Who is loud and did not do it: victims of a callee, of a caller, of a neighbour, and lines that mean nothing.
 
+mod causes;
+
 use crate::services::*;
 use model::{Category, Outcome};
 
