@@ -310,13 +310,13 @@ impl<'a> Scene<'a> {
             let bare = address.split(':').next().unwrap_or(address);
             // A plain word may stand in any sentence.
             let telling = bare.len() > 3 && bare.contains(['.', '-', '_']) || address.contains(':');
-            telling
-                && words.match_indices(bare).any(|(at, _)| {
-                    let of_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-                    let before = words[..at].chars().next_back();
-                    let after = words[at + bare.len()..].chars().next();
-                    !before.is_some_and(of_name) && !after.is_some_and(of_name)
-                })
+            words.match_indices(bare).any(|(at, _)| {
+                let of_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+                let (before, after) = (&words[..at], &words[at + bare.len()..]);
+                let whole = !before.chars().next_back().is_some_and(of_name)
+                    && !after.chars().next().is_some_and(of_name);
+                whole && (telling || wraps(bare, before, after))
+            })
         };
         let found = self.answered.iter().filter(|(address, _)| inside(address));
         let found = found.filter(|(_, name)| !self.is_function(name));
@@ -384,6 +384,13 @@ impl<'a> Scene<'a> {
     pub fn written(&self, state: &str) -> Option<&serde_json::Value> {
         find_state(self.definition.as_ref()?, state, 0)
     }
+}
+
+/// A plain name that stands where code that wraps an error puts whom it called: first of all, before a colon, as in
+/// `ledger: 503 Service Unavailable`.
+fn wraps(name: &str, before: &str, after: &str) -> bool {
+    let first = before.is_empty() || before.ends_with('"') || before.ends_with(": ");
+    name.len() > 3 && first && after.starts_with(": ")
 }
 
 fn find_state<'v>(

@@ -5,7 +5,7 @@
 
 mod otlp;
 
-use analysis::{case, case::Case, joins, lambda, workflow};
+use analysis::{case, case::Case, hops, joins, lambda, workflow};
 use bytes::Bytes;
 use collectors::import::{self, Chunk};
 use inquest_sim::Mystery;
@@ -64,7 +64,26 @@ impl Held {
         {
             held.changes = changes(bytes);
         }
+        held.stand_in();
         held
+    }
+
+    /// Spans for the requests of which only a proxy's access log tells, as the assembler makes them.
+    fn stand_in(&mut self) {
+        let records = self.logs.iter().filter_map(hops::of_record);
+        let mut traces: BTreeMap<TraceId, Vec<model::Hop>> = BTreeMap::new();
+        for hop in records {
+            traces.entry(hop.trace_id).or_default().push(hop);
+        }
+        let known = self.spans.iter().filter_map(hops::of_span);
+        for hop in known {
+            if let Some(all) = traces.get_mut(&hop.trace_id) {
+                all.push(hop);
+            }
+        }
+        let merged = traces.into_values().flat_map(hops::merge);
+        let alone = merged.filter(|it| it.source == "access_log");
+        self.spans.extend(alone.map(|it| hops::span_of(&it)));
     }
 
     /// The same rows in another order.

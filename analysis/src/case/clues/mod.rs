@@ -34,6 +34,7 @@ mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
+pub(super) use dependency::words as span_words;
 pub(super) use deploy::{started, told};
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;
