@@ -56,6 +56,11 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
         return dropped(scene, failure, attempt, &worker);
     }
     let activity = attempt.resource_type == "activity";
+    if let Some(clue) = super::rerouted::find(scene, failure, attempt)
+        .filter(|_| !activity && receipt(failure).is_none())
+    {
+        return clue;
+    }
     let (kind, name) = silent_one(failure, attempt);
     let from = attempt
         .submitted_time

@@ -24,12 +24,14 @@ mod poison;
 mod polled;
 mod pool;
 mod refusal;
+mod rerouted;
 mod rerun;
 mod schema;
 mod swallowed;
 mod throttle;
 mod timeout;
 mod told;
+mod unsent;
 mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
