@@ -158,9 +158,39 @@ impl Held {
                 loads: self.loads(own),
                 below: below(own, &cases, &profiles),
             };
-            verdicts.insert((*arn).to_owned(), case::judge(own, &world));
+            let own = self.with_workers(own);
+            verdicts.insert((*arn).to_owned(), case::judge(&own, &world));
         }
         verdicts
+    }
+
+    /// A case with the spans of workers that name its messages, as they are looked up where it is judged.
+    fn with_workers(&self, case: &Case) -> Case {
+        let mut case = case.clone();
+        let sent = joins::message_ids(&case.attempts, &case.events);
+        let about = |it: &&Span| joins::message_of(it).is_some_and(|id| sent.contains_key(id));
+        let traces: HashSet<TraceId> = self
+            .spans
+            .iter()
+            .filter(about)
+            .map(|it| it.trace_id)
+            .collect();
+        let held: HashSet<_> = case
+            .spans
+            .iter()
+            .map(|it| (it.trace_id, it.span_id))
+            .collect();
+        let mut more: Vec<Span> = self
+            .spans
+            .iter()
+            .filter(|it| traces.contains(&it.trace_id))
+            .cloned()
+            .collect();
+        more.retain(|it| !held.contains(&(it.trace_id, it.span_id)));
+        let found = joins::by_message(&case.execution, &sent, &more, &case.joins);
+        case.spans.extend(more);
+        case.joins.extend(found);
+        case
     }
 
     /// The verdict on an execution, and how long the judge took for it.
