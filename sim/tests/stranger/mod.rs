@@ -6,6 +6,8 @@ pub mod calm;
 pub mod code;
 pub mod desk;
 pub mod eighth;
+pub mod eleventh;
+pub mod eleventh_below;
 pub mod fifth;
 pub mod fourth;
 pub mod fourth_tasks;

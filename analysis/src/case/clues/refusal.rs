@@ -141,7 +141,10 @@ pub(super) fn names_own(scene: &Scene, failure: &Failure) -> bool {
 pub(super) fn named_in(value: &Value, said: &str) -> Option<String> {
     let mut values = Vec::new();
     scalars(value, 0, &mut values);
-    values.retain(|it| is_name(it) && stands_in(said, it));
+    // Of a path code often tells the file only.
+    let file = |it: &str| it.rsplit('/').next().unwrap_or(it).to_owned();
+    let stands = |it: &str| is_name(it) && stands_in(said, it);
+    values.retain(|it| stands(it) || stands(&file(it)));
     values.into_iter().max_by_key(String::len)
 }
 
