@@ -448,3 +448,22 @@ fn plain(value: &Value) -> Option<String> {
     };
     (!text.is_empty() && text != "-").then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::wraps;
+
+    #[test]
+    fn a_plain_name_is_a_service_where_an_error_is_wrapped() {
+        let check = |said: &str, name: &str, expect: bool| {
+            let at = said.find(name).expect("the name");
+            let found = wraps(name, &said[..at], &said[at + name.len()..]);
+            assert_eq!(found, expect, "{said}")
+        };
+        check("ledger: 503 Service Unavailable", "ledger", true);
+        check("\"ledger: 503\"", "ledger", true);
+        check("book order: ledger: refused", "ledger", true);
+        check("the ledger: it is closed", "ledger", false);
+        check("ledger said no", "ledger", false);
+    }
+}

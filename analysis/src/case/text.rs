@@ -520,6 +520,24 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_is_not_there_is_told_from_one_that_does_not_come() {
+        let check = |words: &str, expect: bool| assert_eq!(no_such_image(words), expect, "{words}");
+        check("failed to resolve ref x/y:3: x/y:3: not found", true);
+        check("manifest for x/y:3 not found: manifest unknown", true);
+        check("failed to do request: dial tcp: i/o timeout", false);
+        check("unexpected status: 429 Too Many Requests", false);
+    }
+
+    #[test]
+    fn code_that_stumbles_is_told_from_code_that_refuses() {
+        let check = |words: &str, expect: bool| assert_eq!(stumbles(words), expect, "{words}");
+        check("thread 'main' panicked at src/a.rs:1:2", true);
+        check("panic: runtime error: index out of range [3]", true);
+        check("KeyError: 'fields'", true);
+        check("UnexpectedFileSize: expected 3, got 4", false);
+    }
+
+    #[test]
     fn long_texts_are_cut_between_characters() {
         let text = "ä".repeat(20_000);
         assert!(shortened(&text).len() < 9_000);

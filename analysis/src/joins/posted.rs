@@ -144,7 +144,11 @@ mod tests {
             previous_event_id: before,
             event_type: kind.into(),
             details: details.into(),
-            ..HistoryEvent::default()
+            engine: model::Engine::step_functions(),
+            execution_arn: String::new(),
+            redrive_count: 0,
+            time: model::UnixNanos(0),
+            source: model::EventSource::History,
         }
     }
 
