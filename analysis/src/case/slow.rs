@@ -309,11 +309,13 @@ fn habitual(scene: &Scene, failed: &Attempt) -> bool {
         failed.state.clone(),
         failed.error.clone().unwrap_or_default(),
     );
-    let with = scene.healthy.iter().filter(|it| it.errors.contains(&key));
+    // Others of the same incident make no habit.
+    let start = scene.case.execution.start_time;
+    let fit = super::onset::fit(&scene.healthy, start, |it| it.errors.contains(&key));
+    let with = fit.iter().filter(|it| it.errors.contains(&key));
     let longest = with.clone().map(|it| it.duration_ns).max();
     let took = scene.case.execution.duration_ns.unwrap_or_default();
-    with.count() * 4 >= scene.healthy.len()
-        && longest.is_some_and(|it| it.saturating_add(it / 4) >= took)
+    with.count() * 4 >= fit.len() && longest.is_some_and(|it| it.saturating_add(it / 4) >= took)
 }
 
 /// What a try that failed took, with the pause before the next; not the time that its sandbox took to start.
