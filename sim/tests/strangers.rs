@@ -6,9 +6,9 @@ mod court;
 mod stranger;
 
 use stranger::{
-    Mystery, behind, blocks, calm, code, deep, desk, eighth, fifth, fourth, fourth_tasks, later,
-    later_calm, ninth, outside, quiet, quietly, seventh, shapes, sixth, sixth_deep, slow, tenth,
-    third_calm, words, worker,
+    Mystery, behind, blocks, calm, code, deep, desk, eighth, eleventh, eleventh_below, fifth,
+    fourth, fourth_tasks, later, later_calm, ninth, outside, quiet, quietly, seventh, shapes,
+    sixth, sixth_deep, slow, tenth, third_calm, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -30,6 +30,8 @@ fn all() -> Vec<Mystery> {
         sixth_deep::all(),
         seventh::all(),
         eighth::all(),
+        eleventh::all(),
+        eleventh_below::all(),
         tenth::all(),
         ninth::all(),
         fourth::all(),

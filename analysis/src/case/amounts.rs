@@ -22,6 +22,9 @@ const SOME: f64 = 3.0;
 const FEW: f64 = 2.0;
 /// How many times beyond all healthy values a number lies that a new version made.
 const OFF_BY_VERSION: f64 = 30.0;
+/// The same of what is measured, in every run since the release, and runs that make it so.
+const OFF_SINCE: f64 = 4.0;
+const RUNS_SINCE: usize = 2;
 /// The same without a new version, below them: more is the input's matter.
 const OFF: f64 = 100.0;
 /// Healthy values that are further from each other than this have no scale.
@@ -164,7 +167,11 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
             let usual: Vec<f64> = others.iter().filter_map(|it| at(it)).collect();
             // A longer list is more work, whoever made it.
             let longer = path.ends_with("[]") && matches!(how, Off::More(_));
-            let wrong = counts(how, version.is_some()) && !longer;
+            let rescaled = || {
+                matches!(how, Off::Less(times) | Off::More(times) if times >= OFF_SINCE)
+                    && rescaled(scene, visit, &path, &usual)
+            };
+            let wrong = (counts(how, version.is_some()) || rescaled()) && !longer;
             wrong.then_some((path, value, how, usual, version))
         })?;
     let inside = given_inside(scene, visit, &path);
@@ -206,6 +213,24 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
             .with(left.map(|it| clue::event(it, format!("{} {told}", visit.state))))
             .changed(version),
     )
+}
+
+/// Something measured (a temperature, a price, a mean: it comes with a fraction) that lies several times beyond all runs
+/// before a release of whoever gave it, in every run since: another unit, another scale. One run alone is chance, and
+/// counts grow for good reasons.
+fn rescaled(scene: &Scene, visit: &State, path: &str, usual: &[f64]) -> bool {
+    let Some(since) = super::since::of_function(scene, visit) else {
+        return false;
+    };
+    let at = |it: &&Profile| Some(*it.states.get(&visit.state)?.quantities.get(path)?);
+    let before: Vec<f64> = since.old.iter().filter_map(at).collect();
+    let after: Vec<f64> = since.new.iter().filter_map(at).collect();
+    let fractions = usual.iter().filter(|it| **it != it.trunc()).count();
+    let far = |value: &f64| match off(*value, &before) {
+        Some(Off::Less(times) | Off::More(times)) => times >= OFF_SINCE,
+        _ => false,
+    };
+    fractions * 2 > usual.len() && after.len() >= RUNS_SINCE && after.iter().all(far)
 }
 
 /// What is known of the state of a started execution that gave an amount first.

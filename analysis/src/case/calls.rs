@@ -9,6 +9,7 @@ use super::{
     scene::Scene,
     since,
     slow::Excess,
+    text::{self, Topic},
 };
 use model::{Attempt, Category, Span, SpanKind, time::human_duration};
 
@@ -19,6 +20,52 @@ const FEWEST: u32 = 8;
 const SLOWER: f64 = 1.5;
 /// Growth of a number of the input that makes the input the reason.
 const GROWN: f64 = 3.0;
+
+/// What shows that the time of a callee went into calls that it refused as too many, and into the pauses before the next
+/// ones: the refused calls, or, where a client makes its tries inside of one call, the caller's lines about them. A single
+/// refusal before a long answer is no reason for it.
+pub(super) fn throttled(
+    scene: &Scene,
+    forest: &Forest,
+    attempt: &Attempt,
+    callee: &str,
+) -> Vec<model::Exhibit> {
+    let of_callee = (0..forest.spans.len()).filter(|n| forest.charged(*n) == callee);
+    let all: i64 = of_callee.clone().map(|n| forest.exclusive(n)).sum();
+    let refused = of_callee.filter(|n| {
+        let span = forest.spans[*n];
+        charges::failed(span) && text::is(&clues::span_words(span), Topic::Throttled)
+    });
+    let refused: Vec<usize> = refused.collect();
+    let lost: i64 = refused.iter().map(|n| forest.exclusive(*n)).sum();
+    if lost.saturating_mul(2) > all {
+        let shown = refused.iter().take(2).map(|n| forest.spans[*n]);
+        return shown
+            .map(|it| clue::span(it, format!("{callee} refused the call as one too many")))
+            .collect();
+    }
+    let usual = |it: &model::LogRecord| {
+        let key = (it.service_name.clone(), text::template(&it.body));
+        let mut peers = scene.healthy.iter();
+        peers.any(|peer| peer.templates.contains(&key))
+    };
+    let invoked = scene.invocations(attempt);
+    let lines = invoked.iter().flat_map(|(it, _)| scene.lines(it));
+    let mut lines: Vec<&model::LogRecord> = lines
+        .filter(|it| text::is(&it.body, Topic::Throttled) && !usual(it))
+        .collect();
+    lines.sort_by_key(|it| (it.time, it.log_id));
+    let (Some(first), Some(last)) = (lines.first(), lines.last()) else {
+        return Vec::new();
+    };
+    if last.time.since(first.time).saturating_mul(3) < all {
+        return Vec::new();
+    }
+    let shown = [*first, *last].into_iter();
+    shown
+        .map(|it| clue::log(it, text::brief(&it.body, 160)))
+        .collect()
+}
 
 /// A caller that makes many more calls to a callee than healthy runs do, none of them slower.
 pub(super) fn more(

@@ -255,14 +255,23 @@ impl<'a> Forest<'a> {
         match answering {
             Some(child) if flags(span).is_none() => child.service_name.clone(),
             // A proxy's cluster is known by that name.
+            // Without one (no route was found) it is whom the caller asked for.
             _ if flags(span).is_some() => peer(span)
                 .or_else(|| answering.map(|child| child.service_name.clone()))
+                .or_else(|| self.asked_for(n))
                 .unwrap_or_else(|| span.service_name.clone()),
             _ => peer(span)
                 .map(|it| self.known(it))
                 .or_else(|| answering.map(|child| child.service_name.clone()))
                 .unwrap_or_else(|| span.service_name.clone()),
         }
+    }
+
+    /// Whom the call around a proxy's span was meant for.
+    fn asked_for(&self, n: usize) -> Option<String> {
+        let above = self.spans[self.parent[n]?];
+        let call = matches!(above.kind, SpanKind::Client | SpanKind::Producer);
+        peer(above).filter(|_| call).map(|it| self.known(it))
     }
 
     fn known(&self, address: String) -> String {

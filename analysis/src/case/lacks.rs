@@ -1,10 +1,14 @@
 //! What is not held, in the words of a case file: the same things that the execution's coverage counts.
 
-use super::{clue::Clue, failures::Failure, scene::Scene};
+use super::{
+    clue::Clue,
+    failures::{Failure, message},
+    scene::Scene,
+};
 use crate::coverage;
 use model::Missing;
 use model::text::counted;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Things of one kind that are told.
 const MOST_OF_A_KIND: usize = 2;
@@ -71,7 +75,9 @@ fn function(place: &str) -> &str {
 pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<String> {
     let name = fatal.function()?;
     let cut = crate::case::text::is(&fatal.said(), crate::case::text::Topic::FunctionTimeout);
-    let mute = (fatal.error == "Lambda.Unknown" || cut)
+    let nameless =
+        fatal.error == "Lambda.Unknown" || is_nameless(fatal) && lets_guess(scene, fatal);
+    let mute = (nameless || cut)
         && fatal.invocation.is_none()
         && fatal.lines.is_empty()
         && fatal.spans.spans.is_empty();
@@ -79,6 +85,51 @@ pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Opti
     let nobody = clues.iter().all(|it| it.weight <= NOBODY_ELSE);
     (mute && others && nobody).then(|| name.to_owned())
 }
+
+/// An error that has no name of its own, and words that tell of no kind of trouble.
+fn is_nameless(fatal: &Failure) -> bool {
+    const NAMES: [&str; 8] = [
+        "",
+        "Error",
+        "Exception",
+        "RuntimeError",
+        "java.lang.RuntimeException",
+        "errorString",
+        "Function<Error>",
+        "States.TaskFailed",
+    ];
+    let said = message(&fatal.cause);
+    let short = said.split_whitespace().count() <= FEW_WORDS;
+    NAMES.contains(&fatal.error.as_str()) && fatal.topic().is_none() && short && !told(&said)
+}
+
+/// Words of code that tell what it stumbled over, or of a number or a name: whoever reads them knows where to look.
+fn told(said: &str) -> bool {
+    let named = said.contains(['\'', '"', '`', '/', '=']) || said.contains(char::is_numeric);
+    named || super::text::stumbles(said) || super::text::refuses_text(said)
+}
+
+/// Healthy runs tell that the function calls two others at least, each of which may have been it, and of none of them
+/// anything is held for this one.
+fn lets_guess(scene: &Scene, fatal: &Failure) -> bool {
+    let own: BTreeSet<String> = scene
+        .forest(scene.case.spans.iter().collect())
+        .charges()
+        .into_keys()
+        .collect();
+    let mut absent: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, _) in scene.healthy.iter().flat_map(|it| &it.charges) {
+        let function = fatal.function() == Some(name.as_str());
+        if !own.contains(name) && !function {
+            *absent.entry(name).or_default() += 1;
+        }
+    }
+    let usual = absent.values().filter(|it| **it * 2 > scene.healthy.len());
+    usual.count() >= 2
+}
+
+/// Words of an error that hardly tell anything.
+const FEW_WORDS: usize = 6;
 
 /// What weighs less is said of whoever failed last, because nothing else is known.
 const NOBODY_ELSE: f64 = 0.7;

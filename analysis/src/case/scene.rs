@@ -372,13 +372,13 @@ impl<'a> Scene<'a> {
             let bare = address.split(':').next().unwrap_or(address);
             // A plain word may stand in any sentence.
             let telling = bare.len() > 3 && bare.contains(['.', '-', '_']) || address.contains(':');
-            telling
-                && words.match_indices(bare).any(|(at, _)| {
-                    let of_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-                    let before = words[..at].chars().next_back();
-                    let after = words[at + bare.len()..].chars().next();
-                    !before.is_some_and(of_name) && !after.is_some_and(of_name)
-                })
+            words.match_indices(bare).any(|(at, _)| {
+                let of_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+                let (before, after) = (&words[..at], &words[at + bare.len()..]);
+                let whole = !before.chars().next_back().is_some_and(of_name)
+                    && !after.chars().next().is_some_and(of_name);
+                whole && (telling || wraps(bare, before, after))
+            })
         };
         let found = self.answered.iter().filter(|(address, _)| inside(address));
         let found = found.filter(|(_, name)| !self.is_function(name));
@@ -448,6 +448,13 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// A plain name that stands where code that wraps an error puts whom it called: first of all, before a colon, as in
+/// `ledger: 503 Service Unavailable`.
+fn wraps(name: &str, before: &str, after: &str) -> bool {
+    let first = before.is_empty() || before.ends_with('"') || before.ends_with(": ");
+    name.len() > 3 && first && after.starts_with(": ")
+}
+
 fn find_state<'v>(
     value: &'v serde_json::Value,
     name: &str,
@@ -502,4 +509,23 @@ fn plain(value: &Value) -> Option<String> {
         _ => return None,
     };
     (!text.is_empty() && text != "-").then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wraps;
+
+    #[test]
+    fn a_plain_name_is_a_service_where_an_error_is_wrapped() {
+        let check = |said: &str, name: &str, expect: bool| {
+            let at = said.find(name).expect("the name");
+            let found = wraps(name, &said[..at], &said[at + name.len()..]);
+            assert_eq!(found, expect, "{said}")
+        };
+        check("ledger: 503 Service Unavailable", "ledger", true);
+        check("\"ledger: 503\"", "ledger", true);
+        check("book order: ledger: refused", "ledger", true);
+        check("the ledger: it is closed", "ledger", false);
+        check("ledger said no", "ledger", false);
+    }
 }

@@ -23,6 +23,9 @@ const COUNTED: usize = 4;
 /// A single retry that cost less did what retries are for, nanoseconds.
 const SLIGHT_NS: i64 = 3_000_000_000;
 
+/// Work that was done anew is told from half of so much of the run on, where the run is not slow by variation.
+const REDONE: i64 = 2;
+
 /// How much longer an execution took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slow {
@@ -51,6 +54,33 @@ pub(crate) fn of(scene: &Scene) -> Option<Slow> {
         usual_ns,
         by_size: by_size(scene, took_ns as f64 / usual_ns as f64),
     })
+}
+
+/// A run that is within variation, but longer than any healthy one, because a job in it was done anew: what was lost is
+/// known to the second, whatever runs take otherwise.
+pub(crate) fn redone(scene: &Scene) -> Vec<Clue> {
+    let took = duration(&scene.case.execution).unwrap_or_default();
+    let mut usual: Vec<i64> = scene.healthy.iter().map(|it| it.duration_ns).collect();
+    usual.sort_unstable();
+    let Some(longest) = usual.last().filter(|_| usual.len() >= FEWEST) else {
+        return Vec::new();
+    };
+    let median = usual[usual.len() / 2];
+    let path = Critical::of(scene.case);
+    let waited = scene.case.states.iter().filter(|it| path.holds(it));
+    let tries = waited.flat_map(|it| scene.tries(it));
+    let found = tries.filter_map(|it| {
+        let (mut clue, lost) = clues::lost_tries(scene, it, took / REDONE)?;
+        clue.fate = Fatality::Survived;
+        let slow = Slow {
+            took_ns: took,
+            usual_ns: median,
+            by_size: None,
+        };
+        clue.but_for = Some(super::but_for::of_slowness(&slow));
+        (took > *longest && took - lost <= *longest).then_some(clue)
+    });
+    found.collect()
 }
 
 fn duration(execution: &Execution) -> Option<i64> {
@@ -234,6 +264,9 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
     if lost * 2 > excess.ns {
         let failed = tries.iter().find(|it| it.status.is_failure());
         if let Some(attempt) = failed.copied() {
+            if habitual(scene, attempt) {
+                return found;
+            }
             let failure = failures::of_try(scene, attempt, Fatality::Survived);
             found.extend(clues::of(scene, &failure));
             return found;
@@ -253,7 +286,7 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         found.extend(visits.first().map(|visit| of_waiting(scene, visit, excess)));
         return found;
     };
-    if let Some(clue) = clues::lost_tries(scene, attempt, excess.ns) {
+    if let Some((clue, _)) = clues::lost_tries(scene, attempt, excess.ns) {
         return vec![clue.with(ended(scene, attempt, excess.usual_ns))];
     }
     found.extend(super::waits::queued(scene, attempt, &tries, excess));
@@ -282,6 +315,21 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         found.extend(worked(scene, attempt, &tries, excess));
     }
     found
+}
+
+/// A failure that a good part of the healthy runs got over as well, and that cost one of them as much: it comes and goes.
+fn habitual(scene: &Scene, failed: &Attempt) -> bool {
+    let key = (
+        failed.state.clone(),
+        failed.error.clone().unwrap_or_default(),
+    );
+    // Others of the same incident make no habit.
+    let start = scene.case.execution.start_time;
+    let fit = super::onset::fit(&scene.healthy, start, |it| it.errors.contains(&key));
+    let with = fit.iter().filter(|it| it.errors.contains(&key));
+    let longest = with.clone().map(|it| it.duration_ns).max();
+    let took = scene.case.execution.duration_ns.unwrap_or_default();
+    with.count() * 4 >= fit.len() && longest.is_some_and(|it| it.saturating_add(it / 4) >= took)
 }
 
 /// What a try that failed took, with the pause before the next; not the time that its sandbox took to start.
@@ -376,8 +424,13 @@ fn worked<'a>(
             let span = forest.spans[grown.span];
             let unseen = super::hosts::unseen(scene, &forest, grown.span, &grown.name);
             let usual = human_duration(grown.usual_ns.unwrap_or(0));
+            let throttled = super::calls::throttled(scene, &forest, attempt, &grown.name);
+            let (category, how) = match throttled.is_empty() {
+                true => (Category::Latency, "took"),
+                false => (Category::Capacity, "refused calls as too many, which cost"),
+            };
             let mechanism = format!(
-                "{} took {} in {}, {usual} in healthy runs",
+                "{} {how} {} in {}, {usual} in healthy runs",
                 grown.name,
                 human_duration(grown.ns),
                 attempt.state
@@ -385,11 +438,12 @@ fn worked<'a>(
             found.push(
                 Clue::new(
                     clue::entity(scene, "service", &grown.name, &[&attempt.path, &caller]),
-                    Category::Latency,
+                    category,
                     if unseen.is_some() { 0.8 } else { 0.93 },
                     mechanism,
                 )
                 .lacking(unseen)
+                .with(throttled)
                 .with([clue::span(
                     span,
                     format!(

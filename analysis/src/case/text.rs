@@ -305,6 +305,62 @@ pub(crate) fn ran_out(words: &str) -> bool {
     MARKS.iter().any(|mark| lower.contains(mark))
 }
 
+/// True for words of code that broke off where its authors did not think it would come to, as runtimes write them: Rust,
+/// Go, Python, JavaScript, Java, .NET, Ruby, C.
+pub(crate) fn stumbles(words: &str) -> bool {
+    const MARKS: [&str; 24] = [
+        "panicked at",
+        "panic: ",
+        "index out of bounds",
+        "index out of range",
+        "indexoutofbounds",
+        "indexoutofrange",
+        "list index out",
+        "nil pointer dereference",
+        "nullpointerexception",
+        "nullreferenceexception",
+        "object reference not set",
+        "typeerror",
+        "attributeerror",
+        "keyerror",
+        "unboundlocalerror",
+        "nameerror",
+        "nomethoderror",
+        "referenceerror",
+        "classcastexception",
+        "nosuchmethoderror",
+        "invalidcastexception",
+        "segmentation fault",
+        "sigsegv",
+        "stack overflow",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
+/// True for words of a registry or a runtime about an image, a tag or a repository that does not exist, or a name that is
+/// none: containerd, Docker, ECR, Kubernetes, GHCR.
+pub(crate) fn no_such_image(words: &str) -> bool {
+    const MARKS: [&str; 13] = [
+        ": not found",
+        "not found: manifest unknown",
+        "manifest unknown",
+        "manifest_unknown",
+        "name unknown",
+        "name_unknown",
+        "image not found",
+        "imagenotfound",
+        "repository does not exist",
+        "repositorynotfound",
+        "does not exist in the registry",
+        "no matching manifest",
+        "invalid reference format",
+    ];
+    let lower = shortened(words).to_lowercase();
+    let named = lower.contains("invalidimagename") || lower.contains("manifest for ");
+    MARKS.iter().any(|mark| lower.contains(mark)) || named && lower.contains("not found")
+}
+
 /// The category of a fault in a dependency that is told by such words.
 pub(crate) fn category(topic: Option<Topic>) -> Category {
     match topic {
@@ -503,6 +559,24 @@ mod tests {
             None,
         );
         check("FileNotFoundError: no such file", None);
+    }
+
+    #[test]
+    fn an_image_that_is_not_there_is_told_from_one_that_does_not_come() {
+        let check = |words: &str, expect: bool| assert_eq!(no_such_image(words), expect, "{words}");
+        check("failed to resolve ref x/y:3: x/y:3: not found", true);
+        check("manifest for x/y:3 not found: manifest unknown", true);
+        check("failed to do request: dial tcp: i/o timeout", false);
+        check("unexpected status: 429 Too Many Requests", false);
+    }
+
+    #[test]
+    fn code_that_stumbles_is_told_from_code_that_refuses() {
+        let check = |words: &str, expect: bool| assert_eq!(stumbles(words), expect, "{words}");
+        check("thread 'main' panicked at src/a.rs:1:2", true);
+        check("panic: runtime error: index out of range [3]", true);
+        check("KeyError: 'fields'", true);
+        check("UnexpectedFileSize: expected 3, got 4", false);
     }
 
     #[test]

@@ -94,6 +94,14 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
         return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
     }
     let queue_wait = consumer.map(|it| it.start_time.since(from));
+    if let Some(worker) = consumer.filter(|_| queue_wait.is_some_and(|it| it * 2 <= excess.ns)) {
+        if let Some(clue) = on_one_host(scene, attempt, excess) {
+            return Some(clue);
+        }
+        if let Some(clue) = held_up(scene, &spans, attempt, &worker.service_name, excess) {
+            return Some(clue);
+        }
+    }
     let callee = clues::callee(attempt).unwrap_or(("state", attempt.state.clone()));
     let (kind, name, category, weight) = match (pulled, consumer, queue_wait) {
         (Some(_), _, _) => (callee.0, callee.1, Category::Infrastructure, 0.92),
@@ -179,6 +187,51 @@ fn taken(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
         Clue::new(suspect, Category::Latency, 0.9, mechanism)
             .with([shown])
             .explaining([explained]),
+    )
+}
+
+/// A host on which a worker is slow, among those that took messages of the same state.
+fn on_one_host(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
+    let same = scene.case.attempts.iter();
+    let same = same.filter(|it| it.state == attempt.state);
+    let spans = same.flat_map(|it| scene.spans_below(it)).collect();
+    super::hosts::slow(scene, &scene.forest(spans), attempt, excess.ns)
+}
+
+/// Somebody whom the worker called, and who took longer than the whole answer usually does.
+fn held_up(
+    scene: &Scene,
+    spans: &super::charges::Forest,
+    attempt: &Attempt,
+    worker: &str,
+    excess: &Excess,
+) -> Option<Clue> {
+    let grown = origin::of_time(scene, spans, true)?;
+    let usual = median(scene, excess.state, |it| it.waited_ns);
+    let more = grown.ns - grown.usual_ns.unwrap_or(0);
+    if grown.name == worker || more * 2 < excess.ns || grown.ns <= usual {
+        return None;
+    }
+    let span = spans.spans[grown.span];
+    let took = human_duration(grown.ns);
+    let mechanism = format!(
+        "{} kept {worker} waiting for {took} in {}, whose answer takes {} in healthy runs",
+        grown.name,
+        excess.state,
+        human_duration(usual)
+    );
+    Some(
+        Clue::new(
+            clue::entity(scene, "service", &grown.name, &[&attempt.path, worker]),
+            Category::Latency,
+            0.93,
+            mechanism,
+        )
+        .with([clue::span(
+            span,
+            format!("{worker} waited {took} for {}", grown.name),
+        )])
+        .with(ended(scene, attempt, excess.usual_ns)),
     )
 }
 

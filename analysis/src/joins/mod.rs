@@ -10,12 +10,14 @@ mod application;
 mod carried;
 mod explain;
 mod keys;
+mod posted;
 mod propagated;
 mod window;
 
 pub use application::{join_spans, join_unlogged};
 pub use carried::{carried, traces as carried_traces};
 pub use explain::explain;
+pub use posted::{MESSAGE_ID, by_message, message_ids, message_of};
 pub use propagated::by_sent_context;
 
 use crate::workflow::execution_span_id;

@@ -1,17 +1,22 @@
 //! Lines of workers that received messages whose answers never came, and the jobs that attempts waited for.
 
 use super::Court;
-use analysis::case::{
-    Case,
-    letters::{self, Letter, MOST_HITS},
+use analysis::{
+    case::{
+        Case,
+        letters::{self, Letter, MOST_HITS},
+    },
+    joins,
 };
 use anyhow::Result;
 use model::{LogRecord, UnixNanos};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Lines without a request id around which others of the same worker are looked for, and for how long after them.
 const MOST_ALONE: usize = 5;
 const AFTER_NS: i64 = 60_000_000_000;
+/// Spans of workers of one execution.
+const MOST_WORKED: usize = 5_000;
 
 impl Court {
     /// Gives cases the jobs that they waited for.
@@ -33,6 +38,48 @@ impl Court {
                 .into_iter()
                 .filter_map(|id| by_id.get(id).map(|it| (*it).clone()))
                 .collect();
+        }
+        Ok(())
+    }
+
+    /// Gives cases the spans of workers that name the messages which they sent.
+    pub(super) async fn add_workers(&self, cases: &mut [Case]) -> Result<()> {
+        for case in cases {
+            let sent = joins::message_ids(&case.attempts, &case.events);
+            let ids: BTreeSet<String> = sent.keys().cloned().collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let start = case.execution.start_time;
+            let end = case.execution.end_time.unwrap_or(UnixNanos(i64::MAX)).0;
+            let window = start..=UnixNanos(end.saturating_add(AFTER_NS));
+            let mut traces = BTreeSet::new();
+            for name in joins::MESSAGE_ID {
+                if !self.held.has_span_attribute(name) {
+                    continue;
+                }
+                let column = format!("attributes['{name}']");
+                let found = self.held.spans_where(&column, &ids, Some(window.clone()));
+                traces.extend(found.await?.iter().map(|it| it.trace_id.to_string()));
+            }
+            if traces.is_empty() {
+                continue;
+            }
+            let held: HashSet<_> = case
+                .spans
+                .iter()
+                .map(|it| (it.trace_id, it.span_id))
+                .collect();
+            let mut more = self
+                .held
+                .spans_where("trace_id", &traces, Some(window))
+                .await?;
+            more.retain(|it| it.source.is_received() && !held.contains(&(it.trace_id, it.span_id)));
+            more.sort_by_key(|it| (it.start_time, it.trace_id, it.span_id));
+            more.truncate(MOST_WORKED);
+            let found = joins::by_message(&case.execution, &sent, &more, &case.joins);
+            case.spans.extend(more);
+            case.joins.extend(found);
         }
         Ok(())
     }

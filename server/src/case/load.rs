@@ -126,6 +126,7 @@ impl Court {
         self.add_jobs(&mut cases).await?;
         if raw {
             self.hear(&mut cases).await?;
+            self.add_workers(&mut cases).await?;
         }
         self.follow(&mut cases).await?;
         Ok(cases)

@@ -8,7 +8,7 @@ mod otlp;
 use analysis::{
     case,
     case::{Case, callees},
-    joins, lambda, workflow,
+    hops, joins, lambda, workflow,
 };
 use bytes::Bytes;
 use collectors::import::{self, Chunk};
@@ -68,7 +68,26 @@ impl Held {
         {
             held.changes = changes(bytes);
         }
+        held.stand_in();
         held
+    }
+
+    /// Spans for the requests of which only a proxy's access log tells, as the assembler makes them.
+    fn stand_in(&mut self) {
+        let records = self.logs.iter().filter_map(hops::of_record);
+        let mut traces: BTreeMap<TraceId, Vec<model::Hop>> = BTreeMap::new();
+        for hop in records {
+            traces.entry(hop.trace_id).or_default().push(hop);
+        }
+        let known = self.spans.iter().filter_map(hops::of_span);
+        for hop in known {
+            if let Some(all) = traces.get_mut(&hop.trace_id) {
+                all.push(hop);
+            }
+        }
+        let merged = traces.into_values().flat_map(hops::merge);
+        let alone = merged.filter(|it| it.source == "access_log");
+        self.spans.extend(alone.map(|it| hops::span_of(&it)));
     }
 
     /// The same rows in another order.
@@ -144,9 +163,39 @@ impl Held {
                 witnesses: self.witnesses(own, &cases),
                 below: below(own, &cases, &profiles),
             };
-            verdicts.insert((*arn).to_owned(), case::judge(own, &world));
+            let own = self.with_workers(own);
+            verdicts.insert((*arn).to_owned(), case::judge(&own, &world));
         }
         verdicts
+    }
+
+    /// A case with the spans of workers that name its messages, as they are looked up where it is judged.
+    fn with_workers(&self, case: &Case) -> Case {
+        let mut case = case.clone();
+        let sent = joins::message_ids(&case.attempts, &case.events);
+        let about = |it: &&Span| joins::message_of(it).is_some_and(|id| sent.contains_key(id));
+        let traces: HashSet<TraceId> = self
+            .spans
+            .iter()
+            .filter(about)
+            .map(|it| it.trace_id)
+            .collect();
+        let held: HashSet<_> = case
+            .spans
+            .iter()
+            .map(|it| (it.trace_id, it.span_id))
+            .collect();
+        let mut more: Vec<Span> = self
+            .spans
+            .iter()
+            .filter(|it| traces.contains(&it.trace_id))
+            .cloned()
+            .collect();
+        more.retain(|it| !held.contains(&(it.trace_id, it.span_id)));
+        let found = joins::by_message(&case.execution, &sent, &more, &case.joins);
+        case.spans.extend(more);
+        case.joins.extend(found);
+        case
     }
 
     /// The verdict on an execution, and how long the judge took for it.

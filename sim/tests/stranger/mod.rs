@@ -8,6 +8,8 @@ pub mod code;
 pub mod deep;
 pub mod desk;
 pub mod eighth;
+pub mod eleventh;
+pub mod eleventh_below;
 pub mod fifth;
 pub mod fourth;
 pub mod fourth_tasks;

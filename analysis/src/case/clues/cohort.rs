@@ -52,6 +52,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     };
     let Sort { key, value, .. } = &sort;
+    let weight = if sort.failed > 0 { 0.9 } else { 0.84 };
     let mechanism = format!(
         "{name} fails since {changed} where {key} is {value}, as {} runs before it were that went well: {}",
         sort.well,
@@ -63,7 +64,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let suspect = clue::function(scene, attempt, name, version);
     let line = failure.telling_line(None);
     vec![
-        Clue::new(suspect, Category::BadDeploy, 0.9, mechanism)
+        Clue::new(suspect, Category::BadDeploy, weight, mechanism)
             .with(change.map(|it| clue::change(it, super::deploy::told(it))))
             .with(super::deploy::started(
                 scene,
@@ -104,16 +105,37 @@ fn sort(
             _ => {}
         }
     }
-    // One alone that fails tells less than two.
+    // One alone that fails tells less than two. The first of its sort since the release has no others beside it: then its own
+    // words have to tell that it is the code which stumbled, at every try.
     let told = failed_since >= 1 && others_since >= OTHERS;
-    let telling =
-        well_before >= WELL && (told || well_before > WELL && others_since >= WELL * OTHERS);
+    let alone = || others_since >= OTHERS && change.is_some() && stumbled(scene, failure);
+    let telling = well_before >= WELL
+        && (told || well_before > WELL && others_since >= WELL * OTHERS || alone());
     telling.then_some(Sort {
         key,
         value,
         well: well_before,
         failed: failed_since,
     })
+}
+
+/// True when code broke off where it should not have come to, at every try, and nobody whom it called failed.
+fn stumbled(scene: &Scene, failure: &Failure) -> bool {
+    let tries = failure.visit.map_or(0, |it| {
+        let all = scene.tries(it).into_iter();
+        all.filter(|it| {
+            it.status.is_failure() && it.error == failure.attempt.and_then(|it| it.error.clone())
+        })
+        .count()
+    });
+    // What a runtime writes as it breaks off has no level.
+    let said = failure.lines.iter();
+    let said = said.filter(|it| it.severity_number == 0 || it.severity_number >= 13);
+    let own = text::stumbles(&failure.words());
+    let mut called = failure.spans.spans.iter();
+    let let_down =
+        called.any(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it));
+    tries >= 2 && !let_down && (own || said.map(|it| it.body.as_str()).any(text::stumbles))
 }
 
 fn went_well(peer: &Profile, name: &str) -> bool {

@@ -59,13 +59,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         )
     } else if pull {
         let how = format!("the image of {} could not be pulled: {said}", definition.1);
-        (
-            definition.0,
-            definition.1,
-            Category::Infrastructure,
-            0.94,
-            how,
-        )
+        // What does not exist was never there for this revision; what does not come is the registry's or the network's.
+        let category = match text::no_such_image(&words) {
+            true => Category::BadDeploy,
+            false => Category::Infrastructure,
+        };
+        (definition.0, definition.1, category, 0.94, how)
     } else if oom {
         let how = format!(
             "{} ran out of memory in {}: {said}",

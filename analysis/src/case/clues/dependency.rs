@@ -18,7 +18,7 @@ const WELL: usize = 3;
 const FEW: usize = 4;
 
 /// What a failed span says, in its status, its events and its attributes.
-pub(super) fn words(span: &Span) -> String {
+pub(in crate::case) fn words(span: &Span) -> String {
     let mut words = vec![span.status_message.clone()];
     let of = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),

@@ -64,7 +64,7 @@ pub(super) fn refused(
     };
     let name = match index(visit, child) {
         Some(index) => format!("{}[{index}]", visit.state),
-        None => child.execution.name.clone(),
+        None => held(child, &own).unwrap_or_else(|| child.execution.name.clone()),
     };
     let mut suspect = clue::entity(scene, "item", &name, &[&visit.path]);
     suspect.path.extend(own.function().map(str::to_owned));
@@ -94,6 +94,15 @@ pub(super) fn refused(
 /// The message without what differs from try to try.
 fn stem(attempt: &Attempt) -> String {
     text::template(&message(attempt.cause.as_deref().unwrap_or_default()))
+}
+
+/// What the item holds that the error names: a file, an order. An execution of a Map that reads its items from a bucket has
+/// a name that tells nobody anything.
+fn held(child: &Case, failure: &Failure) -> Option<String> {
+    let input = child.execution.input.as_deref();
+    let input = input.filter(|it| it.len() < 1_000_000)?;
+    let input = serde_json::from_str::<Value>(input).ok()?;
+    super::refusal::named_in(&input, &failure.said())
 }
 
 /// Which item of the Map's input an execution was started with, if exactly one fits.

@@ -36,7 +36,43 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(clue) = super::timeout::window_cut(scene, failure, attempt) {
         return vec![clue];
     }
+    if let Some(clue) = held_up(scene, failure, attempt) {
+        return vec![clue];
+    }
     vec![silent_since(scene, failure, attempt)]
+}
+
+/// The worker took the message and waited itself: somebody whom it called took longer than the whole answer ever took in
+/// healthy runs, and most of the time that was allowed.
+fn held_up(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
+    let worker = receipt(failure)?;
+    let from = attempt.submitted_time.unwrap_or(attempt.start_time);
+    let waited = failure.at.since(from).max(0);
+    let excess = crate::case::origin::of_time(scene, &failure.spans, false)?;
+    let usual = scene.healthy.iter();
+    let usual = usual.filter_map(|it| it.states.get(failure.state()));
+    let longest = usual.map(|it| it.waited_ns).max()?;
+    let other = excess.name != worker.service_name && !excess.name.is_empty();
+    if !other || excess.ns.saturating_mul(2) < waited || excess.ns <= longest {
+        return None;
+    }
+    let (name, by) = (&excess.name, &worker.service_name);
+    let span = failure.spans.spans[excess.span];
+    let took = human_duration(excess.ns);
+    let mechanism = format!(
+        "{name} kept {by} waiting for {took}, so its answer to {} did not come within {}; healthy runs were answered within {}",
+        failure.state(),
+        human_duration(waited),
+        human_duration(longest)
+    );
+    let suspect = clue::entity(scene, "service", name, &[&attempt.path, by]);
+    Some(
+        Clue::new(suspect, Category::Latency, 0.95, mechanism)
+            .with([clue::span(span, format!("{by} waited {took} for {name}"))])
+            .with([clue::span(worker, format!("{by} received the message"))])
+            .with(failure.exhibit())
+            .explaining([super::function::carried(by, name, span)]),
+    )
 }
 
 /// The clue against whoever has not answered an attempt that waits for a token, a heartbeat or a worker. None for one
@@ -69,6 +105,11 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
         return clue;
     }
     let activity = attempt.resource_type == "activity";
+    if let Some(clue) = super::rerouted::find(scene, failure, attempt)
+        .filter(|_| !activity && receipt(failure).is_none())
+    {
+        return clue;
+    }
     let (kind, name) = silent_one(failure, attempt);
     let from = attempt
         .submitted_time

@@ -29,17 +29,20 @@ mod poison;
 mod polled;
 mod pool;
 mod refusal;
+mod rerouted;
 mod rerun;
 mod schema;
 mod swallowed;
 mod throttle;
 mod timeout;
 mod told;
+mod unsent;
 mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
 pub(super) use arm::ways;
+pub(super) use dependency::words as span_words;
 pub(super) use deploy::{started, told};
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;

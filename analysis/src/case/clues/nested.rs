@@ -111,6 +111,18 @@ fn fed(scene: &Scene, failure: &Failure, found: &[Clue]) -> Option<Clue> {
     Some(clue)
 }
 
+/// What speaks in an execution that an attempt started, which failed although the call itself went well, as
+/// `startSyncExecution` does.
+pub(super) fn answered(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Vec<Clue>> {
+    let child = scene.child(attempt).filter(|_| depth(scene) < DEEPEST)?;
+    let failed = matches!(
+        child.execution.status,
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut
+    );
+    let clues = inside(scene, failure, &attempt.path, &attempt.state, child);
+    clues.filter(|it| failed && !it.is_empty())
+}
+
 fn depth(scene: &Scene) -> usize {
     fn of(case: &Case) -> usize {
         case.children

@@ -8,7 +8,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Category, LogRecord};
+use model::{Attempt, Category, LogRecord};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if super::platform::told(&failure.error) {
@@ -70,6 +70,20 @@ fn denied(scene: &Scene, failure: &Failure) -> Option<(model::Entity, String)> {
             clue::function(scene, attempt, name, failure.version()),
             name.to_owned(),
         )),
+        (None, Some(attempt)) if !own_role => of_job(scene, failure, attempt).or_else(state),
         _ => state(),
     }
+}
+
+/// A job or task that was taken on and then denied something: its own role, or the one that starts it, lacks the
+/// permission. What was refused at once was refused to the state machine's role.
+fn of_job(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<(model::Entity, String)> {
+    let cause = serde_json::from_str(&failure.cause).ok();
+    let runs = attempt.resource.contains(".sync") && attempt.submitted_time.is_some();
+    let (kind, name) = super::container::named(cause.as_ref(), attempt);
+    let job = matches!(kind, "job" | "task_definition");
+    (runs && job).then(|| {
+        let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
+        (suspect, name)
+    })
 }

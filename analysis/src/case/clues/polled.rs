@@ -23,6 +23,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some((visit, attempt)) = fail.and_then(|it| asking(scene, it)) else {
         return Vec::new();
     };
+    // An execution that was started and waited for by the API itself: its own history tells more than its answer.
+    if let Some(clues) = super::nested::answered(scene, failure, attempt) {
+        return clues;
+    }
     let answer: Value = attempt
         .output
         .as_deref()

@@ -137,6 +137,17 @@ pub(super) fn names_own(scene: &Scene, failure: &Failure) -> bool {
         .any(|it| is_name(it) && stands_in(&said, it) && !shared(it))
 }
 
+/// The longest word of one's own in a value that stands in what was said.
+pub(super) fn named_in(value: &Value, said: &str) -> Option<String> {
+    let mut values = Vec::new();
+    scalars(value, 0, &mut values);
+    // Of a path code often tells the file only.
+    let file = |it: &str| it.rsplit('/').next().unwrap_or(it).to_owned();
+    let stands = |it: &str| is_name(it) && stands_in(said, it);
+    values.retain(|it| stands(it) || stands(&file(it)));
+    values.into_iter().max_by_key(String::len)
+}
+
 /// A word of one's own: `2026/alumni-13.csv`, `o-48812`. No plain number, date or word.
 fn is_name(value: &str) -> bool {
     let digit = value.chars().any(|c| c.is_ascii_digit());

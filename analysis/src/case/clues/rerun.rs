@@ -43,8 +43,13 @@ fn tries(answer: &Value) -> Vec<Try> {
     all
 }
 
-/// Why tries before the one that went well cost most of the time that a state took more than usual, nanoseconds.
-pub(in crate::case) fn lost(scene: &Scene, attempt: &Attempt, excess_ns: i64) -> Option<Clue> {
+/// Why tries before the one that went well cost most of the time that a state took more than usual, nanoseconds; and how
+/// much they cost.
+pub(in crate::case) fn lost(
+    scene: &Scene,
+    attempt: &Attempt,
+    excess_ns: i64,
+) -> Option<(Clue, i64)> {
     let answer: Value = serde_json::from_str(attempt.output.as_deref()?).ok()?;
     let tries = tries(&answer);
     let (last, failed) = tries.split_last()?;
@@ -75,8 +80,8 @@ pub(in crate::case) fn lost(scene: &Scene, attempt: &Attempt, excess_ns: i64) ->
     );
     let ended = attempt.end_event_id.and_then(|id| scene.event(id));
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
-    Some(
-        Clue::new(suspect, category, weight, mechanism)
-            .with(ended.map(|it| clue::event(it, format!("{name} needed {} tries", tries.len())))),
-    )
+    let needed = format!("{name} needed {} tries", tries.len());
+    let clue = Clue::new(suspect, category, weight, mechanism)
+        .with(ended.map(|it| clue::event(it, needed)));
+    Some((clue, lost))
 }

@@ -267,6 +267,12 @@ fn of_function(
             hanging(scene, failure, attempt, name, median).map(|it| it.with(proof.clone())),
         );
     }
+    if clues.is_empty() && !lowered && changed.is_none() {
+        clues.extend(
+            super::unsent::find(scene, failure, attempt, name, limit)
+                .map(|it| it.with(proof.clone())),
+        );
+    }
     let limit_set = failure
         .visit
         .filter(|_| !by_function)
