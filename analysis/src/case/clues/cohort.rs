@@ -105,12 +105,10 @@ fn sort(
             _ => {}
         }
     }
-    // One alone that fails tells less than two. The first of its sort since the release has no others beside it: then its own
-    // words have to tell that it is the code which stumbled, at every try.
-    let told = failed_since >= 1 && others_since >= OTHERS;
-    let alone = || others_since >= OTHERS && change.is_some() && stumbled(scene, failure);
-    let telling = well_before >= WELL
-        && (told || well_before > WELL && others_since >= WELL * OTHERS || alone());
+    // The first of its sort since the release has no others beside it: then its own words have to tell that it is the code
+    // which stumbled, at every try.
+    let alone = || change.is_some() && stumbled(scene, failure);
+    let telling = well_before >= WELL && others_since >= OTHERS && (failed_since >= 1 || alone());
     telling.then_some(Sort {
         key,
         value,
