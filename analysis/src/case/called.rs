@@ -4,7 +4,7 @@ use super::{
     clue::{self, Clue, Explained},
     clues,
     scene::Scene,
-    slow,
+    starved,
 };
 use model::{Attempt, Category, Invocation, Value, time::human_duration};
 
@@ -233,11 +233,11 @@ pub(super) fn work(scene: &Scene, attempt: &Attempt, excess_ns: i64) -> Option<C
             .explaining(waited("waited for somebody else")),
         );
     }
-    let less = slow::less_memory(scene, of);
+    let less = starved::less_memory(scene, of);
     let new = less.clone().or_else(|| new_version(scene, of));
     let (category, weight) = match &new {
         _ if less.is_some() => (Category::Memory, 0.92),
-        _ if slow::starved(scene, of) => (Category::Memory, 0.9),
+        _ if starved::starved(scene, of) => (Category::Memory, 0.9),
         Some(_) => (Category::BadDeploy, 0.88),
         None => (Category::Latency, 0.88),
     };

@@ -71,6 +71,7 @@ mod sizes;
 mod slots;
 mod slow;
 mod starts;
+mod starved;
 mod stays;
 mod telling;
 pub(crate) mod text;

@@ -303,7 +303,7 @@ fn of_function(
     }
     let less = failure
         .invocation
-        .and_then(|it| crate::case::slow::less_memory(scene, it));
+        .and_then(|it| crate::case::starved::less_memory(scene, it));
     if let Some(less) = less.filter(|_| clues.is_empty()) {
         let mechanism = format!(
             "{name} was too slow for its {text} in {} since {less}",
