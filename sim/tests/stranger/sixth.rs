@@ -394,7 +394,7 @@ pub fn all() -> Vec<Mystery> {
     vec![
         crime(
             "a message is too long for its queue",
-            &["Collect", "Send on"],
+            &["collect-letters", "Collect"],
             &[DataSize],
             message_too_long,
         ),

@@ -47,9 +47,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                 .missing("inputs and outputs of the states before"),
         ];
     };
+    let (suspect, name) = super::maker(scene, visit);
     let mechanism = format!(
-        "{} grew the data from {took} to {gave} bytes, which is more than {state} may be given",
-        visit.state
+        "{name} grew the data from {took} to {gave} bytes, which is more than {state} may be given"
     );
     let exited = visit.exited_event_id.and_then(|id| scene.event(id));
     let entered = scene
@@ -63,20 +63,16 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         reference,
     });
     vec![
-        Clue::new(
-            clue::state(scene, visit),
-            Category::DataSize,
-            0.94,
-            mechanism,
-        )
-        .with(exited.or(entered).map(|it| {
-            clue::event(
-                it,
-                format!("{} gave {gave} bytes and was given {took}", visit.state),
-            )
-        }))
-        .with(failure.exhibit())
-        .explaining(carrier),
+        Clue::new(suspect, Category::DataSize, 0.94, mechanism)
+            .changed(super::new_version(scene, visit))
+            .with(exited.or(entered).map(|it| {
+                clue::event(
+                    it,
+                    format!("{} gave {gave} bytes and was given {took}", visit.state),
+                )
+            }))
+            .with(failure.exhibit())
+            .explaining(carrier),
     ]
 }
 

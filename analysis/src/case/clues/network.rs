@@ -328,6 +328,71 @@ pub(super) fn service_in(scene: &Scene, words: &str) -> Option<String> {
         .address_in(words)
         .or_else(|| host_in(words).map(|host| scene.service_at(&host)))
         .or_else(|| address_in(words).map(|address| scene.service_at(&address)))
+        .or_else(|| answering(words).map(|name| scene.service_at(&name)))
+}
+
+/// Whoever is said to have answered with a refusal or an error: `ledger answered 503`, `ledger returned HTTP 429`,
+/// `ledger: 429 Too Many Requests`.
+fn answering(words: &str) -> Option<String> {
+    const SAID: [&str; 6] = [
+        "answered",
+        "responded",
+        "returned",
+        "replied",
+        "failed with",
+        "said",
+    ];
+    const PHRASES: [&str; 5] = [
+        "429 Too Many Requests",
+        "500 Internal Server Error",
+        "502 Bad Gateway",
+        "503 Service Unavailable",
+        "504 Gateway Time",
+    ];
+    const BEHIND: [&str; 8] = ["after", "for", "from", "in", "on", "to", "when", "while"];
+    let is_status = |rest: &str| {
+        let rest = rest.trim_start();
+        let rest = rest.strip_prefix("with").map_or(rest, str::trim_start);
+        let rest = rest.strip_prefix("HTTP").map_or(rest, str::trim_start);
+        let rest = rest.strip_prefix("status").map_or(rest, str::trim_start);
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let code: u16 = rest[..digits].parse().unwrap_or(0);
+        // `512 rows` is a count.
+        let next = rest[digits..].trim_start();
+        let word = next.split(|c: char| !c.is_ascii_lowercase()).next();
+        let counts = word.is_some_and(|it| !it.is_empty() && !BEHIND.contains(&it));
+        (code == 429 || (500..600).contains(&code)) && !counts
+    };
+    let said = SAID.iter().find_map(|verb| {
+        let mut places = words.match_indices(verb);
+        places.find_map(|(at, verb)| {
+            let before = words[..at].strip_suffix(' ')?;
+            is_status(&words[at + verb.len()..]).then(|| last_name(before))?
+        })
+    });
+    said.or_else(|| {
+        PHRASES.iter().find_map(|phrase| {
+            let at = words.find(phrase)?;
+            last_name(words[..at].strip_suffix(": ")?)
+        })
+    })
+}
+
+/// The name at the end of a text, if it is one that services have and no common word.
+fn last_name(text: &str) -> Option<String> {
+    const COMMON: [&str; 22] = [
+        "api", "attempt", "backend", "call", "client", "endpoint", "error", "gateway", "handler",
+        "host", "http", "peer", "provider", "proxy", "request", "response", "server", "service",
+        "status", "target", "they", "upstream",
+    ];
+    let of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+    let start = text.rfind(|c| !of_name(c)).map_or(0, |at| at + 1);
+    // What stands in the middle of a word or a path is none.
+    let clear = start == 0 || text[..start].ends_with([' ', '"', '\'', '(', ':', '[']);
+    let name = &text[start..];
+    let lettered = name.len() > 3 && name.starts_with(|c: char| c.is_ascii_lowercase());
+    let known = clear && lettered && !COMMON.contains(&name) && !is_file(name);
+    known.then(|| name.to_owned())
 }
 
 /// A peer that is known by its address and port alone: the one that was called, as Go writes both (`10.0.1.7:4411->…`).
@@ -427,7 +492,33 @@ fn is_file(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{address_in, host_in, is_shared_api};
+    use super::{address_in, answering, host_in, is_shared_api};
+
+    #[test]
+    fn who_answered_with_an_error_is_named() {
+        let check = |words: &str, expect: Option<&str>| {
+            assert_eq!(answering(words).as_deref(), expect, "{words}")
+        };
+        check(
+            "textgate answered 429 Too Many Requests, Retry-After: 2",
+            Some("textgate"),
+        );
+        check("ledger-core returned HTTP 503", Some("ledger-core"));
+        check(
+            "rates responded with status 502 after 3 tries",
+            Some("rates"),
+        );
+        check(
+            "textgate: 429 Too Many Requests after 3 tries",
+            Some("textgate"),
+        );
+        check("the server responded with 500", None);
+        check("Error: Request failed with status code 429", None);
+        check("quote returned 200", None);
+        check("quote returned 512 rows", None);
+        check("HTTPError: 503 Service Unavailable", None);
+        check("/var/task/gate.js returned 503", None);
+    }
 
     #[test]
     fn apis_of_aws_are_everybodys() {
