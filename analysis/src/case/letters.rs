@@ -96,6 +96,13 @@ pub fn unanswered(case: &Case) -> bool {
     case.execution.status.is_terminal() && attempts.any(lost)
 }
 
+/// Whether a message, or work that an activity handed out, came to nothing in an execution that has ended.
+pub fn lost(case: &Case) -> bool {
+    let mut attempts = case.attempts.iter();
+    let activity = |it: &Attempt| it.resource_type == "activity" && it.status != Status::Succeeded;
+    case.execution.status.is_terminal() && attempts.any(activity) || unanswered(case)
+}
+
 /// Whether functions are held below a case that took its messages.
 pub fn has_workers(case: &Case) -> bool {
     let waits = case

@@ -105,9 +105,10 @@ impl Court {
         let unnamed: Vec<&Letter> = letters.iter().filter(unnamed).collect();
         let hinted = self.lines_with(&unnamed, |it| &it.hints, Letter::is_hinted);
         hits.extend(hinted.await?);
-        // Who could not take it wrote of the queue at most.
+        // Who could not take it wrote of the queue at most. That searches texts, so it is asked only where something was lost.
+        let lost = letters::lost(case);
         let unknown = |it: &&Letter| {
-            !hits
+            lost && !hits
                 .iter()
                 .any(|line| it.is_named(line) || it.is_hinted(line))
         };
