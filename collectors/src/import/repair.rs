@@ -84,8 +84,8 @@ pub(super) fn repair(bytes: &[u8]) -> Option<Repaired> {
         ));
         // As many bytes as before, so that places stay true.
         let blank: String = text[from..to]
-            .chars()
-            .map(|it| if it == '\n' { '\n' } else { ' ' })
+            .bytes()
+            .map(|it| if it == b'\n' { '\n' } else { ' ' })
             .collect();
         text.replace_range(from..to, &blank);
     }
@@ -283,6 +283,11 @@ mod tests {
             json!({"e": [{"a": 1}]}),
             1,
         );
+        let notes = repair("[{\"ä\" 1},{\"b\" 2}]".as_bytes())
+            .expect("legible")
+            .notes;
+        let columns: Vec<usize> = notes.iter().map(|note| note.0.column).collect();
+        assert_eq!(columns, [7, 15], "bytes, also behind what was left out");
         check(br#"{"e":[{"a" 1}]}"#, json!({"e": []}), 1);
         check(
             br#"[{"l":[{"x" 1},{"y":2}]},{"z" 3}]"#,
