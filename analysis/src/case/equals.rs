@@ -26,16 +26,7 @@ type Numbers = BTreeMap<String, f64>;
 
 /// The first state whose number is not what it always is.
 pub(crate) fn broken(scene: &Scene) -> Option<Clue> {
-    let visits = scene.case.states.iter().filter(|it| {
-        matches!(it.state_type.as_str(), "Task" | "Pass")
-            && it.iteration_index.is_none()
-            && it.output.is_some()
-            && !it.caught
-    });
-    let mut visits: Vec<&State> = visits.collect();
-    visits.sort_by_key(|it| it.entered_event_id);
-    let mut seen = BTreeSet::new();
-    visits.retain(|it| seen.insert(&it.state));
+    let visits = super::relations::visits(scene);
     visits.iter().find_map(|it| same(scene, it)).or_else(|| {
         visits.iter().find_map(|it| {
             let all = since::of(scene, it);

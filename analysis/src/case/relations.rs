@@ -21,8 +21,8 @@ const WRONG: f64 = 0.015;
 /// How far outside the inputs that are known one may lie, of their range.
 const OUTSIDE: f64 = 0.1;
 
-/// The first state whose number no longer follows from the input as it did.
-pub(crate) fn broken(scene: &Scene) -> Option<Clue> {
+/// The states that gave something of their own, each where it was entered first.
+pub(super) fn visits<'a>(scene: &Scene<'a>) -> Vec<&'a State> {
     let visits = scene.case.states.iter().filter(|it| {
         matches!(it.state_type.as_str(), "Task" | "Pass")
             && it.iteration_index.is_none()
@@ -33,6 +33,12 @@ pub(crate) fn broken(scene: &Scene) -> Option<Clue> {
     visits.sort_by_key(|it| it.entered_event_id);
     let mut seen = BTreeSet::new();
     visits.retain(|it| seen.insert(&it.state));
+    visits
+}
+
+/// The first state whose number no longer follows from the input as it did.
+pub(crate) fn broken(scene: &Scene) -> Option<Clue> {
+    let visits = visits(scene);
     let of = |visit: &State| {
         let all = since::of(scene, visit);
         all.iter().find_map(|it| of_visit(scene, visit, it))
