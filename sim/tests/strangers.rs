@@ -6,7 +6,7 @@ mod court;
 mod stranger;
 
 use stranger::{
-    Mystery, behind, blocks, calm, code, deep, desk, eighth, eleventh, eleventh_below, fifth,
+    Mystery, behind, blocks, calm, code, dark, deep, desk, eighth, eleventh, eleventh_below, fifth,
     fourth, fourth_tasks, later, later_calm, ninth, outside, quiet, quietly, seventh, shapes,
     sixth, sixth_deep, slow, tenth, third_calm, words, worker,
 };
@@ -36,6 +36,7 @@ fn all() -> Vec<Mystery> {
         ninth::all(),
         fourth::all(),
         fourth_tasks::all(),
+        dark::all(),
         deep::all(),
         quietly::all(),
         behind::all(),

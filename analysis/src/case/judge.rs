@@ -3,7 +3,7 @@
 use super::{
     Case, Profile, World, alibis, but_for,
     clue::{self, Clue},
-    clues, confidence,
+    clues, confidence, dark,
     failures::{self, Failure},
     lacks, onset, profile,
     ranking::{self, Charge},
@@ -148,30 +148,14 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
     };
     verdict.fatality = Fatality::Fatal;
     let clues = fatal_clues(scene, &fatal);
-    if let Some(child) = clues::untold(scene, &fatal) {
+    if let Some(mut dark) = dark::of(scene, &fatal, &clues) {
         verdict.suspects = ranking::suspects(&ranking::rank(clues));
-        let mechanism = format!(
-            "the execution that {} started failed, and nothing that is held tells of what",
-            fatal.state()
-        );
-        let mut missing = vec![format!("the history of the child execution {child}")];
-        missing.extend(
-            lacks::of(scene, None)
-                .into_iter()
-                .filter(|it| !it.contains(&child)),
-        );
-        missing.truncate(6);
-        return cold(verdict, mechanism, missing);
-    }
-    if let Some(name) = lacks::everything(scene, &fatal, &clues) {
-        verdict.suspects = ranking::suspects(&ranking::rank(clues));
-        let mechanism = format!("{name} failed, and nothing that is held tells of what");
-        let mut missing = vec![format!(
-            "the log of {name} for this invocation, or its spans"
-        )];
-        missing.extend(lacks::of(scene, None));
-        missing.truncate(6);
-        return cold(verdict, mechanism, missing);
+        let known = dark.about.take();
+        let others = lacks::of(scene, None).into_iter();
+        let others = others.filter(|it| known.as_ref().is_none_or(|about| !it.contains(about)));
+        dark.missing.extend(others);
+        dark.missing.truncate(6);
+        return cold(verdict, dark.mechanism, dark.missing);
     }
     conclude(scene, verdict, clues, Some(&fatal))
 }

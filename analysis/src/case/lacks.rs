@@ -77,7 +77,9 @@ pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Opti
     let cut = crate::case::text::is(&fatal.said(), crate::case::text::Topic::FunctionTimeout);
     let nameless =
         fatal.error == "Lambda.Unknown" || is_nameless(fatal) && lets_guess(scene, fatal);
-    let mute = (nameless || cut)
+    // A process that ended by itself: out of memory, a native crash or a call of `exit` leave the same words.
+    let exited = fatal.error == "Runtime.ExitError" && super::dark::says_nothing(&fatal.said());
+    let mute = (nameless || cut || exited)
         && fatal.invocation.is_none()
         && fatal.lines.is_empty()
         && fatal.spans.spans.is_empty();

@@ -41,6 +41,7 @@ mod clue;
 mod clues;
 mod confidence;
 mod critical;
+mod dark;
 mod doubles;
 mod drift;
 mod equals;

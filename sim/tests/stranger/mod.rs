@@ -5,6 +5,7 @@ pub mod behind;
 pub mod blocks;
 pub mod calm;
 pub mod code;
+pub mod dark;
 pub mod deep;
 pub mod desk;
 pub mod eighth;

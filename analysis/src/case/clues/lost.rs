@@ -152,6 +152,27 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
     clue
 }
 
+/// Where a message went of whose receiver nothing is held, neither here nor in healthy runs: a message that was lost on its
+/// way, a worker that died, one that may not answer and a person who did not look are all the same then. None when a
+/// clue tells more than that the answer did not come, or when other runs got no answer there either: then it is the way.
+pub(in crate::case) fn unheard(scene: &Scene, failure: &Failure, clues: &[Clue]) -> Option<String> {
+    let attempt = failure.attempt?;
+    let waits = attempt.resource.contains("waitForTaskToken") && !worker::known(failure);
+    let of_nobody = |it: &Clue| {
+        it.category == Category::LostMessage && it.changed.is_none() && !it.missing.is_empty()
+    };
+    let all = clues.iter().all(|it| of_nobody(it) || it.weight <= 0.7);
+    let alone = failure.spans.spans.is_empty() && failure.lines.is_empty();
+    let unknown = scene.case.heard.is_empty() && scene.world.witnesses.is_empty();
+    let key = (failure.state().to_owned(), failure.thrown());
+    let peers = scene.world.peers.iter();
+    let once = peers
+        .filter(|it| it.failed)
+        .all(|it| !it.errors.contains(&key));
+    let waits = waits && all && alone && unknown && once && clues.iter().any(of_nobody);
+    waits.then(|| silent_one(failure, attempt).1)
+}
+
 /// A message that did not come to whoever takes those of healthy runs: it was lost on its way.
 fn never_came(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &str) -> Clue {
     let (kind, name) = super::function::callee(attempt).unwrap_or(("state", attempt.state.clone()));

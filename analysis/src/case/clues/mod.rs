@@ -46,7 +46,7 @@ pub(super) use dependency::words as span_words;
 pub(super) use deploy::{started, told};
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;
-pub(super) use lost::unanswered;
+pub(super) use lost::{unanswered, unheard};
 pub(super) use nested::untold;
 pub(super) use polled::asked_often;
 pub(super) use rerun::lost as lost_tries;

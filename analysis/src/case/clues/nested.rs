@@ -178,8 +178,9 @@ fn inside(
     Some(clues)
 }
 
-/// The execution that ended this one, where neither its history is held nor the parent's cause tells what it died of.
-pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<String> {
+/// The execution that ended this one, of which neither the history is held nor the parent's cause tells what it died of; and
+/// whether that cause says nothing at all.
+pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<(String, bool)> {
     const SAY_NOTHING: [&str; 4] = ["", "States.Timeout", "States.TaskFailed", "States.ALL"];
     let attempt = failure.attempt?;
     let arn = attempt.child_execution_arn.as_deref()?;
@@ -190,8 +191,11 @@ pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<String
     let member = |name: &str| cause.get(name).and_then(Value::as_str).unwrap_or_default();
     // That the state itself ran out of time is its own matter.
     let ended = ["FAILED", "TIMED_OUT"].contains(&member("Status"));
-    let silent = SAY_NOTHING.contains(&member("Error")) && member("Cause").trim().is_empty();
-    (ended && silent).then(|| arn.to_owned())
+    let (error, said) = (member("Error"), member("Cause").trim());
+    let silent = SAY_NOTHING.contains(&error) && said.is_empty();
+    let vague =
+        text::topic(&format!("{error} {said}")).is_none() && crate::case::dark::says_nothing(said);
+    (ended && (silent || vague)).then(|| (arn.to_owned(), silent))
 }
 
 /// What the parent's cause tells of a child whose history is not held.

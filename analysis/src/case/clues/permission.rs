@@ -78,6 +78,16 @@ fn denied(scene: &Scene, failure: &Failure) -> Option<(model::Entity, String)> {
 /// A job or task that was taken on and then denied something: its own role, or the one that starts it, lacks the
 /// permission. What was refused at once was refused to the state machine's role.
 fn of_job(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<(model::Entity, String)> {
+    // What a started execution was denied was denied within it.
+    if let Some(arn) = attempt.child_execution_arn.as_deref() {
+        let machine = arn
+            .split(':')
+            .nth(6)
+            .filter(|it| !it.is_empty())?
+            .to_owned();
+        let suspect = clue::entity(scene, "state_machine", &machine, &[&attempt.path]);
+        return Some((suspect, machine));
+    }
     let cause = serde_json::from_str(&failure.cause).ok();
     let runs = attempt.resource.contains(".sync") && attempt.submitted_time.is_some();
     let (kind, name) = super::container::named(cause.as_ref(), attempt);

@@ -1,0 +1,158 @@
+//! Failures of which what is held does not tell the cause: a case that stays cold, and the one piece of evidence that would
+//! decide it.
+
+use super::{
+    clue::Clue,
+    clues,
+    failures::{self, Failure},
+    lacks,
+    scene::Scene,
+    text,
+};
+
+/// What weighs less is said of whoever failed last, because nothing else is known.
+const NOBODY_ELSE: f64 = 0.7;
+
+/// Why a case stays cold.
+pub(super) struct Dark {
+    /// What can be said.
+    pub mechanism: String,
+    /// What would decide.
+    pub missing: Vec<String>,
+    /// What the missing evidence is about, if others may name it, too.
+    pub about: Option<String>,
+}
+
+/// Why nobody can be named for a failure, if that is so. Where nothing but histories is ever collected, the names in them are
+/// all that there will be, and they are told.
+pub(super) fn of(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<Dark> {
+    let case = scene.case;
+    let watched = !case.invocations.is_empty() || !case.spans.is_empty() || !case.logs.is_empty();
+    let nobody = watched && clues.iter().all(|it| it.weight <= NOBODY_ELSE);
+    if let Some((child, silent)) = clues::untold(scene, fatal).filter(|it| it.1 || nobody) {
+        return Some(Dark {
+            mechanism: match silent {
+                true => format!(
+                    "the execution that {} started failed, and nothing that is held tells of what",
+                    fatal.state()
+                ),
+                false => format!(
+                    "the execution that {} started failed, and all that is held of it is \"{}\"",
+                    fatal.state(),
+                    text::brief(&failures::message(&fatal.cause), 120)
+                ),
+            },
+            missing: vec![format!("the history of the child execution {child}")],
+            about: Some(child),
+        });
+    }
+    if let Some(name) = lacks::everything(scene, fatal, clues) {
+        return Some(Dark {
+            mechanism: format!("{name} failed, and nothing that is held tells of what"),
+            missing: vec![format!(
+                "the log of {name} for this invocation, or its spans"
+            )],
+            about: None,
+        });
+    }
+    if let Some(name) = clues::unheard(scene, fatal, clues).filter(|_| watched) {
+        return Some(Dark {
+            mechanism: format!(
+                "nobody sent back the token of {}, and of whoever takes what {name} brings nothing is held",
+                fatal.state()
+            ),
+            missing: vec![format!("the log of the worker behind {name}")],
+            about: None,
+        });
+    }
+    let mute = mute(scene, fatal).filter(|_| nobody)?;
+    Some(Dark {
+        mechanism: format!(
+            "{mute} reported a failure of {} without a word about it, and nothing else is held",
+            fatal.state()
+        ),
+        missing: vec![format!("the log of whoever works for {mute}")],
+        about: None,
+    })
+}
+
+/// The activity, or whoever had a token, that said that it failed and not why.
+fn mute(scene: &Scene, fatal: &Failure) -> Option<String> {
+    let attempt = fatal.attempt?;
+    let activity = attempt.resource_type == "activity";
+    let told = activity || attempt.resource.contains("waitForTaskToken");
+    let silent = fatal.error.is_empty() && fatal.cause.trim().is_empty();
+    let alone = fatal.spans.spans.is_empty()
+        && fatal.lines.is_empty()
+        && fatal.invocation.is_none()
+        && scene.case.heard.is_empty();
+    let callee = clues::callee(attempt).map(|it| it.1);
+    let name = match activity {
+        true => clues::last_part(&attempt.resource),
+        false => callee.unwrap_or_else(|| attempt.state.clone()),
+    };
+    (told && silent && alone).then_some(name)
+}
+
+/// True for words of a failure that tell of no cause, whatever the kind of failure: those that send the reader somewhere
+/// else, and those that frameworks write where they know nothing.
+pub(super) fn says_nothing(words: &str) -> bool {
+    const ELSEWHERE: [&str; 4] = ["see ", "refer to", "consult ", "check the"];
+    const PLACES: [&str; 7] = [
+        "log",
+        "detail",
+        "console",
+        "history",
+        "output above",
+        "dashboard",
+        "trace",
+    ];
+    const EMPTY: [&str; 14] = [
+        "one or more steps failed",
+        "one or more errors occurred",
+        "without providing a reason",
+        "something went wrong",
+        "unknown error",
+        "unexpected error",
+        "unspecified error",
+        "internal error",
+        "an error occurred",
+        "an error has occurred",
+        "execution failed",
+        "workflow failed",
+        "task failed",
+        "job failed",
+    ];
+    const MOST_WORDS: usize = 14;
+    let lower = words.to_lowercase();
+    let count = lower.split_whitespace().count();
+    let elsewhere =
+        ELSEWHERE.iter().any(|it| lower.contains(it)) && PLACES.iter().any(|it| lower.contains(it));
+    let empty = EMPTY.iter().any(|it| lower.contains(it));
+    count <= MOST_WORDS && (elsewhere || empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says_nothing;
+
+    #[test]
+    fn words_that_tell_something_are_not_nothing() {
+        for words in [
+            "see backend log",
+            "One or more errors occurred.",
+            "Runtime exited without providing a reason",
+            "Job failed, check the logs for details",
+        ] {
+            assert!(says_nothing(words), "{words}");
+        }
+        for words in [
+            "",
+            "connection to ledger refused",
+            "order 4711 has no lines",
+            "TypeError: see of undefined",
+        ] {
+            assert!(!says_nothing(words), "{words}");
+        }
+    }
+}
