@@ -13,6 +13,8 @@ use model::{Cleared, Entity, Status, time::human_duration};
 
 /// Cleared suspects that are told.
 const MOST: usize = 12;
+/// How long before a failure a change of something that takes no part in the run is worth a word, nanoseconds.
+const NEARBY_NS: i64 = 3_600_000_000_000;
 
 /// Everybody who is cleared.
 pub(crate) fn of(
@@ -172,8 +174,10 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
             let name = clues::last_part(&change.resource);
             // A function or a workflow that neither this execution nor healthy ones of the kind ever called, or what was
             // seen in the history or the log of some other workflow: it says nothing about this one.
+            // Nor does what was told of anything else long before.
             let runs = matches!(change.kind.as_str(), "lambda" | "state_machine");
-            if (runs || change.source == "derived")
+            let long_ago = at.since(change.time) > NEARBY_NS;
+            if (runs || long_ago || change.source == "derived")
                 && !takes_part(scene, &name)
                 && !is_known(scene, &name)
             {

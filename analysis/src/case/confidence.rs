@@ -4,13 +4,13 @@
 /// Weight of the evidence, and how often a verdict of that weight is right.
 const TABLE: [(f64, f64); 8] = [
     (0.0, 0.0),
-    (0.3, 0.12),
-    (0.5, 0.22),
-    (0.6, 0.30),
-    (0.7, 0.42),
-    (0.8, 0.73),
-    (0.9, 0.83),
-    (1.0, 0.92),
+    (0.3, 0.18),
+    (0.5, 0.27),
+    (0.7, 0.40),
+    (0.8, 0.74),
+    (0.9, 0.81),
+    (0.93, 0.91),
+    (1.0, 0.95),
 ];
 
 /// The probability that goes with a weight.
@@ -28,7 +28,8 @@ pub(crate) fn calibrated(weight: f64) -> f64 {
 /// How sure a verdict is: its weight, less when somebody else is close behind.
 pub(crate) fn of(weight: f64, margin: f64) -> f64 {
     let close = if margin < 0.15 { 0.85 + margin } else { 1.0 };
-    (calibrated(weight * close) * 1_000.0).round() / 1_000.0
+    // As it is shown, so that the number and its word agree.
+    (calibrated(weight * close) * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
     scene::Scene,
     text,
 };
+use model::Category;
 
 /// What weighs less is said of whoever failed last, because nothing else is known.
 const NOBODY_ELSE: f64 = 0.7;
@@ -72,6 +73,35 @@ pub(super) fn of(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<Dark>
             fatal.state()
         ),
         missing: vec![format!("the log of whoever works for {mute}")],
+        about: None,
+    })
+}
+
+/// Why it cannot be told what a function did in its time: healthy runs have its log, this one has none, nor a span. It may
+/// have started cold, waited for somebody or worked.
+pub(super) fn of_time(scene: &Scene, lead: &Clue) -> Option<Dark> {
+    const ENOUGH: usize = 3;
+    let name = &lead.suspect.name;
+    let told = lead.exhibits.iter().any(|it| it.source != "event");
+    let wrote = scene.case.logs.iter().any(|it| it.service_name == *name)
+        || scene.case.spans.iter().any(|it| it.service_name == *name);
+    let ran = scene.case.invocations.iter();
+    let ran = ran.into_iter().any(|it| it.function_name == *name);
+    let logged = scene.healthy.iter().filter(|it| {
+        let ran = it.functions.get(name);
+        ran.is_some_and(|it| it.size_mb > 0)
+    });
+    let logged = logged.count();
+    let usual = logged >= ENOUGH && logged * 10 >= scene.healthy.len() * 9;
+    let dark = lead.category == Category::Latency
+        && lead.suspect.kind == "function"
+        && !told
+        && !wrote
+        && !ran
+        && usual;
+    dark.then(|| Dark {
+        mechanism: format!("{}; what it did meanwhile is not held", lead.mechanism),
+        missing: vec![format!("the log of {name} for this invocation")],
         about: None,
     })
 }

@@ -248,6 +248,10 @@ fn swallowed_before<'a>(scene: &Scene<'a>, fatal: &Failure<'a>) -> Vec<Clue> {
                 clue.weight * 0.6
             };
             clue.weight = clue.weight.min(0.98);
+            // The Catch hid it only until the run ended of it.
+            if vague {
+                clue.fate = Fatality::Fatal;
+            }
             let names = [fatal.function(), Some(fatal.state())];
             let explained =
                 names
@@ -340,11 +344,12 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
     match slow::of(scene) {
         Some(slow) if slow.by_size.is_some() => {
             all.extend(narrowed(scene, &slow));
+            let (times, what) = slow.by_size.unwrap_or_default();
             why = format!(
-                "it took {} instead of {} because its input is {:.1} times as large",
+                "it took {} instead of {} because {}",
                 human_duration(slow.took_ns),
                 human_duration(slow.usual_ns),
-                slow.by_size.unwrap_or_default()
+                what.replace("{}", &format!("{times:.1}"))
             );
         }
         Some(slow) => {
@@ -355,11 +360,9 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
                     .exhibits
                     .iter()
                     .any(|it| it.text.contains("Failed") || it.text.contains("TimedOut"));
-                clue.fate = if retried && failed {
-                    Fatality::Survived
-                } else {
-                    Fatality::None
-                };
+                if retried && failed {
+                    clue.fate = Fatality::Survived;
+                }
                 clue.but_for = Some(but_for::of_slowness(&slow));
             }
             all.extend(found);
@@ -496,16 +499,27 @@ fn no_crime(scene: &Scene, why: String) -> String {
     let healthy = scene.healthy.len();
     let retries = scene.case.execution.retries;
     let tries = |n: u32| counted(n.into(), "retry", "retries");
+    let runs = counted(healthy as u64, "healthy run", "healthy runs");
+    let took = scene.case.execution.duration_ns.unwrap_or_default();
+    let longest = scene.healthy.iter().map(|it| it.duration_ns).max();
+    // It is not beyond what chance does, but nobody may be told that it ran as the others did.
+    if let Some(longest) = longest.filter(|it| *it > 0 && took > it.saturating_mul(5) / 4) {
+        let after = match retries {
+            0 => String::new(),
+            r => format!(" after {}", tries(r)),
+        };
+        return format!(
+            "it succeeded{after}; it took {}, at most {} in {runs}, which is too little to accuse anybody",
+            human_duration(took),
+            human_duration(longest)
+        );
+    }
     match (healthy, retries) {
         (0, 0) => "it succeeded; there is no other run to compare it with".to_owned(),
         (1, 0) => "it ran as the one healthy run did".to_owned(),
         (n, 0) => format!("it ran as {n} healthy runs do"),
         (0, r) => format!("it succeeded after {}", tries(r)),
-        (n, r) => format!(
-            "it succeeded after {}, within what {} took",
-            tries(r),
-            counted(n as u64, "healthy run", "healthy runs")
-        ),
+        (_, r) => format!("it succeeded after {}, within what {runs} took", tries(r)),
     }
 }
 
@@ -526,6 +540,9 @@ fn conclude(
         );
     };
     let lead = &first.clues[0];
+    if let Some(dark) = dark::of_time(scene, lead) {
+        return cold(verdict, dark.mechanism, dark.missing);
+    }
     verdict.outcome = Outcome::Verdict;
     verdict.culprit = Some(lead.suspect.clone());
     verdict.category = Some(lead.category);
@@ -534,7 +551,7 @@ fn conclude(
     verdict.confidence = confidence::of(first.score, ranking::margin(&charges));
     verdict.changed = first.clues.iter().find_map(|it| it.changed.clone());
     verdict.but_for.clone_from(&lead.but_for);
-    verdict.exhibits = telling::exhibits(scene, first, lead.fate);
+    verdict.exhibits = telling::exhibits(scene, first, lead.fate, verdict.changed.as_deref());
     verdict.cleared = alibis::of(scene, &lead.suspect, &charges, failure);
     if verdict.confidence < 0.6 {
         verdict.missing = missing(scene, Some(first), failure);

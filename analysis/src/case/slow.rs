@@ -34,8 +34,8 @@ pub(crate) struct Slow {
     pub took_ns: i64,
     /// What the median healthy run takes.
     pub usual_ns: i64,
-    /// Explained by the size of its input.
-    pub by_size: Option<f64>,
+    /// Explained by the size of its work: how many times larger it is, and what of it.
+    pub by_size: Option<(f64, &'static str)>,
 }
 
 impl Slow {
@@ -89,7 +89,7 @@ fn duration(execution: &Execution) -> Option<i64> {
 }
 
 /// How many times larger the work is, if that explains the time.
-fn by_size(scene: &Scene, ratio: f64) -> Option<f64> {
+fn by_size(scene: &Scene, ratio: f64) -> Option<(f64, &'static str)> {
     let execution = &scene.case.execution;
     let median = |of: &dyn Fn(&Profile) -> f64| {
         let mut all: Vec<f64> = scene.healthy.iter().map(|it| of(it)).collect();
@@ -110,8 +110,13 @@ fn by_size(scene: &Scene, ratio: f64) -> Option<f64> {
     }
     let items = f64::from(execution.iterations) / median(&|it| f64::from(it.iterations)).max(1.0);
     let bytes = bytes / median(&|it| it.input_bytes as f64).max(64.0);
-    let size = items.max(bytes).max(number);
-    (size >= 1.4 && ratio <= size * 1.4).then_some(size)
+    let all = [
+        (items, "it worked on {} times as many items"),
+        (bytes, "its input is {} times as large"),
+        (number, "a number in its input is {} times as large"),
+    ];
+    let size = all.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (size.0 >= 1.4 && ratio <= size.0 * 1.4).then_some(size)
 }
 
 /// The largest growth of a number in the input that healthy runs have, too: `{"rows": 5000}`.

@@ -1,7 +1,7 @@
 //! How a verdict is told: its sentence and its exhibits.
 
-use super::{clue, ranking::Charge, scene::Scene};
-use model::{Exhibit, Fatality};
+use super::{clue, clues, ranking::Charge, scene::Scene};
+use model::{Change, Exhibit, Fatality};
 use std::collections::BTreeSet;
 
 /// Exhibits that are shown.
@@ -21,7 +21,12 @@ pub(super) fn smooth(mechanism: &str, name: &str) -> String {
 }
 
 /// What is shown of a charge, in causal order.
-pub(super) fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Exhibit> {
+pub(super) fn exhibits(
+    scene: &Scene,
+    charge: &Charge,
+    fate: Fatality,
+    changed: Option<&str>,
+) -> Vec<Exhibit> {
     let mut seen = BTreeSet::new();
     let all = charge
         .clues
@@ -33,6 +38,13 @@ pub(super) fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Ex
         .take(MOST_EXHIBITS - 1)
         .cloned()
         .collect();
+    if let Some(change) = changed.and_then(|it| cited(scene, it)) {
+        let exhibit = clue::change(change, format!("changed: {}", clues::told(change)));
+        if seen.insert(exhibit.reference.clone()) {
+            kept.truncate(MOST_EXHIBITS - 2);
+            kept.push(exhibit);
+        }
+    }
     if fate == Fatality::Fatal
         && let Some(last) = scene.case.events.iter().rfind(|it| {
             matches!(
@@ -52,6 +64,52 @@ pub(super) fn exhibits(scene: &Scene, charge: &Charge, fate: Fatality) -> Vec<Ex
             .then_with(|| order(a).cmp(&order(b)))
             .then_with(|| a.reference.cmp(&b.reference))
     });
+    answers_first(scene, kept)
+}
+
+/// The change that a verdict names: the one that is told in these words, else the latest of the same thing that was seen
+/// to come to the same.
+fn cited<'a>(scene: &Scene<'a>, changed: &str) -> Option<&'a Change> {
+    let all = || scene.world.changes.iter();
+    let told = all().find(|it| clues::told(it) == changed);
+    told.or_else(|| {
+        let start = scene.case.execution.start_time;
+        let end = scene.case.execution.end_time.unwrap_or(start);
+        let same = |it: &&Change| {
+            let name = clues::last_part(&it.resource);
+            let what = changed.strip_prefix(&name);
+            it.time <= end && what.is_some_and(|what| what.trim_start() == it.change)
+                || what.is_some_and(|what| what.contains("→") && what.ends_with(&it.change))
+        };
+        all().filter(same).max_by_key(|it| (it.time, it.trace_id))
+    })
+}
+
+/// Who waited for an answer began before whoever gave it, and felt it after: of spans within each other the inner one comes
+/// first.
+fn answers_first(scene: &Scene, mut kept: Vec<Exhibit>) -> Vec<Exhibit> {
+    let span_of = |it: &Exhibit| {
+        let (trace, span) = it.reference.strip_prefix("span:")?.split_once('/')?;
+        let mut spans = scene.case.spans.iter();
+        spans.find(|it| it.span_id.to_string() == span && it.trace_id.to_string() == trace)
+    };
+    let mut at = 0;
+    while at < kept.len() {
+        let within = |inner: &Exhibit| {
+            let (Some(outer), Some(inner)) = (span_of(&kept[at]), span_of(inner)) else {
+                return false;
+            };
+            let longer = outer.start_time < inner.start_time || outer.end_time > inner.end_time;
+            longer && outer.start_time <= inner.start_time && outer.end_time >= inner.end_time
+        };
+        match kept[at + 1..].iter().rposition(within) {
+            Some(after) => {
+                let outer = kept.remove(at);
+                kept.insert(at + 1 + after, outer);
+            }
+            None => at += 1,
+        }
+    }
     kept
 }
 

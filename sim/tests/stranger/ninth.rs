@@ -409,7 +409,7 @@ pub fn all() -> Vec<Mystery> {
             &[Infrastructure],
             began_anew,
         )
-        .fate(Fatality::None),
+        .fate(Fatality::Survived),
         calm("a job that began anew at once", began_anew_at_once),
         crime(
             "a job that ran full, and began anew",
@@ -417,7 +417,7 @@ pub fn all() -> Vec<Mystery> {
             &[Memory],
             ran_full_and_anew,
         )
-        .fate(Fatality::None),
+        .fate(Fatality::Survived),
         crime(
             "host after host was taken",
             FOLD,

@@ -441,12 +441,21 @@ fn change_of_kind<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Optio
         .max_by_key(|it| (it.time, it.trace_id))
 }
 
+/// How long after a change its version may be seen for the first time, nanoseconds.
+const SEEN_AFTER: i64 = 900_000_000_000;
+
 /// What was changed of the function or its version before a failure.
 pub(super) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
     let name = failure.function()?;
-    let told_of = recent(scene, failure)
-        .filter(|it| names(it, name))
-        .max_by_key(|it| (it.time, it.trace_id));
+    let all = || recent(scene, failure).filter(|it| names(it, name));
+    let last = all().max_by_key(|it| (it.time, it.trace_id));
+    // A new version that was seen shortly after somebody told of a change is that change.
+    let told_of = last.and_then(|last| {
+        let told = all().filter(|it| it.source != "derived");
+        let told = told.max_by_key(|it| (it.time, it.trace_id));
+        told.filter(|it| last.time.since(it.time) <= SEEN_AFTER)
+            .or(Some(last))
+    });
     if let Some(change) = told_of {
         return Some(told(change));
     }

@@ -67,7 +67,11 @@ pub(super) fn refused(
         None => held(child, &own).unwrap_or_else(|| child.execution.name.clone()),
     };
     let mut suspect = clue::entity(scene, "item", &name, &[&visit.path]);
-    suspect.path.extend(own.function().map(str::to_owned));
+    // The way leads through the function to the item, which it could not process.
+    let last = suspect.path.len().saturating_sub(1);
+    if let Some(name) = own.function() {
+        suspect.path.insert(last, name.to_owned());
+    }
     let said = format!("{} {}", own.error, message(&own.cause));
     let mechanism = format!(
         "item {name}, the execution {}, cannot be processed: {}; {well} others went well",

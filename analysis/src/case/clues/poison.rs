@@ -78,7 +78,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     };
     let name = format!("{map}[{index}]");
     let mut suspect = clue::entity(scene, "item", &name, &[&visit.path]);
-    suspect.path.extend(failure.function().map(str::to_owned));
+    // The way leads through the function to the item, which it could not process.
+    let last = suspect.path.len().saturating_sub(1);
+    if let Some(name) = failure.function() {
+        suspect.path.insert(last, name.to_owned());
+    }
     let said = text::brief(
         &format!(
             "{} {}",

@@ -8,7 +8,7 @@ use crate::case::{
     stays,
     text::{self, Topic},
 };
-use model::{Attempt, Category, time::human_duration};
+use model::{Attempt, Category, Fatality, time::human_duration};
 use serde_json::Value;
 
 /// A try of a job.
@@ -81,7 +81,8 @@ pub(in crate::case) fn lost(
     let ended = attempt.end_event_id.and_then(|id| scene.event(id));
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
     let needed = format!("{name} needed {} tries", tries.len());
-    let clue = Clue::new(suspect, category, weight, mechanism)
+    let mut clue = Clue::new(suspect, category, weight, mechanism)
         .with(ended.map(|it| clue::event(it, needed)));
+    clue.fate = Fatality::Survived;
     Some((clue, lost))
 }

@@ -55,7 +55,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         clues.push(
             Clue::new(suspect, category, weight, how)
                 .with(failure.exhibit())
-                .missing("a healthy run to compare with"),
+                .lacking(
+                    (scene.healthy.is_empty()).then(|| "a healthy run to compare with".into()),
+                ),
         );
     }
     clues

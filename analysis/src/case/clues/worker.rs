@@ -1,6 +1,7 @@
 //! Who received a message, by the lines that name it: the id that the queue gave it, its token, what it holds.
 
 use crate::case::{
+    Case,
     failures::Failure,
     letters::Letter,
     scene::Scene,
@@ -66,7 +67,13 @@ pub(in crate::case) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Wo
     let sure = named(Letter::is_named);
     let hinted = sure.is_empty();
     let hits = match hinted {
-        true => named(Letter::is_hinted),
+        // Ids of the order stand in every line about it: a function that a state called was called by that state.
+        true => {
+            let called = called(scene.case);
+            let mut hits = named(Letter::is_hinted);
+            hits.retain(|n| !called.contains(heard[*n].request_id.as_str()));
+            hits
+        }
         false => sure,
     };
     let hits = match hits.is_empty() {
@@ -90,6 +97,13 @@ pub(in crate::case) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Wo
             it.named.last().map(|it| (it.time, it.log_id)),
         )
     })
+}
+
+/// Requests of the functions that states of an execution and of those below it called.
+fn called(case: &Case) -> BTreeSet<&str> {
+    let own = case.invocations.iter().map(|it| it.request_id.as_str());
+    let below = case.children.iter().flat_map(called);
+    own.chain(below).filter(|it| !it.is_empty()).collect()
 }
 
 /// Who took the messages of all healthy runs that went the same way, and has not taken this one.
