@@ -59,6 +59,7 @@ impl<'a> Failure<'a> {
         if let Some(invocation) = invocation {
             lines.extend(scene.lines(invocation));
         }
+        lines.extend(attempt.map(|it| scene.job_lines(it)).unwrap_or_default());
         lines.sort_by_key(|log| (log.time, log.log_id));
         let said = |of: fn(&Attempt) -> &Option<String>, or: fn(&State) -> &Option<String>| {
             let own = attempt.and_then(|it| of(it).clone());

@@ -19,6 +19,8 @@
 //! | `equals` | numbers that belong together in all other runs |
 //! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
+//! | [`joblogs`], `toil` | what jobs in containers wrote: how their lines are found, and what they tell of slow and of green runs |
+//! | `sorts` | what a release writes otherwise for one sort of input |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
@@ -47,6 +49,7 @@ mod equals;
 mod failures;
 mod grown;
 mod hosts;
+pub mod joblogs;
 mod judge;
 mod lacks;
 pub mod letters;
@@ -70,11 +73,13 @@ mod since;
 mod sizes;
 mod slots;
 mod slow;
+mod sorts;
 mod starts;
 mod starved;
 mod stays;
 mod telling;
 pub(crate) mod text;
+mod toil;
 mod tolerated;
 mod waits;
 mod world;

@@ -43,6 +43,10 @@ pub struct Profile {
     pub states: BTreeMap<String, StateProfile>,
     /// Per function.
     pub functions: BTreeMap<String, FunctionProfile>,
+    /// Per job or task in a container.
+    pub jobs: BTreeMap<String, FunctionProfile>,
+    /// Numbers in the lines of jobs, by the service, the statement, and which of its numbers it is; the largest of several.
+    pub counted: BTreeMap<(String, String, u8), f64>,
     /// Per service or peer, what spans charge to it.
     pub charges: BTreeMap<String, Charge>,
     /// Exclusive time per host, nanoseconds per span.
@@ -128,6 +132,8 @@ pub struct StateProfile {
     pub done: BTreeSet<String>,
     /// Of which kind the values in the output of its first visit are.
     pub kinds: BTreeMap<String, Kind>,
+    /// Short texts in the output of its first visit, and lists of words.
+    pub texts: BTreeMap<String, String>,
 }
 
 /// What a function did in one execution.
@@ -217,6 +223,7 @@ impl Profile {
                 state.quantities = super::amounts::of(visit.output.as_deref());
                 state.given = super::amounts::of(visit.input.as_deref());
                 state.kinds = drift::kinds(visit.output.as_deref());
+                state.texts = super::sorts::texts(visit.output.as_deref());
             }
             let done = super::doubles::told_all(visit.output.as_deref());
             state.done.extend(done.into_keys());
@@ -264,6 +271,7 @@ impl Profile {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.queued_ns = state.queued_ns.max(queued);
             }
+            self.add_job(scene, attempt);
             let Some(name) = &attempt.function_name else {
                 continue;
             };
@@ -282,6 +290,19 @@ impl Profile {
                 }
             }
         }
+    }
+
+    fn add_job(&mut self, scene: &Scene, attempt: &model::Attempt) {
+        if !super::joblogs::is_job(attempt) {
+            return;
+        }
+        if let Some((_, name)) = super::clues::callee(attempt) {
+            let job = self.jobs.entry(name).or_default();
+            job.count += 1;
+            job.errors += u32::from(attempt.status.is_failure());
+            job.versions.extend(super::joblogs::revision(attempt));
+        }
+        super::toil::count(&scene.job_lines(attempt), &mut self.counted);
     }
 
     fn add_called(&mut self, case: &Case) {

@@ -90,6 +90,9 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
     if let Some(clue) = kept(scene, attempt, excess) {
         return Some(clue);
     }
+    if let Some(clue) = super::toil::slow(scene, attempt, excess) {
+        return Some(clue);
+    }
     if let Some(clue) = taken(scene, attempt, excess).filter(|_| consumer.is_none()) {
         return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
     }

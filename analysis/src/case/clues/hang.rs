@@ -56,7 +56,7 @@ fn is_platform(body: &str) -> bool {
 }
 
 /// Whom a line says that it is about to call, and whether it only connects.
-fn announced(scene: &Scene, body: &str) -> Option<(String, bool)> {
+pub(in crate::case) fn announced(scene: &Scene, body: &str) -> Option<(String, bool)> {
     let lower = body.to_lowercase();
     let connecting = [
         "connecting to",

@@ -15,6 +15,7 @@ mod hog;
 mod host;
 mod init;
 mod item;
+mod job;
 mod limit;
 mod lost;
 mod memory;
@@ -45,7 +46,8 @@ pub(super) use arm::ways;
 pub(super) use dependency::words as span_words;
 pub(super) use deploy::{started, told};
 pub(super) use function::{callee, last_part};
-pub(super) use hang::longest as longest_silence;
+pub(super) use hang::{announced, longest as longest_silence};
+pub(super) use job::{of as job, words_of as job_words};
 pub(super) use lost::unanswered;
 pub(super) use nested::untold;
 pub(super) use polled::asked_often;
@@ -59,7 +61,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 30] = [
+pub(crate) const ALL: [Detector; 31] = [
     arm::find,
     called::find,
     cohort::find,
@@ -72,6 +74,7 @@ pub(crate) const ALL: [Detector; 30] = [
     hog::find,
     host::find,
     init::find,
+    job::find,
     limit::find,
     lost::find,
     memory::find,
