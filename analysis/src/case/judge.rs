@@ -163,6 +163,17 @@ fn failed(scene: &Scene, mut verdict: Verdict) -> Verdict {
         missing.truncate(6);
         return cold(verdict, mechanism, missing);
     }
+    if let Some(name) = lacks::wordless(scene, &fatal, &clues) {
+        verdict.suspects = ranking::suspects(&ranking::rank(clues));
+        let mechanism = format!(
+            "the worker behind {name} answered {} with a failure without a word, and nothing that is held tells of what",
+            fatal.state()
+        );
+        let mut missing = vec![format!("the log of the worker behind {name}")];
+        missing.extend(lacks::of(scene, None));
+        missing.truncate(6);
+        return cold(verdict, mechanism, missing);
+    }
     if let Some(name) = lacks::everything(scene, &fatal, &clues) {
         verdict.suspects = ranking::suspects(&ranking::rank(clues));
         let mechanism = format!("{name} failed, and nothing that is held tells of what");
@@ -330,7 +341,23 @@ fn usual(scene: &Scene, failure: &Failure) -> bool {
     let start = scene.case.execution.start_time;
     let peers = onset::fit(&peers, start, |it| it.errors.contains(&key));
     let with = peers.iter().filter(|it| it.errors.contains(&key)).count();
-    peers.len() >= HABIT && with * 4 >= peers.len()
+    peers.len() >= HABIT && with * 4 >= peers.len() || habit_of_sort(scene, &peers, &key)
+}
+
+/// True when all runs of one sort of input, like this one, have the same failure, and no others have: guests have no
+/// account.
+fn habit_of_sort(scene: &Scene, peers: &[&Profile], key: &(String, String)) -> bool {
+    let traits = profile::traits(scene.case.execution.input.as_deref());
+    let start = scene.case.execution.start_time;
+    traits.iter().any(|(name, value)| {
+        let told = peers.iter().filter(|it| it.traits.contains_key(name));
+        let (same, others): (Vec<&&Profile>, Vec<_>) =
+            told.partition(|it| it.traits.get(name) == Some(value));
+        let has = |it: &&&Profile| it.errors.contains(key);
+        let early = same.iter().filter(|it| it.start < start).count();
+        let healthy = others.len() >= HABIT && !others.iter().any(|it| has(&it));
+        same.len() >= HABIT && early >= 2 && same.iter().all(|it| has(&it)) && healthy
+    })
 }
 
 fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
@@ -377,6 +404,10 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
                     Fatality::None
                 };
                 clue.but_for = Some(but_for::of_slowness(&slow));
+                // What a fallback left is worse than what a retry cost.
+                if retried && known && !masked.is_empty() {
+                    clue.weight *= AFTERMATH;
+                }
             }
             all.extend(found);
         }

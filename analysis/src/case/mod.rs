@@ -20,7 +20,8 @@
 //! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | [`joblogs`], `toil` | what jobs in containers wrote: how their lines are found, and what they tell of slow and of green runs |
-//! | `sorts` | what a release writes otherwise for one sort of input |
+//! | `sorts`, `hollow` | what a release writes otherwise, and what is missing, for one sort of input |
+//! | `due` | who told a Wait how long it takes |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
@@ -45,9 +46,11 @@ mod confidence;
 mod critical;
 mod doubles;
 mod drift;
+mod due;
 mod equals;
 mod failures;
 mod grown;
+mod hollow;
 mod hosts;
 pub mod joblogs;
 mod judge;

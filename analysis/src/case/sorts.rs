@@ -17,8 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST: usize = 60;
 const SHORT: usize = 48;
 const WORDS: usize = 24;
-/// Runs before the release that tell what is usual.
-const FEWEST: usize = 5;
+/// Runs before the release that tell what is usual, and runs in all.
+const FEWEST: usize = 3;
+const IN_ALL: usize = 10;
 /// Runs of the same sort before it whose form is a habit; one is enough where the form of all sorts is told by the sort.
 const SAME: usize = 2;
 /// Runs of other sorts since the release that came out as ever.
@@ -121,7 +122,7 @@ pub(crate) fn clue(scene: &Scene) -> Option<Clue> {
     made.retain(|it| seen.insert(it.state.as_str()));
     made.into_iter().find_map(|visit| {
         let since = since::of_function(scene, visit)?;
-        if since.old.len() < FEWEST || since.new.len() < OTHERS {
+        if since.old.len() < FEWEST || since.old.len() + since.new.len() < IN_ALL {
             return None;
         }
         of_visit(scene, visit, &since, &traits)
@@ -192,22 +193,27 @@ fn other_form(
     forms.sort();
     forms.dedup();
     // Names and texts of one's own differ from run to run.
-    let repeated = before.values().filter(|it| it.len() >= SAME).count();
-    let told = repeated >= 1 && forms.len() * 2 <= since.old.len();
+    let few = forms.len() * 2 <= since.old.len();
     let words = matches!(now, Form::Word(_)) || matches!(was, Form::Word(_) | Form::None);
-    let habit = same.len() >= SAME || !words && repeated >= SAME;
+    let mut runs: BTreeMap<&String, usize> = before.iter().map(|it| (it.0, it.1.len())).collect();
     let mut kept = 0;
     for run in &since.new {
         let (sort, form) = (sort(run)?, of(run)?);
         match before.get(&sort) {
             // One that came out as ever clears the release.
             Some(_) if sort == *value && form != *now => return None,
-            Some(usual) if sort != *value && form == usual[0] => kept += 1,
+            Some(usual) if sort != *value && form == usual[0] => {
+                kept += 1;
+                runs.entry(before.get_key_value(&sort)?.0).and_modify(|it| *it += 1);
+            }
             Some(_) if sort != *value => return None,
             _ => {}
         }
     }
-    (told && habit && kept >= OTHERS).then_some((was, same.len()))
+    // Both before and since, the form is told by the sort.
+    let repeated = runs.values().filter(|it| **it >= SAME).count();
+    let habit = same.len() >= SAME || !words && repeated >= SAME;
+    (few && habit && kept >= OTHERS).then_some((was, same.len()))
 }
 
 #[cfg(test)]

@@ -191,7 +191,18 @@ pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<String
     // That the state itself ran out of time is its own matter.
     let ended = ["FAILED", "TIMED_OUT"].contains(&member("Status"));
     let silent = SAY_NOTHING.contains(&member("Error")) && member("Cause").trim().is_empty();
+    let silent = silent || points_elsewhere(member("Cause"));
     (ended && silent).then(|| arn.to_owned())
+}
+
+/// Words that tell nothing but where more is told: `see backend log`, `check the logs for details`.
+fn points_elsewhere(words: &str) -> bool {
+    const WHERE: [&str; 8] = ["see ", "check ", "refer to", "look at", "consult", "details in", "more in", "logged"];
+    const WHAT: [&str; 4] = ["log", "cloudwatch", "trace", "console"];
+    let lower = words.to_lowercase();
+    let short = lower.split_whitespace().count() <= 10 && !lower.contains(|c: char| c.is_ascii_digit());
+    let elsewhere = WHERE.iter().any(|it| lower.contains(it)) && WHAT.iter().any(|it| lower.contains(it));
+    short && elsewhere && text::topic(words).is_none()
 }
 
 /// What the parent's cause tells of a child whose history is not held.

@@ -124,7 +124,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 /// The caller whose way out is closed: no connection to somebody comes about in time, since the caller's network was
 /// changed, or since nobody else is reached either, while others reach him.
 pub(super) fn way_out(scene: &Scene, failure: &Failure, peer: &str) -> Option<Clue> {
-    let (caller, attempt) = (failure.function()?, failure.attempt?);
+    let caller = failure.function()?;
     let spans = failure.spans.spans.iter();
     let words = spans.filter(|it| charges::failed(it));
     let words = words.map(|it| super::dependency::words(it));
@@ -134,11 +134,27 @@ pub(super) fn way_out(scene: &Scene, failure: &Failure, peer: &str) -> Option<Cl
     let late = words
         .iter()
         .any(|it| text::is_connect_timeout(it) || no_route(it));
-    if !late || caller == peer {
+    // A name that is not found is the caller's matter only where its own network was changed.
+    let nameless = words.iter().any(|it| text::is(it, Topic::Name));
+    if caller == peer || !late && !nameless {
         return None;
     }
     let change = network_change(scene, failure, caller, peer);
-    let others = others_unreached(scene, &words, peer);
+    let own = |it: &&model::Change| {
+        let told = format!("{} {}", it.resource, it.change).to_lowercase();
+        crate::case::callees::names(&told, &caller.to_lowercase())
+    };
+    if !late && change.filter(own).is_none() {
+        return None;
+    }
+    closed(scene, failure, peer, &words)
+}
+
+/// The caller's way out is closed, by a change, by others whom it does not reach either, or by others who reach the peer.
+pub(super) fn closed(scene: &Scene, failure: &Failure, peer: &str, words: &[String]) -> Option<Clue> {
+    let (caller, attempt) = (failure.function()?, failure.attempt?);
+    let change = network_change(scene, failure, caller, peer);
+    let others = others_unreached(scene, words, peer);
     let reached = reached_by_others(scene, failure, caller, peer);
     let why = match (&change, &others, &reached) {
         (Some(change), _, _) => format!("since {}", super::deploy::told(change)),

@@ -441,6 +441,12 @@ fn hanging(
     // Healthy runs come past that line soon; without them nobody knows.
     let quick = median.is_some_and(|it| it < silence.ns / 2);
     let who = &silence.name;
+    if let Some(clue) = super::network::closed(scene, failure, who, &[])
+        .filter(|_| silence.connecting && quick)
+    {
+        let said = text::brief(&silence.line.body, 160);
+        return Some(clue.with([clue::log(silence.line, format!("{name} wrote: {said}"))]));
+    }
     let (category, how) = match silence.connecting {
         true => (Category::NetworkConfig, "no connection came about"),
         false => (Category::Latency, "no answer came"),
