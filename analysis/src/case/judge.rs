@@ -341,12 +341,14 @@ fn usual(scene: &Scene, failure: &Failure) -> bool {
     let start = scene.case.execution.start_time;
     let peers = onset::fit(&peers, start, |it| it.errors.contains(&key));
     let with = peers.iter().filter(|it| it.errors.contains(&key)).count();
-    peers.len() >= HABIT && with * 4 >= peers.len() || habit_of_sort(scene, &peers, &key)
+    peers.len() >= HABIT && with * 4 >= peers.len() || habit_of_sort(scene, &key)
 }
 
 /// True when all runs of one sort of input, like this one, have the same failure, and no others have: guests have no
 /// account.
-fn habit_of_sort(scene: &Scene, peers: &[&Profile], key: &(String, String)) -> bool {
+fn habit_of_sort(scene: &Scene, key: &(String, String)) -> bool {
+    let peers = scene.world.peers.iter().filter(|it| !it.failed);
+    let peers: Vec<&Profile> = peers.map(|it| &**it).collect();
     let traits = profile::traits(scene.case.execution.input.as_deref());
     let start = scene.case.execution.start_time;
     traits.iter().any(|(name, value)| {

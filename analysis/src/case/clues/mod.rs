@@ -34,10 +34,12 @@ mod rerouted;
 mod rerun;
 mod schema;
 mod swallowed;
+mod swollen;
 mod throttle;
 mod timeout;
 mod told;
 mod unsent;
+mod wordless;
 mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
@@ -61,7 +63,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 31] = [
+pub(crate) const ALL: [Detector; 33] = [
     arm::find,
     called::find,
     cohort::find,
@@ -90,9 +92,11 @@ pub(crate) const ALL: [Detector; 31] = [
     super::retyped::find,
     schema::find,
     swallowed::find,
+    swollen::find,
     throttle::find,
     timeout::find,
     told::find,
+    wordless::find,
 ];
 
 /// What everybody but whoever follows callees says of the failure of a callee.
