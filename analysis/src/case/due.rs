@@ -55,7 +55,10 @@ pub(crate) fn told(scene: &Scene, visit: &State, usual_ns: i64) -> Option<Told> 
         kind: "state".into(),
         name: visit.state.clone(),
         reason: format!("{} waited as long as it was told to", visit.state),
-        reference: shown.as_ref().map(|it| it.reference.clone()).unwrap_or_default(),
+        reference: shown
+            .as_ref()
+            .map(|it| it.reference.clone())
+            .unwrap_or_default(),
     };
     Some(Told::By(Box::new(
         Clue::new(suspect, Category::SilentData, 0.92, mechanism)
@@ -67,7 +70,12 @@ pub(crate) fn told(scene: &Scene, visit: &State, usual_ns: i64) -> Option<Told> 
 }
 
 /// The first value of a document that fits, and where it stands.
-fn find(value: &Value, prefix: &str, depth: usize, fits: &dyn Fn(&Value) -> bool) -> Option<(String, Value)> {
+fn find(
+    value: &Value,
+    prefix: &str,
+    depth: usize,
+    fits: &dyn Fn(&Value) -> bool,
+) -> Option<(String, Value)> {
     if fits(value) {
         return Some((prefix.to_owned(), value.clone()));
     }
@@ -109,9 +117,8 @@ mod tests {
             UnixNanos(time.as_nanosecond() as i64)
         };
         let (start, end) = (at("2026-10-18T11:41:26Z"), at("2026-10-18T12:42:57.1Z"));
-        let check = |value: Value, expect: bool| {
-            assert_eq!(is_due(&value, start, end), expect, "{value}")
-        };
+        let check =
+            |value: Value, expect: bool| assert_eq!(is_due(&value, start, end), expect, "{value}");
         check(json!("2026-10-18T12:42:57.079Z"), true);
         check(json!("2026-10-18T14:42:57+02:00"), true);
         check(json!("2026-10-18T11:42:57.079Z"), false);

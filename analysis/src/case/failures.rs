@@ -98,7 +98,11 @@ impl<'a> Failure<'a> {
             let line = lines.iter().rfind(|it| it.severity_number >= 17);
             // Of a failure without a word any warning tells more.
             let wordless = self.error.is_empty() && self.cause.is_empty();
-            let warned = || lines.iter().rfind(|it| it.severity_number >= 13 && text::topic(&it.body).is_some());
+            let warned = || {
+                lines
+                    .iter()
+                    .rfind(|it| it.severity_number >= 13 && text::topic(&it.body).is_some())
+            };
             let line = line.or_else(|| warned().filter(|_| wordless));
             line.map(|it| it.body.clone()).unwrap_or_default()
         };

@@ -29,7 +29,11 @@ enum Filling {
     Something,
 }
 
-fn filling(numbers: &BTreeMap<String, f64>, texts: &BTreeMap<String, String>, path: &str) -> Filling {
+fn filling(
+    numbers: &BTreeMap<String, f64>,
+    texts: &BTreeMap<String, String>,
+    path: &str,
+) -> Filling {
     let number = numbers.get(path).map(|it| match *it == 0.0 {
         true => Filling::Nothing,
         false => Filling::Something,
@@ -54,7 +58,8 @@ pub(crate) fn clue(scene: &Scene) -> Option<Clue> {
     let mut made: Vec<&State> = made.collect();
     made.sort_by_key(|it| it.entered_event_id);
     made.retain(|it| seen.insert(it.state.as_str()));
-    made.into_iter().find_map(|visit| of_visit(scene, visit, &traits))
+    made.into_iter()
+        .find_map(|visit| of_visit(scene, visit, &traits))
 }
 
 fn of_visit(scene: &Scene, visit: &State, traits: &BTreeMap<String, String>) -> Option<Clue> {
@@ -66,7 +71,10 @@ fn of_visit(scene: &Scene, visit: &State, traits: &BTreeMap<String, String>) -> 
         amounts::of(visit.input.as_deref()),
         texts(visit.input.as_deref()),
     );
-    let usual = scene.healthy.iter().filter_map(|it| it.states.get(&visit.state));
+    let usual = scene
+        .healthy
+        .iter()
+        .filter_map(|it| it.states.get(&visit.state));
     let paths = usual.flat_map(|it| it.quantities.keys().chain(it.texts.keys()));
     let paths: BTreeSet<&String> = paths.collect();
     let given = |path: &String| took.0.contains_key(path) || took.1.contains_key(path);
@@ -93,7 +101,9 @@ fn of_visit(scene: &Scene, visit: &State, traits: &BTreeMap<String, String>) -> 
         let left = visit.exited_event_id.and_then(|id| scene.event(id));
         return Some(
             Clue::new(suspect, Category::SilentData, 0.92, mechanism)
-                .with(left.map(|it| clue::event(it, format!("{} left without {path}", visit.state))))
+                .with(
+                    left.map(|it| clue::event(it, format!("{} left without {path}", visit.state))),
+                )
                 .changed(clues::new_version(scene, visit)),
         );
     }
@@ -126,7 +136,9 @@ fn filled(
     let runs: usize = groups.values().map(Vec::len).sum();
     let single = groups.values().all(|it| it.iter().all(|one| *one == it[0]));
     let own = groups.get(value).filter(|it| it.len() >= SAME)?;
-    let others = groups.iter().filter(|(sort, it)| **sort != value && it.len() >= OTHER);
+    let others = groups
+        .iter()
+        .filter(|(sort, it)| **sort != value && it.len() >= OTHER);
     let other = others.clone().any(|(_, it)| it[0] != own[0]);
     let told = single && other && runs >= FEWEST && own[0] != Filling::Nothing;
     told.then_some(own.len())
@@ -143,7 +155,11 @@ mod tests {
             assert_eq!(found, expect, "{output} {path}");
         };
         check(r#"{"a": {"tier": null}}"#, "a.tier", Filling::Nothing);
-        check(r#"{"a": {"tier": "gold"}}"#, "a.tier", Filling::Word("gold".into()));
+        check(
+            r#"{"a": {"tier": "gold"}}"#,
+            "a.tier",
+            Filling::Word("gold".into()),
+        );
         check(r#"{"fee": 0}"#, "fee", Filling::Nothing);
         check(r#"{"fee": 3.9}"#, "fee", Filling::Something);
         check(r#"{"id": "x-7"}"#, "id", Filling::Something);

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 
 /// Values inside values.
 const DEPTH: usize = 8;
+/// Jobs of one execution that are heard.
+const MOST_JOBS: usize = 200;
 /// Streams of one try.
 const MOST_KEYS: usize = 24;
 /// Lines of the jobs of one execution.
@@ -46,7 +48,8 @@ impl Key {
     /// True for the stream of the job, or one of its streams.
     pub fn fits(&self, stream: &str) -> bool {
         let key = self.text.as_str();
-        let more = |rest: &str| rest.is_empty() || key.len() >= LONG && rest.starts_with(['_', '-', '.']);
+        let more =
+            |rest: &str| rest.is_empty() || key.len() >= LONG && rest.starts_with(['_', '-', '.']);
         let part = |it: &str| it.strip_prefix(key).is_some_and(more);
         stream == key
             || key.ends_with('/') && stream.starts_with(key)
@@ -57,13 +60,16 @@ impl Key {
 /// The streams of the jobs that a case waited for.
 pub fn keys(case: &Case) -> Vec<Key> {
     let mut all = Vec::new();
-    for attempt in &case.attempts {
-        let Some(service) = service(attempt) else {
-            continue;
-        };
+    let jobs = case
+        .attempts
+        .iter()
+        .filter_map(|it| Some((it, service(it)?)));
+    for (attempt, service) in jobs.take(MOST_JOBS) {
         let mut found = BTreeSet::new();
         ids(attempt, service, &mut found);
-        let answer = super::letters::submitted(&case.events, attempt);
+        // The row holds the id that the answer gave, where it gave one.
+        let told = || super::letters::submitted(&case.events, attempt);
+        let answer = attempt.job_id.is_none().then(told).flatten();
         let answer = answer.and_then(super::letters::answer_of);
         let texts = [attempt.cause.as_deref(), attempt.output.as_deref()];
         let told = texts.into_iter().flatten().filter(|it| it.starts_with('{'));
@@ -141,7 +147,9 @@ fn ids(attempt: &Attempt, service: &str, found: &mut BTreeSet<String>) {
             ];
             let sent = attempt.input.as_deref();
             let sent = sent.and_then(|it| serde_json::from_str::<Value>(it).ok());
-            let names = NAMES.iter().filter_map(|name| sent.as_ref()?.get(*name)?.as_str());
+            let names = NAMES
+                .iter()
+                .filter_map(|name| sent.as_ref()?.get(*name)?.as_str());
             let names = names.map(str::to_owned).chain(id);
             found.extend(names.map(|it| format!("{it}/")));
         }
@@ -228,13 +236,20 @@ fn level(body: &str) -> Option<u8> {
         names.iter().any(|name| word.eq_ignore_ascii_case(name))
             && (it.starts_with(['[', '<', '(']) || it.contains('=') || it.ends_with(':'))
     };
-    if words.iter().any(|it| named(it, &["error", "err", "fatal", "critical", "severe"])) {
+    if words
+        .iter()
+        .any(|it| named(it, &["error", "err", "fatal", "critical", "severe"]))
+    {
         return Some(17);
     }
     if words.iter().any(|it| named(it, &["warn", "warning"])) {
         return Some(13);
     }
-    words.iter().take(3).any(|it| is_exception(it)).then_some(17)
+    words
+        .iter()
+        .take(3)
+        .any(|it| is_exception(it))
+        .then_some(17)
 }
 
 /// `pyspark.sql.utils.AnalysisException:`, `botocore.exceptions.ClientError:`, `MemoryError`.
@@ -244,10 +259,16 @@ fn is_exception(word: &str) -> bool {
         None => (word, false),
     };
     let last = name.rsplit(['.', '$', ':']).next().unwrap_or(name);
-    let ends = ["Error", "Exception", "Fault", "Interrupt"].iter().any(|it| last.ends_with(it));
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._$:".contains(c));
+    let ends = ["Error", "Exception", "Fault", "Interrupt"]
+        .iter()
+        .any(|it| last.ends_with(it));
+    let plain = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._$:".contains(c));
     let named = last.len() > 5 && last.starts_with(|c: char| c.is_ascii_uppercase());
-    ends && plain && named && (colon || name.contains('.') || last == "MemoryError" || last == "KeyboardInterrupt")
+    ends && plain
+        && named
+        && (colon || name.contains('.') || last == "MemoryError" || last == "KeyboardInterrupt")
 }
 
 #[cfg(test)]
@@ -280,7 +301,10 @@ mod tests {
         let check = |body: &str, expect: Option<u8>| assert_eq!(level(body), expect, "{body}");
         check("Traceback (most recent call last):", Some(17));
         check("java.lang.OutOfMemoryError: Java heap space", Some(17));
-        check("botocore.exceptions.ClientError: An error occurred", Some(17));
+        check(
+            "botocore.exceptions.ClientError: An error occurred",
+            Some(17),
+        );
         check("E1123 02:10:00.1 main.go:7] no route", Some(17));
         check("ERROR:root:no such table", Some(17));
         check("time=2026-11-23 level=warning msg=late", Some(13));

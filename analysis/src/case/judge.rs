@@ -1,11 +1,12 @@
 //! The inquest: what is wrong with an execution, whom the clues speak against, how sure that is.
 
 use super::{
-    Case, Profile, World, alibis, but_for,
+    Case, World, alibis, but_for,
     clue::{self, Clue},
     clues, confidence,
     failures::{self, Failure},
-    lacks, onset, profile,
+    habits::usual,
+    lacks, profile,
     ranking::{self, Charge},
     running::{self, Now},
     scene::Scene,
@@ -330,36 +331,6 @@ fn marked(scene: &Scene, failure: &Failure, mut clues: Vec<Clue>, fate: Fatality
         clue.but_for.clone_from(&but_for);
     }
     clues
-}
-
-/// True when healthy or at least successful runs of the workflow have the same failure as a habit.
-fn usual(scene: &Scene, failure: &Failure) -> bool {
-    let peers = scene.world.peers.iter().filter(|it| !it.failed);
-    let peers: Vec<&Profile> = peers.map(|it| &**it).collect();
-    let key = (failure.state().to_owned(), failure.thrown());
-    // Others of the same incident make no habit.
-    let start = scene.case.execution.start_time;
-    let peers = onset::fit(&peers, start, |it| it.errors.contains(&key));
-    let with = peers.iter().filter(|it| it.errors.contains(&key)).count();
-    peers.len() >= HABIT && with * 4 >= peers.len() || habit_of_sort(scene, &key)
-}
-
-/// True when all runs of one sort of input, like this one, have the same failure, and no others have: guests have no
-/// account.
-fn habit_of_sort(scene: &Scene, key: &(String, String)) -> bool {
-    let peers = scene.world.peers.iter().filter(|it| !it.failed);
-    let peers: Vec<&Profile> = peers.map(|it| &**it).collect();
-    let traits = profile::traits(scene.case.execution.input.as_deref());
-    let start = scene.case.execution.start_time;
-    traits.iter().any(|(name, value)| {
-        let told = peers.iter().filter(|it| it.traits.contains_key(name));
-        let (same, others): (Vec<&&Profile>, Vec<_>) =
-            told.partition(|it| it.traits.get(name) == Some(value));
-        let has = |it: &&&Profile| it.errors.contains(key);
-        let early = same.iter().filter(|it| it.start < start).count();
-        let healthy = others.len() >= HABIT && !others.iter().any(|it| has(&it));
-        same.len() >= HABIT && early >= 2 && same.iter().all(|it| has(&it)) && healthy
-    })
 }
 
 fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {

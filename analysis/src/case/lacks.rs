@@ -75,8 +75,9 @@ fn function(place: &str) -> &str {
 pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<String> {
     let name = fatal.function()?;
     let cut = crate::case::text::is(&fatal.said(), crate::case::text::Topic::FunctionTimeout);
-    let nameless =
-        fatal.error == "Lambda.Unknown" || exited(fatal) || is_nameless(fatal) && lets_guess(scene, fatal);
+    let nameless = fatal.error == "Lambda.Unknown"
+        || exited(fatal)
+        || is_nameless(fatal) && lets_guess(scene, fatal);
     let mute = (nameless || cut)
         && fatal.invocation.is_none()
         && fatal.lines.is_empty()

@@ -21,6 +21,8 @@
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | [`joblogs`], `toil` | what jobs in containers wrote: how their lines are found, and what they tell of slow and of green runs |
 //! | `sorts`, `hollow` | what a release writes otherwise, and what is missing, for one sort of input |
+//! | `habits` | failures that a Catch takes by design |
+//! | `measures` | sizes that spans tell |
 //! | `due` | who told a Wait how long it takes |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
@@ -50,6 +52,7 @@ mod due;
 mod equals;
 mod failures;
 mod grown;
+mod habits;
 mod hollow;
 mod hosts;
 pub mod joblogs;
@@ -57,6 +60,7 @@ mod judge;
 mod lacks;
 pub mod letters;
 mod marks;
+mod measures;
 mod omitted;
 mod onset;
 mod origin;

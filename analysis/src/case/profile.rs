@@ -347,7 +347,7 @@ impl Profile {
             }
         }
         for n in 0..forest.spans.len() {
-            for (key, value) in measured(&forest, n) {
+            for (key, value) in super::measures::of(&forest, n) {
                 if self.measured.len() < MOST {
                     let most = self.measured.entry(key).or_insert(value);
                     *most = most.max(value);
@@ -386,40 +386,6 @@ impl FunctionProfile {
             .max(invocation.memory_size_mb.unwrap_or_default());
         self.versions.extend(invocation.function_version.clone());
     }
-}
-
-/// Sizes and counts that a span tells of what was given, with whoever gave it.
-pub(crate) fn measured(forest: &Forest, n: usize) -> Vec<((String, String), f64)> {
-    const SIZES: [&str; 12] = [
-        "size", "bytes", "length", "count", "hits", "rows", "returned", "items", "records",
-        "results", "returned_rows", "entries",
-    ];
-    let span = forest.spans[n];
-    let sized = span.attributes.iter().filter_map(|(key, value)| {
-        let last = key.rsplit('.').next().unwrap_or(key);
-        let words = || last.split('_');
-        let asked = key.contains("request") || key.contains("message");
-        if asked || !words().any(|it| SIZES.contains(&it)) {
-            return None;
-        }
-        let number = match value {
-            model::Value::Int(number) => *number as f64,
-            model::Value::Double(number) => *number,
-            model::Value::String(text) => text.parse().ok()?,
-            _ => return None,
-        };
-        Some((key.clone(), number))
-    });
-    let sized: Vec<(String, f64)> = sized.filter(|it| it.1.is_finite()).collect();
-    if sized.is_empty() {
-        return Vec::new();
-    }
-    let who = match super::charges::calls_out(span) {
-        true => forest.charged(n),
-        false => span.service_name.clone(),
-    };
-    let all = sized.into_iter();
-    all.map(|(key, value)| ((who.clone(), key), value)).collect()
 }
 
 /// The version that Lambda's own answer names.

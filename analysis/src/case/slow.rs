@@ -284,7 +284,10 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         {
             return vec![clue];
         }
-        match visits.first().map(|it| (it, super::due::told(scene, it, excess.usual_ns))) {
+        match visits
+            .first()
+            .map(|it| (it, super::due::told(scene, it, excess.usual_ns)))
+        {
             Some((_, Some(super::due::Told::By(clue)))) => found.push(*clue),
             Some((_, Some(super::due::Told::Outside))) | None => {}
             Some((visit, None)) => found.push(of_waiting(scene, visit, excess)),

@@ -70,7 +70,8 @@ enum Form {
 impl Form {
     fn of(text: &str) -> Form {
         let plain = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let number = plain.parse::<f64>().is_ok() && plain.starts_with(|c: char| c.is_ascii_digit());
+        let number =
+            plain.parse::<f64>().is_ok() && plain.starts_with(|c: char| c.is_ascii_digit());
         if number && !plain.contains(['e', 'E']) {
             return Form::Number(plain.split_once('.').map_or(0, |it| it.1.len()));
         }
@@ -137,9 +138,17 @@ fn of_visit(
 ) -> Option<Clue> {
     let given = texts(visit.input.as_deref());
     let gave = texts(visit.output.as_deref());
-    let paths = since.old.iter().filter_map(|it| it.states.get(&visit.state));
-    let paths: BTreeSet<&String> = paths.flat_map(|it| it.texts.keys()).chain(gave.keys()).collect();
-    let own = paths.into_iter().filter(|it| given.get(*it).is_none() || given.get(*it) != gave.get(*it));
+    let paths = since
+        .old
+        .iter()
+        .filter_map(|it| it.states.get(&visit.state));
+    let paths: BTreeSet<&String> = paths
+        .flat_map(|it| it.texts.keys())
+        .chain(gave.keys())
+        .collect();
+    let own = paths
+        .into_iter()
+        .filter(|it| given.get(*it).is_none() || given.get(*it) != gave.get(*it));
     for path in own {
         let form = gave.get(path).map_or(Form::None, |it| Form::of(it));
         let sort = traits.iter().find_map(|(key, value)| {
@@ -160,7 +169,12 @@ fn of_visit(
         return Some(
             Clue::new(since.suspect.clone(), Category::SilentData, 0.91, mechanism)
                 .with(since.shown.clone())
-                .with(left.map(|it| clue::event(it, format!("{} left with {path} {}", visit.state, form.told()))))
+                .with(left.map(|it| {
+                    clue::event(
+                        it,
+                        format!("{} left with {path} {}", visit.state, form.told()),
+                    )
+                }))
                 .changed(Some(since.changed.clone())),
         );
     }
@@ -183,7 +197,9 @@ fn other_form(
         before.entry(sort(run)?).or_default().push(of(run)?);
     }
     // A sort with two forms is none: the text is of the run's own.
-    let single = before.values().all(|it| it.iter().all(|form| *form == it[0]));
+    let single = before
+        .values()
+        .all(|it| it.iter().all(|form| *form == it[0]));
     let same = before.get(value)?;
     let was = same[0].clone();
     if !single || was == *now {
@@ -204,7 +220,8 @@ fn other_form(
             Some(_) if sort == *value && form != *now => return None,
             Some(usual) if sort != *value && form == usual[0] => {
                 kept += 1;
-                runs.entry(before.get_key_value(&sort)?.0).and_modify(|it| *it += 1);
+                runs.entry(before.get_key_value(&sort)?.0)
+                    .and_modify(|it| *it += 1);
             }
             Some(_) if sort != *value => return None,
             _ => {}

@@ -55,9 +55,14 @@ fn numbers(line: &LogRecord) -> Vec<((String, String, u8), f64)> {
 fn number(word: &str) -> Option<f64> {
     let word = word.trim_matches(|c: char| "()[]{},;:\"'".contains(c));
     let word = word.rsplit_once('=').map_or(word, |it| it.1);
-    let end = word.find(|c: char| !(c.is_ascii_digit() || ".,_".contains(c))).unwrap_or(word.len());
+    let end = word
+        .find(|c: char| !(c.is_ascii_digit() || ".,_".contains(c)))
+        .unwrap_or(word.len());
     let (digits, rest) = word.split_at(end);
-    let known = rest.is_empty() || rest == "%" || unit(rest) != 1.0 || ["B", "s", "ms", "x"].contains(&rest);
+    let known = rest.is_empty()
+        || rest == "%"
+        || unit(rest) != 1.0
+        || ["B", "s", "ms", "x"].contains(&rest);
     if !known || digits.matches('.').count() > 1 {
         return None;
     }
@@ -101,10 +106,22 @@ pub(crate) fn grown<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Grown<'a
     })
 }
 
+/// The same without runs of the same incident in which it was nothing, too.
+fn filled(scene: &Scene, key: &(String, String, u8)) -> Vec<f64> {
+    let of = |it: &super::Profile| it.counted.get(key).copied();
+    let start = scene.case.execution.start_time;
+    let fit = super::onset::fit(&scene.healthy, start, |it| of(it) == Some(0.0));
+    let mut all: Vec<f64> = fit.iter().filter_map(|it| of(it)).collect();
+    all.sort_by(f64::total_cmp);
+    all
+}
+
 /// The number of a statement in healthy runs, the least first.
 fn usual(scene: &Scene, key: &(String, String, u8)) -> Vec<f64> {
     let peers = scene.healthy.iter();
-    let mut all: Vec<f64> = peers.filter_map(|it| it.counted.get(key).copied()).collect();
+    let mut all: Vec<f64> = peers
+        .filter_map(|it| it.counted.get(key).copied())
+        .collect();
     all.sort_by(f64::total_cmp);
     all
 }
@@ -126,8 +143,15 @@ pub(crate) fn slow(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<
             attempt.state,
             text::brief(&grown.line.body, 120)
         );
-        let shown = clue::log(grown.line, format!("{name} wrote: {}", text::brief(&grown.line.body, 160)));
-        return Some(Clue::new(suspect, Category::DataSize, 0.92, mechanism).with([shown]).with(told));
+        let shown = clue::log(
+            grown.line,
+            format!("{name} wrote: {}", text::brief(&grown.line.body, 160)),
+        );
+        return Some(
+            Clue::new(suspect, Category::DataSize, 0.92, mechanism)
+                .with([shown])
+                .with(told),
+        );
     }
     let end = attempt.end_time.unwrap_or(attempt.start_time);
     troubled(scene, attempt, excess, &lines, end)
@@ -147,7 +171,10 @@ fn troubled(
     let words = clues::job_words(scene, attempt);
     let mut by_topic: BTreeMap<Topic, i64> = BTreeMap::new();
     for (line, topic, _) in &words {
-        let next = lines.iter().find(|it| it.time > line.time).map_or(end, |it| it.time);
+        let next = lines
+            .iter()
+            .find(|it| it.time > line.time)
+            .map_or(end, |it| it.time);
         *by_topic.entry(*topic).or_default() += next.since(line.time);
     }
     let (topic, ns) = by_topic.into_iter().max_by_key(|it| it.1)?;
@@ -160,13 +187,21 @@ fn troubled(
     let called = of().find_map(|it| it.2.clone()).filter(|it| *it != name);
     let outside = matches!(
         topic,
-        Topic::Throttled | Topic::Timeout | Topic::Unavailable | Topic::Connection | Topic::Pool | Topic::Name
+        Topic::Throttled
+            | Topic::Timeout
+            | Topic::Unavailable
+            | Topic::Connection
+            | Topic::Pool
+            | Topic::Name
     );
     let category = match topic {
         Topic::Unavailable | Topic::Timeout => Category::Latency,
         topic => text::category(Some(topic)),
     };
-    let shown = clue::log(line, format!("{name} wrote: {}", text::brief(&line.body, 160)));
+    let shown = clue::log(
+        line,
+        format!("{name} wrote: {}", text::brief(&line.body, 160)),
+    );
     let mechanism = format!(
         "{} waited {} longer than in healthy runs for {name}, which wrote {} such lines: {}",
         attempt.state,
@@ -182,11 +217,18 @@ fn troubled(
                 reason: format!("{name} had to wait for {called}"),
                 reference: shown.reference.clone(),
             };
-            (clue::entity(scene, "service", &called, &[&attempt.path, &name]), Some(explained))
+            (
+                clue::entity(scene, "service", &called, &[&attempt.path, &name]),
+                Some(explained),
+            )
         }
         None => (suspect, None),
     };
-    Some(Clue::new(suspect, category, 0.88, mechanism).with([shown]).explaining(explained))
+    Some(
+        Clue::new(suspect, category, 0.88, mechanism)
+            .with([shown])
+            .explaining(explained),
+    )
 }
 
 /// Somebody whom the line before a long silence names, which healthy runs do not keep.
@@ -206,7 +248,10 @@ fn waited(
     }
     let (_, name) = clues::job(scene, attempt);
     let (called, _) = clues::announced(scene, &line.body).filter(|it| it.0 != name)?;
-    let shown = clue::log(line, format!("{name} wrote: {}", text::brief(&line.body, 160)));
+    let shown = clue::log(
+        line,
+        format!("{name} wrote: {}", text::brief(&line.body, 160)),
+    );
     let explained = Explained {
         kind: String::new(),
         name: name.clone(),
@@ -219,7 +264,11 @@ fn waited(
         attempt.state
     );
     let suspect = clue::entity(scene, "service", &called, &[&attempt.path, &name]);
-    Some(Clue::new(suspect, Category::Latency, 0.84, mechanism).with([shown]).explaining([explained]))
+    Some(
+        Clue::new(suspect, Category::Latency, 0.84, mechanism)
+            .with([shown])
+            .explaining([explained]),
+    )
 }
 
 /// A green run whose job did nothing, or hardly anything, where it always has something to do.
@@ -231,10 +280,10 @@ pub(crate) fn idle(scene: &Scene) -> Option<Clue> {
         let lines = scene.job_lines(attempt);
         let (line, value, usual) = lines.iter().filter(|it| it.severity_number < 13).find_map(|line| {
             let empty = numbers(line).into_iter().find(|(key, value)| {
-                *value == 0.0 && !amounts::good_if_none(&line.body) && amounts::is_odd(*value, &usual(scene, key))
+                *value == 0.0 && !amounts::good_if_none(&line.body) && amounts::is_odd(*value, &filled(scene, key))
             });
             let (key, value) = empty?;
-            Some((*line, value, usual(scene, &key)))
+            Some((*line, value, filled(scene, &key)))
         })?;
         let (suspect, name) = clues::job(scene, attempt);
         let said = text::brief(&line.body, 120);

@@ -52,7 +52,10 @@ fn of_map(scene: &Scene, visit: &State) -> Vec<Clue> {
 fn never_before(scene: &Scene, failed: &[&Case]) -> bool {
     let start = scene.case.execution.start_time;
     let machine = failed.first().map(|it| &it.execution.state_machine);
-    let others = machine.and_then(|it| scene.world.below.get(it)).into_iter().flatten();
+    let others = machine
+        .and_then(|it| scene.world.below.get(it))
+        .into_iter()
+        .flatten();
     let others: Vec<_> = others.filter(|it| it.start < start).collect();
     others.len() >= MANY && !others.iter().any(|it| it.failed)
 }

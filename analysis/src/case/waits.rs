@@ -173,7 +173,9 @@ fn taken(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
     if worked.saturating_mul(2) < excess.ns {
         return None;
     }
-    if let Some(clue) = super::called::work(scene, attempt, excess.ns).filter(|it| it.suspect.name != *name) {
+    if let Some(clue) =
+        super::called::work(scene, attempt, excess.ns).filter(|it| it.suspect.name != *name)
+    {
         return Some(clue.with([shown]));
     }
     let mechanism = format!(

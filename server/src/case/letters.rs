@@ -52,8 +52,12 @@ impl Court {
             let ids: BTreeSet<String> = keys.iter().map(|it| it.text.clone()).collect();
             let start = case.execution.start_time.0;
             let end = case.execution.end_time.unwrap_or(UnixNanos(i64::MAX)).0;
-            let window = UnixNanos(start.saturating_sub(AFTER_NS))..=UnixNanos(end.saturating_add(AFTER_NS));
-            let found = self.held.logs_of_streams(&ids, &window, joblogs::MOST_LINES).await?;
+            let window =
+                UnixNanos(start.saturating_sub(AFTER_NS))..=UnixNanos(end.saturating_add(AFTER_NS));
+            let found = self
+                .held
+                .logs_of_streams(&ids, &window, joblogs::MOST_LINES)
+                .await?;
             case.logs.extend(joblogs::lines(&keys, found.iter()));
             case.logs.sort_by_key(|it| (it.time, it.log_id));
             case.logs.dedup_by_key(|it| it.log_id);

@@ -82,7 +82,8 @@ fn let_down(scene: &Scene, failure: &Failure, attempt: &model::Attempt) -> Vec<C
     for callee in callees {
         let own = failure.of_callee(scene, callee);
         let origin = crate::case::origin::of_error(scene, &own.spans);
-        let Some(origin) = origin.filter(|it| known(&it.name) && it.name != callee.function_name) else {
+        let Some(origin) = origin.filter(|it| known(&it.name) && it.name != callee.function_name)
+        else {
             continue;
         };
         let span = own.spans.spans[origin.span];
@@ -98,7 +99,10 @@ fn let_down(scene: &Scene, failure: &Failure, attempt: &model::Attempt) -> Vec<C
             failure.function().unwrap_or(failure.state()),
             text::brief(&words, 140)
         );
-        let shown = clue::span(span, format!("{} failed: {}", origin.name, text::brief(&words, 140)));
+        let shown = clue::span(
+            span,
+            format!("{} failed: {}", origin.name, text::brief(&words, 140)),
+        );
         let carried = [Some(name.clone()), failure.function().map(str::to_owned)];
         let carried = carried.into_iter().flatten().map(|caller| Explained {
             kind: String::new(),

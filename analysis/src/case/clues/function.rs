@@ -133,7 +133,9 @@ pub(in crate::case) fn callee(attempt: &Attempt) -> Option<(&'static str, String
         ("Name", "job"),
     ];
     let input: Value = serde_json::from_str(attempt.input.as_deref()?).ok()?;
-    let bus = input.pointer("/Entries/0/EventBusName").and_then(Value::as_str);
+    let bus = input
+        .pointer("/Entries/0/EventBusName")
+        .and_then(Value::as_str);
     if let Some(bus) = bus.filter(|it| !it.is_empty()) {
         return Some(("event_bus", last_part(bus)));
     }

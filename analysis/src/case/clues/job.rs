@@ -59,7 +59,9 @@ fn telling<'a>(lines: &[&'a LogRecord]) -> Option<(&'a LogRecord, Option<Topic>)
         )
     };
     let all: Vec<_> = lines.iter().map(of).collect();
-    let memory = all.iter().find(|it| matches!(it.1, Some(Topic::OutOfMemory | Topic::Space)));
+    let memory = all
+        .iter()
+        .find(|it| matches!(it.1, Some(Topic::OutOfMemory | Topic::Space)));
     let sure = || all.iter().rfind(|it| !vague(&it.1));
     let some = || all.iter().rfind(|it| it.1.is_some());
     let loud = || all.iter().rfind(|it| it.0.severity_number >= 17);
@@ -117,7 +119,10 @@ fn told(
             Clue::new(suspect, category, 0.9, mechanism)
                 .with([shown.clone()])
                 .with(failure.exhibit())
-                .explaining([explained(name, &called), explained(failure.state(), &called)]),
+                .explaining([
+                    explained(name, &called),
+                    explained(failure.state(), &called),
+                ]),
         );
     }
     let grown = crate::case::toil::grown(scene, attempt);
@@ -135,14 +140,25 @@ fn told(
     let more = grown
         .as_ref()
         .filter(|_| category == Category::DataSize)
-        .map(|it| format!(", {:.1} times as much as in healthy runs ({})", it.times, text::brief(&it.line.body, 80)));
+        .map(|it| {
+            format!(
+                ", {:.1} times as much as in healthy runs ({})",
+                it.times,
+                text::brief(&it.line.body, 80)
+            )
+        });
     let mechanism = format!(
         "{name} failed in {}: {said}{}",
         failure.state(),
         more.clone().unwrap_or_default()
     );
     let grew = grown.filter(|_| more.is_some());
-    let grew = grew.map(|it| clue::log(it.line, format!("{name} wrote: {}", text::brief(&it.line.body, 160))));
+    let grew = grew.map(|it| {
+        clue::log(
+            it.line,
+            format!("{name} wrote: {}", text::brief(&it.line.body, 160)),
+        )
+    });
     Some(
         Clue::new(suspect.clone(), category, weight, mechanism)
             .with(grew)
@@ -175,21 +191,37 @@ fn released(
     }
     let revision = joblogs::revision(attempt);
     let ran = scene.world.peers.iter();
-    let ran: Vec<_> = ran.filter_map(|it| Some((it.start, it.jobs.get(name)?))).collect();
+    let ran: Vec<_> = ran
+        .filter_map(|it| Some((it.start, it.jobs.get(name)?)))
+        .collect();
     let since = |version: &String| {
         let same = ran.iter().filter(|it| it.1.versions.contains(version));
         let well = same.filter(|it| it.1.errors == 0).count();
-        let others = ran.iter().filter(|it| it.1.errors == 0 && !it.1.versions.contains(version));
-        let old = others.clone().filter_map(|it| it.1.versions.iter().next_back()).next_back();
-        let old = old.cloned().filter(|_| well == 0 && others.count() >= WELL)?;
+        let others = ran
+            .iter()
+            .filter(|it| it.1.errors == 0 && !it.1.versions.contains(version));
+        let old = others
+            .clone()
+            .filter_map(|it| it.1.versions.iter().next_back())
+            .next_back();
+        let old = old
+            .cloned()
+            .filter(|_| well == 0 && others.count() >= WELL)?;
         Some(format!("{name} revision {old} → {version}"))
     };
     let told = change(scene, failure, name).filter(|change| {
-        let before = ran.iter().filter(|it| it.0 < change.time && it.1.errors == 0);
-        let after = ran.iter().filter(|it| it.0 >= change.time && it.1.errors == 0);
+        let before = ran
+            .iter()
+            .filter(|it| it.0 < change.time && it.1.errors == 0);
+        let after = ran
+            .iter()
+            .filter(|it| it.0 >= change.time && it.1.errors == 0);
         before.count() >= WELL && after.count() == 0
     });
-    let changed = revision.as_ref().and_then(since).or_else(|| told.map(super::deploy::told))?;
+    let changed = revision
+        .as_ref()
+        .and_then(since)
+        .or_else(|| told.map(super::deploy::told))?;
     // A limit that was cut and a time that ran out are told of as such.
     if matches!(failure.topic(), Some(Topic::Timeout)) {
         return None;
@@ -206,7 +238,11 @@ fn released(
     Some(
         Clue::new(suspect.clone(), Category::BadDeploy, 0.9, mechanism)
             .with(told.map(|it| clue::change(it, super::deploy::told(it))))
-            .with(line.map(|it| clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))))
+            .with(
+                line.map(|it| {
+                    clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))
+                }),
+            )
             .with(failure.exhibit())
             .changed(Some(changed))
             .explaining([state].into_iter().filter(|it| it.name != name)),
@@ -223,11 +259,17 @@ fn change<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Option<&'a Ch
     // Labels change nothing.
     let label = |it: &&Change| {
         let words = it.change.to_lowercase();
-        let word = |wanted: &str| words.split(|c: char| !c.is_ascii_alphanumeric()).any(|it| it == wanted);
+        let word = |wanted: &str| {
+            words
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|it| it == wanted)
+        };
         (word("tags") || word("description") || word("owner")) && !word("image")
     };
     let all = super::deploy::recent(scene, failure);
-    all.filter(of).filter(|it| !label(it)).max_by_key(|it| (it.time, it.trace_id))
+    all.filter(of)
+        .filter(|it| !label(it))
+        .max_by_key(|it| (it.time, it.trace_id))
 }
 
 /// What an unusual line of a job that took long says, of what, and how long nothing followed it.

@@ -39,6 +39,7 @@ mod throttle;
 mod timeout;
 mod told;
 mod unsent;
+mod way_out;
 mod wordless;
 mod worker;
 

@@ -205,11 +205,22 @@ pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<String
 
 /// Words that tell nothing but where more is told: `see backend log`, `check the logs for details`.
 fn points_elsewhere(words: &str) -> bool {
-    const WHERE: [&str; 8] = ["see ", "check ", "refer to", "look at", "consult", "details in", "more in", "logged"];
+    const WHERE: [&str; 8] = [
+        "see ",
+        "check ",
+        "refer to",
+        "look at",
+        "consult",
+        "details in",
+        "more in",
+        "logged",
+    ];
     const WHAT: [&str; 4] = ["log", "cloudwatch", "trace", "console"];
     let lower = words.to_lowercase();
-    let short = lower.split_whitespace().count() <= 10 && !lower.contains(|c: char| c.is_ascii_digit());
-    let elsewhere = WHERE.iter().any(|it| lower.contains(it)) && WHAT.iter().any(|it| lower.contains(it));
+    let short =
+        lower.split_whitespace().count() <= 10 && !lower.contains(|c: char| c.is_ascii_digit());
+    let elsewhere =
+        WHERE.iter().any(|it| lower.contains(it)) && WHAT.iter().any(|it| lower.contains(it));
     short && elsewhere && text::topic(words).is_none()
 }
 

@@ -29,7 +29,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(clue) = failure.visit.and_then(|it| grown::fed(scene, it)) else {
         return Vec::new();
     };
-    let job = failure.attempt.filter(|it| crate::case::joblogs::is_job(it));
+    let job = failure
+        .attempt
+        .filter(|it| crate::case::joblogs::is_job(it));
     let job = job.map(|it| super::job::of(scene, it).1);
     let name = failure.function().or(job.as_deref());
     let name = name.filter(|it| *it != clue.suspect.name);

@@ -268,7 +268,9 @@ fn by_producer(
         .visit
         .exited_event_id
         .and_then(|id| scene.event(id));
-    let job = failure.attempt.filter(|it| crate::case::joblogs::is_job(it));
+    let job = failure
+        .attempt
+        .filter(|it| crate::case::joblogs::is_job(it));
     let job = job.map(|it| Explained {
         kind: String::new(),
         name: super::job::of(scene, it).1,

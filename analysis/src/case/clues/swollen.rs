@@ -6,7 +6,7 @@ use crate::case::{
     charges,
     clue::{self, Clue, Explained},
     failures::Failure,
-    profile::measured,
+    measures,
     scene::Scene,
     text::{self, Topic},
 };
@@ -54,9 +54,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         if who == caller || who.is_empty() {
             continue;
         }
-        for (key, value) in measured(&failure.spans, n) {
+        for (key, value) in measures::of(&failure.spans, n) {
             let known = scene.healthy.iter();
-            let usual: Vec<f64> = known.filter_map(|it| it.measured.get(&key).copied()).collect();
+            let usual: Vec<f64> = known
+                .filter_map(|it| it.measured.get(&key).copied())
+                .collect();
             let most = usual.iter().copied().fold(0.0, f64::max);
             if usual.len() < KNOWN || most <= 0.0 || value < TIMES * most || value < 100.0 {
                 continue;
@@ -76,7 +78,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         "{who} gave {caller} {times:.0} times as much as in any healthy run ({key}), and {caller} broke of it in {}",
         failure.state()
     );
-    let shown = clue::span(span, format!("{who}: {key} {times:.0} times as large as ever"));
+    let shown = clue::span(
+        span,
+        format!("{who}: {key} {times:.0} times as large as ever"),
+    );
     let explained = [caller, failure.state()].map(|it| Explained {
         kind: String::new(),
         name: it.to_owned(),
