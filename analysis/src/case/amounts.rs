@@ -389,7 +389,7 @@ pub(super) fn odd_input(scene: &Scene) -> bool {
 }
 
 /// Amounts of which none is a good sign.
-fn good_if_none(path: &str) -> bool {
+pub(super) fn good_if_none(path: &str) -> bool {
     const WORDS: [&str; 30] = [
         "error",
         "fail",

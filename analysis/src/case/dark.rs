@@ -66,13 +66,13 @@ pub(super) fn of(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<Dark>
             about: None,
         });
     }
-    let mute = mute(scene, fatal).filter(|_| nobody)?;
+    let name = lacks::wordless(scene, fatal, clues).filter(|_| watched)?;
     Some(Dark {
         mechanism: format!(
-            "{mute} reported a failure of {} without a word about it, and nothing else is held",
+            "the worker behind {name} answered {} with a failure without a word, and nothing that is held tells of what",
             fatal.state()
         ),
-        missing: vec![format!("the log of whoever works for {mute}")],
+        missing: vec![format!("the log of the worker behind {name}")],
         about: None,
     })
 }
@@ -106,30 +106,21 @@ pub(super) fn of_time(scene: &Scene, lead: &Clue) -> Option<Dark> {
     })
 }
 
-/// The activity, or whoever had a token, that said that it failed and not why.
-fn mute(scene: &Scene, fatal: &Failure) -> Option<String> {
-    let attempt = fatal.attempt?;
-    let activity = attempt.resource_type == "activity";
-    let told = activity || attempt.resource.contains("waitForTaskToken");
-    let silent = fatal.error.is_empty() && fatal.cause.trim().is_empty();
-    let alone = fatal.spans.spans.is_empty()
-        && fatal.lines.is_empty()
-        && fatal.invocation.is_none()
-        && scene.case.heard.is_empty();
-    let callee = clues::callee(attempt).map(|it| it.1);
-    let name = match activity {
-        true => clues::last_part(&attempt.resource),
-        false => callee.unwrap_or_else(|| attempt.state.clone()),
-    };
-    (told && silent && alone).then_some(name)
-}
-
 /// True for words of a failure that tell of no cause, whatever the kind of failure: those that send the reader somewhere
 /// else, and those that frameworks write where they know nothing.
 pub(super) fn says_nothing(words: &str) -> bool {
-    const ELSEWHERE: [&str; 4] = ["see ", "refer to", "consult ", "check the"];
-    const PLACES: [&str; 7] = [
+    const ELSEWHERE: [&str; 7] = [
+        "see ",
+        "refer to",
+        "consult ",
+        "check ",
+        "look at",
+        "details in",
+        "more in",
+    ];
+    const PLACES: [&str; 8] = [
         "log",
+        "cloudwatch",
         "detail",
         "console",
         "history",

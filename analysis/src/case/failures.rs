@@ -59,6 +59,7 @@ impl<'a> Failure<'a> {
         if let Some(invocation) = invocation {
             lines.extend(scene.lines(invocation));
         }
+        lines.extend(attempt.map(|it| scene.job_lines(it)).unwrap_or_default());
         lines.sort_by_key(|log| (log.time, log.log_id));
         let said = |of: fn(&Attempt) -> &Option<String>, or: fn(&State) -> &Option<String>| {
             let own = attempt.and_then(|it| of(it).clone());
@@ -95,6 +96,14 @@ impl<'a> Failure<'a> {
         // One that handles its errors tells of them in its lines only.
         let told = || {
             let line = lines.iter().rfind(|it| it.severity_number >= 17);
+            // Of a failure without a word any warning tells more.
+            let wordless = self.error.is_empty() && self.cause.is_empty();
+            let warned = || {
+                lines
+                    .iter()
+                    .rfind(|it| it.severity_number >= 13 && text::topic(&it.body).is_some())
+            };
+            let line = line.or_else(|| warned().filter(|_| wordless));
             line.map(|it| it.body.clone()).unwrap_or_default()
         };
         Failure {

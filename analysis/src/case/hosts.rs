@@ -43,21 +43,28 @@ impl Split {
         let own = placed(forest);
         let key = (service.to_owned(), host.to_owned());
         let start = scene.case.execution.start_time;
-        let since = scene
-            .world
-            .peers
-            .iter()
-            .filter(|it| it.placed.get(&key).is_some_and(&bad))
-            .map(|it| it.start)
-            .chain([start])
-            .min()
-            .unwrap_or(start);
+        let peers = scene.world.peers.iter();
+        let bad = peers.filter(|it| it.placed.get(&key).is_some_and(&bad));
+        let bad: Vec<UnixNanos> = bad.map(|it| it.start).chain([start]).collect();
+        // It lasted from the first to the last run in which it was bad there: hosts get well again.
+        let since = bad.iter().copied().min().unwrap_or(start);
+        let until = bad.iter().copied().max().unwrap_or(start);
         let mut split = Split::default();
         split.take(&own, service, host, true);
         for peer in &scene.world.peers {
-            split.peer(peer, service, host, since);
+            match peer.start > until {
+                true => split.elsewhere(peer, service, host),
+                false => split.peer(peer, service, host, since),
+            }
         }
         split
+    }
+
+    /// Only what it did on others.
+    fn elsewhere(&mut self, peer: &Profile, service: &str, host: &str) {
+        let mut placed = peer.placed.clone();
+        placed.retain(|(name, place), _| name == service && place != host);
+        self.take(&placed, service, host, true);
     }
 
     fn peer(&mut self, peer: &Profile, service: &str, host: &str, since: UnixNanos) {

@@ -1,11 +1,12 @@
 //! The inquest: what is wrong with an execution, whom the clues speak against, how sure that is.
 
 use super::{
-    Case, Profile, World, alibis, but_for,
+    Case, World, alibis, but_for,
     clue::{self, Clue},
     clues, confidence, dark,
     failures::{self, Failure},
-    lacks, onset, profile,
+    habits::usual,
+    lacks, profile,
     ranking::{self, Charge},
     running::{self, Now},
     scene::Scene,
@@ -309,18 +310,6 @@ fn marked(scene: &Scene, failure: &Failure, mut clues: Vec<Clue>, fate: Fatality
     clues
 }
 
-/// True when healthy or at least successful runs of the workflow have the same failure as a habit.
-fn usual(scene: &Scene, failure: &Failure) -> bool {
-    let peers = scene.world.peers.iter().filter(|it| !it.failed);
-    let peers: Vec<&Profile> = peers.map(|it| &**it).collect();
-    let key = (failure.state().to_owned(), failure.thrown());
-    // Others of the same incident make no habit.
-    let start = scene.case.execution.start_time;
-    let peers = onset::fit(&peers, start, |it| it.errors.contains(&key));
-    let with = peers.iter().filter(|it| it.errors.contains(&key)).count();
-    peers.len() >= HABIT && with * 4 >= peers.len()
-}
-
 fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
     if has_gaps(scene) {
         let mechanism = TORN.to_owned();
@@ -364,6 +353,10 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
                     clue.fate = Fatality::Survived;
                 }
                 clue.but_for = Some(but_for::of_slowness(&slow));
+                // What a fallback left is worse than what a retry cost.
+                if retried && known && !masked.is_empty() {
+                    clue.weight *= AFTERMATH;
+                }
             }
             all.extend(found);
         }

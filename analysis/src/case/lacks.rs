@@ -75,17 +75,40 @@ fn function(place: &str) -> &str {
 pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<String> {
     let name = fatal.function()?;
     let cut = crate::case::text::is(&fatal.said(), crate::case::text::Topic::FunctionTimeout);
-    let nameless =
-        fatal.error == "Lambda.Unknown" || is_nameless(fatal) && lets_guess(scene, fatal);
-    // A process that ended by itself: out of memory, a native crash or a call of `exit` leave the same words.
-    let exited = fatal.error == "Runtime.ExitError" && super::dark::says_nothing(&fatal.said());
-    let mute = (nameless || cut || exited)
+    let nameless = fatal.error == "Lambda.Unknown"
+        || exited(fatal)
+        || is_nameless(fatal) && lets_guess(scene, fatal);
+    let mute = (nameless || cut)
         && fatal.invocation.is_none()
         && fatal.lines.is_empty()
         && fatal.spans.spans.is_empty();
     let others = !scene.case.invocations.is_empty() || !scene.case.spans.is_empty();
     let nobody = clues.iter().all(|it| it.weight <= NOBODY_ELSE);
     (mute && others && nobody).then(|| name.to_owned())
+}
+
+/// Who was to answer a token or an activity that was answered with a failure without a name and without words, where
+/// neither a line nor a span of whoever had it is held.
+pub(super) fn wordless(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<String> {
+    let attempt = fatal.attempt?;
+    let waits =
+        attempt.resource.contains("waitForTaskToken") || attempt.resource_type == "activity";
+    let bare = fatal.error.is_empty() && fatal.cause.is_empty() && attempt.status.is_failure();
+    let mute = fatal.lines.is_empty()
+        && fatal.spans.spans.is_empty()
+        && fatal.function().is_none()
+        && scene.callees(attempt).is_empty()
+        && super::clues::worker(scene, attempt).is_none();
+    let nobody = clues.iter().all(|it| it.weight <= NOBODY_ELSE);
+    let name = super::clues::callee(attempt).map_or(attempt.state.clone(), |it| it.1);
+    (waits && bare && mute && nobody).then_some(name)
+}
+
+/// The runtime ended, and only its own last lines would tell of what.
+fn exited(fatal: &Failure) -> bool {
+    let said = fatal.said();
+    said.contains("Runtime exited without providing a reason")
+        || said.contains("Runtime exited with error: exit status 1")
 }
 
 /// An error that has no name of its own, and words that tell of no kind of trouble.

@@ -236,7 +236,7 @@ pub(super) fn submitted<'a>(
     None
 }
 
-fn answer_of(event: &HistoryEvent) -> Option<Value> {
+pub(super) fn answer_of(event: &HistoryEvent) -> Option<Value> {
     let details: Value = serde_json::from_str(&event.details).ok()?;
     let output = details.get("output")?.as_str()?;
     serde_json::from_str(output).ok()

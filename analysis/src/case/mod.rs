@@ -19,6 +19,11 @@
 //! | `equals` | numbers that belong together in all other runs |
 //! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
+//! | [`joblogs`], `toil` | what jobs in containers wrote: how their lines are found, and what they tell of slow and of green runs |
+//! | `sorts`, `hollow` | what a release writes otherwise, and what is missing, for one sort of input |
+//! | `habits` | failures that a Catch takes by design |
+//! | `measures` | sizes that spans tell |
+//! | `due` | who told a Wait how long it takes |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
 //! | `text`, `marks` | what the words of an error speak of |
@@ -44,14 +49,19 @@ mod critical;
 mod dark;
 mod doubles;
 mod drift;
+mod due;
 mod equals;
 mod failures;
 mod grown;
+mod habits;
+mod hollow;
 mod hosts;
+pub mod joblogs;
 mod judge;
 mod lacks;
 pub mod letters;
 mod marks;
+mod measures;
 mod omitted;
 mod onset;
 mod origin;
@@ -71,11 +81,13 @@ mod since;
 mod sizes;
 mod slots;
 mod slow;
+mod sorts;
 mod starts;
 mod starved;
 mod stays;
 mod telling;
 pub(crate) mod text;
+mod toil;
 mod tolerated;
 mod waits;
 mod world;

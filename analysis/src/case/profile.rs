@@ -43,6 +43,10 @@ pub struct Profile {
     pub states: BTreeMap<String, StateProfile>,
     /// Per function.
     pub functions: BTreeMap<String, FunctionProfile>,
+    /// Per job or task in a container.
+    pub jobs: BTreeMap<String, FunctionProfile>,
+    /// Numbers in the lines of jobs, by the service, the statement, and which of its numbers it is; the largest of several.
+    pub counted: BTreeMap<(String, String, u8), f64>,
     /// Per service or peer, what spans charge to it.
     pub charges: BTreeMap<String, Charge>,
     /// Exclusive time per host, nanoseconds per span.
@@ -69,6 +73,8 @@ pub struct Profile {
     pub edges: BTreeSet<(String, String)>,
     /// Key paths of the output, a few levels deep.
     pub output_keys: BTreeSet<String>,
+    /// Largest sizes and counts that spans tell, by service and attribute.
+    pub measured: BTreeMap<(String, String), f64>,
     /// Longest call of each service that was answered, nanoseconds.
     pub calls: BTreeMap<String, i64>,
     /// It succeeded, whatever a Catch took.
@@ -128,6 +134,8 @@ pub struct StateProfile {
     pub done: BTreeSet<String>,
     /// Of which kind the values in the output of its first visit are.
     pub kinds: BTreeMap<String, Kind>,
+    /// Short texts in the output of its first visit, and lists of words.
+    pub texts: BTreeMap<String, String>,
 }
 
 /// What a function did in one execution.
@@ -217,6 +225,7 @@ impl Profile {
                 state.quantities = super::amounts::of(visit.output.as_deref());
                 state.given = super::amounts::of(visit.input.as_deref());
                 state.kinds = drift::kinds(visit.output.as_deref());
+                state.texts = super::sorts::texts(visit.output.as_deref());
             }
             let done = super::doubles::told_all(visit.output.as_deref());
             state.done.extend(done.into_keys());
@@ -264,6 +273,7 @@ impl Profile {
                 let state = self.states.entry(attempt.state.clone()).or_default();
                 state.queued_ns = state.queued_ns.max(queued);
             }
+            self.add_job(scene, attempt);
             let Some(name) = &attempt.function_name else {
                 continue;
             };
@@ -282,6 +292,19 @@ impl Profile {
                 }
             }
         }
+    }
+
+    fn add_job(&mut self, scene: &Scene, attempt: &model::Attempt) {
+        if !super::joblogs::is_job(attempt) {
+            return;
+        }
+        if let Some((_, name)) = super::clues::callee(attempt) {
+            let job = self.jobs.entry(name).or_default();
+            job.count += 1;
+            job.errors += u32::from(attempt.status.is_failure());
+            job.versions.extend(super::joblogs::revision(attempt));
+        }
+        super::toil::count(&scene.job_lines(attempt), &mut self.counted);
     }
 
     fn add_called(&mut self, case: &Case) {
@@ -321,6 +344,14 @@ impl Profile {
                 let charge = self.hosts.entry(host).or_default();
                 charge.ns = charge.ns.saturating_add(forest.exclusive(n));
                 charge.count += 1;
+            }
+        }
+        for n in 0..forest.spans.len() {
+            for (key, value) in super::measures::of(&forest, n) {
+                if self.measured.len() < MOST {
+                    let most = self.measured.entry(key).or_insert(value);
+                    *most = most.max(value);
+                }
             }
         }
         self.placed = placed(&forest);

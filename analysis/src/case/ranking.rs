@@ -82,12 +82,18 @@ fn explain_away(charges: &mut [Charge]) {
         .collect();
     for charge in charges.iter_mut() {
         let entity = charge.entity().clone();
+        // Of two that explain each other the stronger one stays.
+        let mutual = |by: &str, score: f64| {
+            let own = charge.clues.iter().flat_map(|it| &it.explains);
+            charge.score >= score && own.filter(|it| it.name == by).count() > 0
+        };
         let found = given.iter().find(|(by, score, explained)| {
             *by != entity.name
                 && *score > 0.6
                 && explained.name == entity.name
                 && (explained.kind.is_empty() || explained.kind == entity.kind)
                 && *score + 0.15 > charge.score
+                && !mutual(by, *score)
         });
         if let Some((_, _, explained)) = found {
             charge.score *= CARRIED;

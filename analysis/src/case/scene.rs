@@ -3,7 +3,7 @@
 use super::{
     Case, Profile, World, callees,
     charges::{self, Forest},
-    onset,
+    joblogs, onset,
 };
 use model::{
     Attempt, Attributes, HistoryEvent, Invocation, Job, Join, LogRecord, Span, SpanId, State,
@@ -38,6 +38,8 @@ pub(crate) struct Scene<'a> {
     jobs: HashMap<&'a str, usize>,
     /// What functions called below each attempt, as far as it is believed.
     called: HashMap<SpanId, Vec<usize>>,
+    /// Lines of the job that an attempt waited for.
+    worked: HashMap<SpanId, Vec<usize>>,
     /// Who answers at which address, by this execution and its siblings.
     answered: Arc<charges::Answered>,
     /// Spans whose parents are not held, by trace.
@@ -120,12 +122,14 @@ impl<'a> Scene<'a> {
             events: HashMap::new(),
             jobs: HashMap::new(),
             called: HashMap::new(),
+            worked: HashMap::new(),
             answered: answered(case, world).into(),
             orphans: HashMap::new(),
         };
         scene.index_workflow();
         scene.index_telemetry();
         scene.index_called();
+        scene.index_jobs();
         scene
     }
 
@@ -198,6 +202,38 @@ impl<'a> Scene<'a> {
                     .push(n);
             }
         }
+    }
+
+    /// Lines of jobs, by the streams that hold the id of the run.
+    fn index_jobs(&mut self) {
+        let keys = joblogs::keys(self.case);
+        if keys.is_empty() {
+            return;
+        }
+        let mut of_stream: HashMap<&str, Vec<SpanId>> = HashMap::new();
+        for (n, log) in self.case.logs.iter().enumerate() {
+            if log.log_stream.is_empty() || !log.request_id.is_empty() {
+                continue;
+            }
+            let of = of_stream.entry(&log.log_stream).or_insert_with(|| {
+                let fits = keys.iter().filter(|it| it.fits(&log.log_stream));
+                let mut of: Vec<SpanId> = fits.map(|it| it.attempt).collect();
+                of.sort_unstable();
+                of.dedup();
+                of
+            });
+            for attempt in of {
+                self.worked.entry(*attempt).or_default().push(n);
+            }
+        }
+    }
+
+    /// Lines of the job that an attempt waited for, in order of time.
+    pub fn job_lines(&self, attempt: &Attempt) -> Vec<&'a LogRecord> {
+        let found = self.worked.get(&attempt.span_id).into_iter().flatten();
+        let mut lines: Vec<&LogRecord> = found.map(|n| &self.case.logs[*n]).collect();
+        lines.sort_by_key(|it| (it.time, it.log_id));
+        lines
     }
 
     /// Who is known by his time alone is believed where healthy runs call him as well.

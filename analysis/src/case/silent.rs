@@ -32,9 +32,12 @@ pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
     found.extend(super::reads::lost(scene).filter(|_| found.is_empty()));
     found.extend(super::relations::broken(scene).filter(|_| found.is_empty()));
     found.extend(super::equals::broken(scene).filter(|_| found.is_empty()));
+    found.extend(super::sorts::clue(scene).filter(|_| found.is_empty()));
+    found.extend(super::hollow::clue(scene).filter(|_| found.is_empty()));
     if found.is_empty() {
         found.extend(super::amounts::unusual(scene));
     }
+    found.extend(super::toil::idle(scene).filter(|_| found.is_empty()));
     found
 }
 

@@ -289,7 +289,14 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
         {
             return vec![clue];
         }
-        found.extend(visits.first().map(|visit| of_waiting(scene, visit, excess)));
+        match visits
+            .first()
+            .map(|it| (it, super::due::told(scene, it, excess.usual_ns)))
+        {
+            Some((_, Some(super::due::Told::By(clue)))) => found.push(*clue),
+            Some((_, Some(super::due::Told::Outside))) | None => {}
+            Some((visit, None)) => found.push(of_waiting(scene, visit, excess)),
+        }
         return found;
     };
     if let Some((clue, _)) = clues::lost_tries(scene, attempt, excess.ns) {

@@ -10,6 +10,8 @@ const FEWEST: usize = 2;
 const SHARE: usize = 20;
 /// Items of earlier runs that tell what is usual.
 const KNOWN: usize = 5;
+/// Items of earlier runs of which one would have failed if it were usual.
+const MANY: usize = 60;
 /// They failed so many times as often as before.
 const TIMES: f64 = 3.0;
 
@@ -30,7 +32,8 @@ fn of_map(scene: &Scene, visit: &State) -> Vec<Clue> {
     let failed: Vec<&Case> = items.clone().filter(|it| has_failed(it)).collect();
     let held = items.count();
     let all = held.max(visit.iterations as usize).max(handed(visit));
-    if failed.len() < FEWEST || failed.len() * SHARE < all || !is_new(scene, &failed, all) {
+    let few = failed.len() < FEWEST || failed.len() * SHARE < all;
+    if failed.is_empty() || !is_new(scene, &failed, all) || few && !never_before(scene, &failed) {
         return Vec::new();
     }
     let mut found = clues::below(scene, &failures::below(scene, visit));
@@ -43,6 +46,18 @@ fn of_map(scene: &Scene, visit: &State) -> Vec<Clue> {
         );
     }
     found
+}
+
+/// No item of any earlier run failed, of many: then one is as new as several.
+fn never_before(scene: &Scene, failed: &[&Case]) -> bool {
+    let start = scene.case.execution.start_time;
+    let machine = failed.first().map(|it| &it.execution.state_machine);
+    let others = machine
+        .and_then(|it| scene.world.below.get(it))
+        .into_iter()
+        .flatten();
+    let others: Vec<_> = others.filter(|it| it.start < start).collect();
+    others.len() >= MANY && !others.iter().any(|it| it.failed)
 }
 
 fn has_failed(case: &Case) -> bool {

@@ -90,6 +90,9 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
     if let Some(clue) = kept(scene, attempt, excess) {
         return Some(clue);
     }
+    if let Some(clue) = super::toil::slow(scene, attempt, excess) {
+        return Some(clue);
+    }
     if let Some(clue) = taken(scene, attempt, excess).filter(|_| consumer.is_none()) {
         return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
     }
@@ -169,6 +172,11 @@ fn taken(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
     }
     if worked.saturating_mul(2) < excess.ns {
         return None;
+    }
+    if let Some(clue) =
+        super::called::work(scene, attempt, excess.ns).filter(|it| it.suspect.name != *name)
+    {
+        return Some(clue.with([shown]));
     }
     let mechanism = format!(
         "{name} worked on the message of {} for {}; the whole takes {} in healthy runs",

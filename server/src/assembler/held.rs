@@ -243,6 +243,33 @@ impl Held {
             .await
     }
 
+    /// Log lines of a window whose stream holds one of these ids, at most so many.
+    pub(crate) async fn logs_of_streams(
+        &self,
+        ids: &BTreeSet<String>,
+        window: &RangeInclusive<UnixNanos>,
+        most: usize,
+    ) -> Result<Vec<LogRecord>> {
+        let snapshot = self.store.snapshot();
+        let ids: Vec<String> = ids
+            .iter()
+            .map(|it| format!("strpos(log_stream, '{}') > 0", it.replace('\'', "''")))
+            .collect();
+        let mut found = Vec::new();
+        for part in ids.chunks(WORDS_PER_QUESTION) {
+            let (from, to) = (window.start().0, window.end().0);
+            let question = format!(
+                "SELECT * FROM logs WHERE time >= to_timestamp_nanos({from}) AND time <= to_timestamp_nanos({to}) \
+                 AND ({}) ORDER BY time, log_id LIMIT {most}",
+                part.join(" OR ")
+            );
+            for batch in self.ask(&snapshot, &question).await? {
+                found.extend(rows::read_logs(&physical(Table::Logs, &batch)?)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// Log lines of a window whose message holds one of these words, at most so many.
     pub(crate) async fn logs_holding(
         &self,

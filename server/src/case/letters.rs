@@ -3,7 +3,7 @@
 use super::Court;
 use analysis::{
     case::{
-        Case,
+        Case, joblogs,
         letters::{self, Letter, MOST_HITS},
     },
     joins,
@@ -38,6 +38,29 @@ impl Court {
                 .into_iter()
                 .filter_map(|id| by_id.get(id).map(|it| (*it).clone()))
                 .collect();
+        }
+        Ok(())
+    }
+
+    /// Gives cases what the jobs wrote that they waited for.
+    pub(super) async fn add_job_logs(&self, cases: &mut [Case]) -> Result<()> {
+        for case in cases {
+            let keys = joblogs::keys(case);
+            if keys.is_empty() {
+                continue;
+            }
+            let ids: BTreeSet<String> = keys.iter().map(|it| it.text.clone()).collect();
+            let start = case.execution.start_time.0;
+            let end = case.execution.end_time.unwrap_or(UnixNanos(i64::MAX)).0;
+            let window =
+                UnixNanos(start.saturating_sub(AFTER_NS))..=UnixNanos(end.saturating_add(AFTER_NS));
+            let found = self
+                .held
+                .logs_of_streams(&ids, &window, joblogs::MOST_LINES)
+                .await?;
+            case.logs.extend(joblogs::lines(&keys, found.iter()));
+            case.logs.sort_by_key(|it| (it.time, it.log_id));
+            case.logs.dedup_by_key(|it| it.log_id);
         }
         Ok(())
     }

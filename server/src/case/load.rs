@@ -124,6 +124,7 @@ impl Court {
         }
         self.add_telemetry(&mut cases).await?;
         self.add_jobs(&mut cases).await?;
+        self.add_job_logs(&mut cases).await?;
         if raw {
             self.hear(&mut cases).await?;
             self.add_workers(&mut cases).await?;

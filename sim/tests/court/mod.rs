@@ -331,6 +331,11 @@ impl Held {
         }
         for case in cases.values_mut() {
             case.jobs = self.jobs(case);
+            let keys = case::joblogs::keys(case);
+            case.logs
+                .extend(case::joblogs::lines(&keys, self.logs.iter()));
+            case.logs.sort_by_key(|log| (log.time, log.log_id));
+            case.logs.dedup_by_key(|log| log.log_id);
             case.heard = self.heard(case);
             self.follow(case, &invocations);
         }

@@ -309,6 +309,15 @@ impl Desk {
         self.logs.entry(function.into()).or_default().push(event);
     }
 
+    /// A line of any other log group: a job's, a container's.
+    pub fn written(&mut self, group: &str, stream: &str, at: i64, message: &str) {
+        let id = self.id();
+        let event = json!({"logGroupName": group, "logStreamName": stream, "timestamp": at,
+            "message": message, "ingestionTime": at + 700, "eventId": format!("37{id:054}")});
+        let file = group.trim_matches('/').replace('/', "-");
+        self.logs.entry(file).or_default().push(event);
+    }
+
     /// A span; `resource` holds at least the name of the service.
     pub fn span(&mut self, resource: &[(&str, &str)], span: Value) {
         self.traces.push(json!({"resourceSpans": [{"resource": {"attributes": attributes(resource)}, "scopeSpans": [{"scope": {"name": "y"}, "spans": [span]}]}]}));

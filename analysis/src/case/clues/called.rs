@@ -21,7 +21,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return told.unwrap_or_default();
     };
     let Some(callee) = innermost_ill(scene, failure, &scene.callees(attempt)) else {
-        return waited_for(scene, failure);
+        let let_down = let_down(scene, failure, attempt);
+        return match let_down.is_empty() {
+            true => waited_for(scene, failure),
+            false => let_down,
+        };
     };
     let waits =
         attempt.resource.contains("waitForTaskToken") || attempt.resource_type == "activity";
@@ -61,6 +65,63 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     found
 }
 
+/// A callee that ended well although somebody whom it called failed as in no healthy run, before a failure that tells of
+/// no other trouble: it went on with a hole, and its caller stumbled over it.
+fn let_down(scene: &Scene, failure: &Failure, attempt: &model::Attempt) -> Vec<Clue> {
+    if !matches!(failure.topic(), None | Some(Topic::Data | Topic::Path)) {
+        return Vec::new();
+    }
+    let known = |name: &str| {
+        let charges = scene.healthy.iter().filter_map(|it| it.charges.get(name));
+        let all: Vec<_> = charges.collect();
+        all.len() >= 3 && all.iter().all(|it| it.errors == 0)
+    };
+    let callees = scene.callees(attempt).into_iter();
+    let mut callees: Vec<&Invocation> = callees.filter(|it| it.start_time <= failure.at).collect();
+    callees.sort_by_key(|it| (std::cmp::Reverse(it.start_time), it.span_id));
+    for callee in callees {
+        let own = failure.of_callee(scene, callee);
+        let origin = crate::case::origin::of_error(scene, &own.spans);
+        let Some(origin) = origin.filter(|it| known(&it.name) && it.name != callee.function_name)
+        else {
+            continue;
+        };
+        let span = own.spans.spans[origin.span];
+        let words = super::dependency::words(span);
+        let name = &callee.function_name;
+        let category = match text::topic(&words) {
+            Some(Topic::Init | Topic::FunctionTimeout) => model::Category::Error,
+            topic => text::category(topic),
+        };
+        let mechanism = format!(
+            "{} failed when {name} called it, which went on without its answer; {} failed of that: {}",
+            origin.name,
+            failure.function().unwrap_or(failure.state()),
+            text::brief(&words, 140)
+        );
+        let shown = clue::span(
+            span,
+            format!("{} failed: {}", origin.name, text::brief(&words, 140)),
+        );
+        let carried = [Some(name.clone()), failure.function().map(str::to_owned)];
+        let carried = carried.into_iter().flatten().map(|caller| Explained {
+            kind: String::new(),
+            reason: format!("{caller} had to do without the answer of {}", origin.name),
+            name: caller,
+            reference: shown.reference.clone(),
+        });
+        let carried: Vec<Explained> = carried.collect();
+        let suspect = clue::entity(scene, "service", &origin.name, &[&attempt.path, name]);
+        return vec![
+            Clue::new(suspect, category, 0.88, mechanism)
+                .with([shown])
+                .with(failure.exhibit())
+                .explaining(carried),
+        ];
+    }
+    Vec::new()
+}
+
 /// The functions above a callee: that of the try, and those that were at work around it.
 fn callers(scene: &Scene, failure: &Failure, callee: &Invocation) -> Vec<String> {
     let mut all: Vec<String> = failure.function().map(str::to_owned).into_iter().collect();
@@ -90,10 +151,12 @@ fn innermost_ill<'a>(
     failure: &Failure,
     all: &[&'a Invocation],
 ) -> Option<&'a Invocation> {
+    // What failed without a word is told by warnings at most.
+    let wordless = failure.error.is_empty() && failure.cause.is_empty();
     let ill: Vec<&Invocation> = all
         .iter()
         .copied()
-        .filter(|it| it.start_time <= failure.at && is_ill(scene, it))
+        .filter(|it| it.start_time <= failure.at && is_ill(scene, it, wordless))
         .collect();
     let recovered = |it: &Invocation| {
         all.iter().any(|other| {
@@ -110,7 +173,7 @@ fn innermost_ill<'a>(
 }
 
 /// Whether an invocation failed, or wrote of an error, as hardly any healthy run of it does.
-fn is_ill(scene: &Scene, of: &Invocation) -> bool {
+fn is_ill(scene: &Scene, of: &Invocation, wordless: bool) -> bool {
     let healthy = scene.healthy.iter();
     let ran: Vec<_> = healthy
         .filter_map(|it| it.functions.get(&of.function_name))
@@ -123,11 +186,12 @@ fn is_ill(scene: &Scene, of: &Invocation) -> bool {
     if failed {
         return ill * 4 <= ran.len();
     }
+    let least = if wordless { 13 } else { 17 };
     let mut lines = scene.lines(of).into_iter();
     lines.any(|it| {
         let key = (it.service_name.clone(), text::template(&it.body));
         let mut known = scene.healthy.iter();
-        it.severity_number >= 17
+        it.severity_number >= least
             && it.origin != LogOrigin::LambdaPlatform
             && !known.any(|peer| peer.templates.contains(&key))
     })

@@ -5,6 +5,7 @@
 use crate::case::{
     clue::{self, Clue, Explained},
     failures::{Failure, message},
+    joblogs,
     scene::Scene,
     text::{self, Topic},
 };
@@ -13,7 +14,12 @@ use model::{Category, LogRecord, State, Status};
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let data = failure.topic() == Some(Topic::Data);
     let vague = data || failure.topic().is_none();
-    let (Some(visit), Some(function)) = (failure.visit, failure.function()) else {
+    let job = failure
+        .attempt
+        .filter(|it| joblogs::is_job(it) && failure.function().is_none());
+    let job = job.map(|it| super::job::of(scene, it).1);
+    let (Some(visit), Some(function)) = (failure.visit, failure.function().or(job.as_deref()))
+    else {
         return Vec::new();
     };
     // Its own release is nearer.
@@ -104,10 +110,7 @@ fn giver(
             .with(left.map(|it| clue::event(it, format!("{} ended with {changed}", visit.state))))
             .with(failure.exhibit())
             .changed(Some(changed))
-            .explaining([
-                carried("function", function),
-                carried("state", failure.state()),
-            ]),
+            .explaining([carried("", function), carried("state", failure.state())]),
     )
 }
 

@@ -133,6 +133,12 @@ pub(in crate::case) fn callee(attempt: &Attempt) -> Option<(&'static str, String
         ("Name", "job"),
     ];
     let input: Value = serde_json::from_str(attempt.input.as_deref()?).ok()?;
+    let bus = input
+        .pointer("/Entries/0/EventBusName")
+        .and_then(Value::as_str);
+    if let Some(bus) = bus.filter(|it| !it.is_empty()) {
+        return Some(("event_bus", last_part(bus)));
+    }
     NAMED.iter().find_map(|(key, kind)| {
         // A `Name` names many things; of Glue and DataBrew it is the job.
         let jobs = ["glue", "databrew"];

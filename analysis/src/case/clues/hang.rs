@@ -56,7 +56,7 @@ fn is_platform(body: &str) -> bool {
 }
 
 /// Whom a line says that it is about to call, and whether it only connects.
-fn announced(scene: &Scene, body: &str) -> Option<(String, bool)> {
+pub(in crate::case) fn announced(scene: &Scene, body: &str) -> Option<(String, bool)> {
     let lower = body.to_lowercase();
     let connecting = [
         "connecting to",
@@ -99,22 +99,35 @@ fn after_verb(lower: &str) -> Option<String> {
         "response", "answer", "reply", "request", "result", "data", "query", "upstream", "remote",
         "external", "service",
     ];
+    const FROM: [&str; 6] = ["from", "to", "at", "on", "with", "of"];
     let at = VERBS
         .iter()
         .filter_map(|verb| Some((lower.find(verb)?, verb.len())));
     let (at, len) = at.min()?;
     let words = lower[at + len..].split_whitespace().take(6);
     let words = words.map(|it| it.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
-    let name = words
-        .into_iter()
-        .find(|it| !it.is_empty() && !BETWEEN.contains(it))?;
+    let words: Vec<&str> = words.filter(|it| !it.is_empty()).collect();
+    let first = words.iter().copied().find(|it| !BETWEEN.contains(it))?;
+    // What is fetched may stand before whom it is fetched from.
+    let from = words
+        .windows(2)
+        .find(|pair| FROM.contains(&pair[0]) && is_compound(pair[1]));
+    let name = match (is_compound(first), from) {
+        (false, Some(pair)) => pair[1],
+        _ => first,
+    };
     let plain = name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c));
     // A plain word may be anything: a service is written as one.
-    let compound = name.contains(['-', '_', '.']) && name.chars().any(|c| c.is_ascii_alphabetic());
+    let compound = is_compound(name);
     let numbered = name.chars().filter(char::is_ascii_digit).count() * 2 > name.len();
     (plain && compound && !numbered).then(|| text::brief(name, 80))
+}
+
+/// A name as services have, no plain word.
+fn is_compound(name: &str) -> bool {
+    name.contains(['-', '_', '.']) && name.chars().any(|c| c.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
@@ -129,6 +142,7 @@ mod tests {
         check("calling payments-api …", Some("payments-api"));
         check("waiting for response from ledger-core", Some("ledger-core"));
         check("requesting the tax_engine for order 7", Some("tax_engine"));
+        check("fetching legend from tile-depot", Some("tile-depot"));
         check("calling it again", None);
         check("processing 14 items", None);
         check("sending order 2026-05-04", None);

@@ -15,6 +15,7 @@ mod hog;
 mod host;
 mod init;
 mod item;
+mod job;
 mod limit;
 mod lost;
 mod memory;
@@ -33,10 +34,13 @@ mod rerouted;
 mod rerun;
 mod schema;
 mod swallowed;
+mod swollen;
 mod throttle;
 mod timeout;
 mod told;
 mod unsent;
+mod way_out;
+mod wordless;
 mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
@@ -45,7 +49,8 @@ pub(super) use arm::ways;
 pub(super) use dependency::words as span_words;
 pub(super) use deploy::{started, told};
 pub(super) use function::{callee, last_part};
-pub(super) use hang::longest as longest_silence;
+pub(super) use hang::{announced, longest as longest_silence};
+pub(super) use job::{of as job, words_of as job_words};
 pub(super) use lost::{unanswered, unheard};
 pub(super) use nested::untold;
 pub(super) use polled::asked_often;
@@ -59,7 +64,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 30] = [
+pub(crate) const ALL: [Detector; 33] = [
     arm::find,
     called::find,
     cohort::find,
@@ -72,6 +77,7 @@ pub(crate) const ALL: [Detector; 30] = [
     hog::find,
     host::find,
     init::find,
+    job::find,
     limit::find,
     lost::find,
     memory::find,
@@ -87,9 +93,11 @@ pub(crate) const ALL: [Detector; 30] = [
     super::retyped::find,
     schema::find,
     swallowed::find,
+    swollen::find,
     throttle::find,
     timeout::find,
     told::find,
+    wordless::find,
 ];
 
 /// What everybody but whoever follows callees says of the failure of a callee.

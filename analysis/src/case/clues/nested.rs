@@ -10,6 +10,8 @@ use crate::case::{
 use model::{Attempt, Category, ExecutionStatus, Exhibit};
 use serde_json::Value;
 
+/// A release that speaks so loud is behind an item that fails.
+const RELEASED: f64 = 0.84;
 /// How deep executions start executions.
 const DEEPEST: usize = 6;
 
@@ -60,7 +62,13 @@ fn of_map_run(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let told = chosen.filter(|_| depth(scene) < DEEPEST);
     let speaks = |child: &&Case| {
         let mut clues = inside(scene, failure, &visit.path, &visit.state, child)?;
-        clues.extend(super::item::refused(scene, failure, visit, child));
+        // What went well before with the same sort of items is no item's fault.
+        let released = |it: &Clue| {
+            it.category == Category::BadDeploy && it.changed.is_some() && it.weight >= RELEASED
+        };
+        if !clues.iter().any(released) {
+            clues.extend(super::item::refused(scene, failure, visit, child));
+        }
         Some(clues)
     };
     told.and_then(speaks).unwrap_or_else(|| {

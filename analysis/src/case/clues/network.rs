@@ -3,7 +3,7 @@
 
 use crate::case::{
     charges,
-    clue::{self, Clue, Explained},
+    clue::{self, Clue},
     failures::Failure,
     scene::Scene,
     text::{self, Topic},
@@ -34,7 +34,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         let span = failure.spans.spans[n];
         let name = failure.spans.charged(n);
         let flag = flag_of(span, &FLAGS).unwrap_or_default();
-        if let Some(clue) = way_out(scene, failure, &name).filter(|_| flag.is_empty()) {
+        if let Some(clue) =
+            super::way_out::way_out(scene, failure, &name).filter(|_| flag.is_empty())
+        {
             let shown = clue::span(span, format!("the call to {name} got no connection"));
             return vec![clue.with([shown])];
         }
@@ -84,7 +86,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .map(|it| it.0)
         .or_else(|| lines.next().copied());
     let known = named.or(telling.map(|it| it.1)).filter(|it| it != caller);
-    if let Some(clue) = known.as_ref().and_then(|it| way_out(scene, failure, it)) {
+    if let Some(clue) = known
+        .as_ref()
+        .and_then(|it| super::way_out::way_out(scene, failure, it))
+    {
         let shown = line.map(|it| clue::log(it, text::brief(&it.body, 160)));
         return vec![clue.with(shown)];
     }
@@ -119,137 +124,6 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                 &["dns", "route", "network", "config", "security"],
             )),
     ]
-}
-
-/// The caller whose way out is closed: no connection to somebody comes about in time, since the caller's network was
-/// changed, or since nobody else is reached either, while others reach him.
-pub(super) fn way_out(scene: &Scene, failure: &Failure, peer: &str) -> Option<Clue> {
-    let (caller, attempt) = (failure.function()?, failure.attempt?);
-    let spans = failure.spans.spans.iter();
-    let words = spans.filter(|it| charges::failed(it));
-    let words = words.map(|it| super::dependency::words(it));
-    let lines = failure.lines.iter().filter(|it| it.severity_number >= 13);
-    let words = words.chain(lines.map(|it| it.body.clone()));
-    let words: Vec<String> = words.chain([failure.words()]).collect();
-    let late = words
-        .iter()
-        .any(|it| text::is_connect_timeout(it) || no_route(it));
-    if !late || caller == peer {
-        return None;
-    }
-    let change = network_change(scene, failure, caller, peer);
-    let others = others_unreached(scene, &words, peer);
-    let reached = reached_by_others(scene, failure, caller, peer);
-    let why = match (&change, &others, &reached) {
-        (Some(change), _, _) => format!("since {}", super::deploy::told(change)),
-        (None, Some(other), _) => format!("and none to {other} either"),
-        (None, None, Some(other)) => format!("while {other} reaches it"),
-        (None, None, None) => return None,
-    };
-    let mechanism = format!(
-        "no connection of {caller} to {peer} comes about in {}, {why}",
-        failure.state()
-    );
-    let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
-    Some(
-        Clue::new(
-            clue::function(scene, attempt, caller, failure.version()),
-            Category::NetworkConfig,
-            0.95,
-            mechanism,
-        )
-        .with(change.map(|it| clue::change(it, super::deploy::told(it))))
-        .with(failure.exhibit())
-        .changed(change.map(super::deploy::told))
-        .explaining([Explained {
-            kind: String::new(),
-            name: peer.to_owned(),
-            reason: format!("{peer} never saw a request of {caller}"),
-            reference,
-        }]),
-    )
-}
-
-fn no_route(words: &str) -> bool {
-    let lower = words.to_lowercase();
-    const MARKS: [&str; 5] = [
-        "no route to host",
-        "network is unreachable",
-        "enetunreach",
-        "ehostunreach",
-        "host unreachable",
-    ];
-    MARKS.iter().any(|it| lower.contains(it))
-}
-
-/// A change of the network that is the caller's: it names it, or speaks of the way out, and does not name the peer.
-fn network_change<'a>(
-    scene: &Scene<'a>,
-    failure: &Failure,
-    caller: &str,
-    peer: &str,
-) -> Option<&'a model::Change> {
-    const NETWORK: [&str; 16] = [
-        "security group",
-        "security-group",
-        "securitygroup",
-        "security_group",
-        "subnet",
-        "vpc",
-        "route",
-        "nat ",
-        "nat-",
-        "nat gateway",
-        "nacl",
-        "network",
-        "egress",
-        "outbound",
-        "firewall",
-        "endpoint",
-    ];
-    const OUT: [&str; 6] = [
-        "egress",
-        "outbound",
-        "nat ",
-        "nat-",
-        "nat gateway",
-        "subnet",
-    ];
-    let stem = peer.split([':', '.']).next().unwrap_or(peer).to_lowercase();
-    let recent = super::deploy::recent(scene, failure);
-    let fits = |it: &&model::Change| {
-        let told = format!("{} {} {} ", it.kind, it.resource, it.change).to_lowercase();
-        let own = crate::case::callees::names(&told, &caller.to_lowercase());
-        let of_peer = stem.len() >= 4 && told.contains(&stem);
-        let inward = told.contains("ingress") || told.contains("inbound");
-        NETWORK.iter().any(|mark| told.contains(mark))
-            && (own || OUT.iter().any(|mark| told.contains(mark)) && !of_peer && !inward)
-    };
-    recent.filter(fits).max_by_key(|it| (it.time, it.trace_id))
-}
-
-/// Another host that was not reached either.
-fn others_unreached(scene: &Scene, words: &[String], peer: &str) -> Option<String> {
-    let late = words
-        .iter()
-        .filter(|it| text::is_connect_timeout(it) || no_route(it));
-    let mut named = late.filter_map(|it| service_in(scene, it));
-    named.find(|it| it != peer && !it.contains(peer) && !peer.contains(it.as_str()))
-}
-
-/// Who else called the peer in this run, and was answered.
-fn reached_by_others(scene: &Scene, failure: &Failure, caller: &str, peer: &str) -> Option<String> {
-    let own: Vec<_> = failure.spans.spans.iter().map(|it| it.span_id).collect();
-    let forest = scene.forest(scene.case.spans.iter().collect());
-    let mut answered = forest.spans.iter().enumerate().filter(|(n, it)| {
-        charges::calls_out(it)
-            && !charges::failed(it)
-            && !own.contains(&it.span_id)
-            && it.service_name != caller
-            && !it.service_name.is_empty()
-            && forest.charged(*n) == peer
-    });
-    answered.next().map(|(_, it)| it.service_name.clone())
 }
 
 /// Whether most healthy runs live with failures of somebody.

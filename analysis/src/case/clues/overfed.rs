@@ -29,7 +29,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(clue) = failure.visit.and_then(|it| grown::fed(scene, it)) else {
         return Vec::new();
     };
-    let name = failure.function().filter(|it| *it != clue.suspect.name);
+    let job = failure
+        .attempt
+        .filter(|it| crate::case::joblogs::is_job(it));
+    let job = job.map(|it| super::job::of(scene, it).1);
+    let name = failure.function().or(job.as_deref());
+    let name = name.filter(|it| *it != clue.suspect.name);
     let explained = name.map(|name| Explained {
         kind: String::new(),
         name: name.to_owned(),

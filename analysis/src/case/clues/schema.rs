@@ -8,6 +8,7 @@ use crate::case::{
     failures::{Failure, message},
     profile::keys,
     scene::Scene,
+    sorts::texts,
     text::{self, Topic},
 };
 use model::{Category, Entity, State};
@@ -93,7 +94,8 @@ pub(in crate::case) struct Producer<'a> {
 /// The last state before this one that left out what the error itself names (`$.profile.email`), and gives it in every
 /// healthy run.
 fn writer_of_named<'a>(scene: &Scene<'a>, visit: &State, said: &str) -> Option<Producer<'a>> {
-    let named = named_leaves(said);
+    let mut named = named_leaves(said);
+    named.extend(quoted_names(said));
     if scene.healthy.len() < 3 || named.is_empty() {
         return None;
     }
@@ -115,12 +117,34 @@ fn writer_of_named<'a>(scene: &Scene<'a>, visit: &State, said: &str) -> Option<P
                 && usual.iter().all(|it| it.keys.contains(*key))
                 && !usual.iter().all(|it| it.input_keys.contains(*key))
         });
-        let keys: Vec<String> = lost.cloned().collect();
+        let mut keys: Vec<String> = lost.cloned().collect();
+        // Columns are often listed as words: they are lost where every healthy list has them.
+        let words = texts(state.output.as_deref());
+        let has = |text: Option<&String>, name: &String| {
+            text.is_some_and(|it| it.split(',').any(|it| it == name))
+        };
+        for path in first.texts.keys().filter(|it| words.contains_key(*it)) {
+            let gone = named.iter().filter(|name| {
+                !has(words.get(path), name) && usual.iter().all(|it| has(it.texts.get(path), name))
+            });
+            keys.extend(gone.cloned());
+        }
         (!keys.is_empty()).then_some(Producer { visit: state, keys })
     };
     before
         .filter(|it| it.span_id != visit.parent_span_id)
         .find_map(lost)
+}
+
+/// Names of columns and fields between quotation marks: `'kwh_net'`, `"total"`, `` `carrier` ``.
+fn quoted_names(said: &str) -> Vec<String> {
+    let parts = said.split(['\'', '"', '`']).skip(1);
+    let name = |it: &&str| {
+        let of_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-' || c == '.';
+        (2..=64).contains(&it.len()) && it.chars().all(of_name)
+    };
+    let leaf = |it: &str| it.rsplit('.').next().unwrap_or(it).to_owned();
+    parts.filter(name).map(leaf).take(8).collect()
 }
 
 /// The last members of the paths in an error: `email` of `$.profile.email`, of `$states.input.profile.email`.
@@ -246,6 +270,15 @@ fn by_producer(
         .visit
         .exited_event_id
         .and_then(|id| scene.event(id));
+    let job = failure
+        .attempt
+        .filter(|it| crate::case::joblogs::is_job(it));
+    let job = job.map(|it| Explained {
+        kind: String::new(),
+        name: super::job::of(scene, it).1,
+        reason: format!("it was given data without {keys}"),
+        reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
+    });
     Clue::new(suspect, category, weight, mechanism)
         .with(
             exited
@@ -273,6 +306,7 @@ fn by_producer(
                 })
                 .filter(|it| it.name != name),
         )
+        .explaining(job.into_iter().filter(|it| it.name != name))
 }
 
 /// Whether the tries of a visit were answered with all that those of healthy runs always were.

@@ -387,7 +387,7 @@ pub(in crate::case) fn unconnected(
         .filter(|it| it != name);
     let closed = whom
         .as_ref()
-        .and_then(|it| super::network::way_out(scene, failure, it));
+        .and_then(|it| super::way_out::way_out(scene, failure, it));
     if let Some(clue) = closed {
         let shown = lines.iter().take(3);
         return Some(clue.with(shown.map(|it| clue::log(it, text::brief(&it.body, 160)))));
@@ -441,6 +441,12 @@ fn hanging(
     // Healthy runs come past that line soon; without them nobody knows.
     let quick = median.is_some_and(|it| it < silence.ns / 2);
     let who = &silence.name;
+    if let Some(clue) =
+        super::way_out::closed(scene, failure, who, &[]).filter(|_| silence.connecting && quick)
+    {
+        let said = text::brief(&silence.line.body, 160);
+        return Some(clue.with([clue::log(silence.line, format!("{name} wrote: {said}"))]));
+    }
     let (category, how) = match silence.connecting {
         true => (Category::NetworkConfig, "no connection came about"),
         false => (Category::Latency, "no answer came"),

@@ -1,0 +1,164 @@
+//! A caller whose own way out is closed. *What it looks for*: connections that do not come about in time, or names that are
+//! not found, since a change of the caller's network, or while others reach the same peer. *Why it matters*: the peer never
+//! saw a request. *How to confirm*: the caller's subnets, routes and groups.
+
+use crate::case::{
+    charges,
+    clue::{self, Clue, Explained},
+    failures::Failure,
+    scene::Scene,
+    text::{self, Topic},
+};
+use model::Category;
+
+/// The caller whose way out is closed: no connection to somebody comes about in time, since the caller's network was
+/// changed, or since nobody else is reached either, while others reach him.
+pub(super) fn way_out(scene: &Scene, failure: &Failure, peer: &str) -> Option<Clue> {
+    let caller = failure.function()?;
+    let spans = failure.spans.spans.iter();
+    let words = spans.filter(|it| charges::failed(it));
+    let words = words.map(|it| super::dependency::words(it));
+    let lines = failure.lines.iter().filter(|it| it.severity_number >= 13);
+    let words = words.chain(lines.map(|it| it.body.clone()));
+    let words: Vec<String> = words.chain([failure.words()]).collect();
+    let late = words
+        .iter()
+        .any(|it| text::is_connect_timeout(it) || no_route(it));
+    // A name that is not found is the caller's matter only where its own network was changed.
+    let nameless = words.iter().any(|it| text::is(it, Topic::Name));
+    if caller == peer || !late && !nameless {
+        return None;
+    }
+    let change = network_change(scene, failure, caller, peer);
+    let own = |it: &&model::Change| {
+        let told = format!("{} {}", it.resource, it.change).to_lowercase();
+        crate::case::callees::names(&told, &caller.to_lowercase())
+    };
+    if !late && change.filter(own).is_none() {
+        return None;
+    }
+    closed(scene, failure, peer, &words)
+}
+
+/// The caller's way out is closed, by a change, by others whom it does not reach either, or by others who reach the peer.
+pub(super) fn closed(
+    scene: &Scene,
+    failure: &Failure,
+    peer: &str,
+    words: &[String],
+) -> Option<Clue> {
+    let (caller, attempt) = (failure.function()?, failure.attempt?);
+    let change = network_change(scene, failure, caller, peer);
+    let others = others_unreached(scene, words, peer);
+    let reached = reached_by_others(scene, failure, caller, peer);
+    let why = match (&change, &others, &reached) {
+        (Some(change), _, _) => format!("since {}", super::deploy::told(change)),
+        (None, Some(other), _) => format!("and none to {other} either"),
+        (None, None, Some(other)) => format!("while {other} reaches it"),
+        (None, None, None) => return None,
+    };
+    let mechanism = format!(
+        "no connection of {caller} to {peer} comes about in {}, {why}",
+        failure.state()
+    );
+    let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
+    Some(
+        Clue::new(
+            clue::function(scene, attempt, caller, failure.version()),
+            Category::NetworkConfig,
+            0.95,
+            mechanism,
+        )
+        .with(change.map(|it| clue::change(it, super::deploy::told(it))))
+        .with(failure.exhibit())
+        .changed(change.map(super::deploy::told))
+        .explaining([Explained {
+            kind: String::new(),
+            name: peer.to_owned(),
+            reason: format!("{peer} never saw a request of {caller}"),
+            reference,
+        }]),
+    )
+}
+
+fn no_route(words: &str) -> bool {
+    let lower = words.to_lowercase();
+    const MARKS: [&str; 5] = [
+        "no route to host",
+        "network is unreachable",
+        "enetunreach",
+        "ehostunreach",
+        "host unreachable",
+    ];
+    MARKS.iter().any(|it| lower.contains(it))
+}
+
+/// A change of the network that is the caller's: it names it, or speaks of the way out, and does not name the peer.
+fn network_change<'a>(
+    scene: &Scene<'a>,
+    failure: &Failure,
+    caller: &str,
+    peer: &str,
+) -> Option<&'a model::Change> {
+    const NETWORK: [&str; 16] = [
+        "security group",
+        "security-group",
+        "securitygroup",
+        "security_group",
+        "subnet",
+        "vpc",
+        "route",
+        "nat ",
+        "nat-",
+        "nat gateway",
+        "nacl",
+        "network",
+        "egress",
+        "outbound",
+        "firewall",
+        "endpoint",
+    ];
+    const OUT: [&str; 6] = [
+        "egress",
+        "outbound",
+        "nat ",
+        "nat-",
+        "nat gateway",
+        "subnet",
+    ];
+    let stem = peer.split([':', '.']).next().unwrap_or(peer).to_lowercase();
+    let recent = super::deploy::recent(scene, failure);
+    let fits = |it: &&model::Change| {
+        let told = format!("{} {} {} ", it.kind, it.resource, it.change).to_lowercase();
+        let own = crate::case::callees::names(&told, &caller.to_lowercase());
+        let of_peer = stem.len() >= 4 && told.contains(&stem);
+        let inward = told.contains("ingress") || told.contains("inbound");
+        NETWORK.iter().any(|mark| told.contains(mark))
+            && (own || OUT.iter().any(|mark| told.contains(mark)) && !of_peer && !inward)
+    };
+    recent.filter(fits).max_by_key(|it| (it.time, it.trace_id))
+}
+
+/// Another host that was not reached either.
+fn others_unreached(scene: &Scene, words: &[String], peer: &str) -> Option<String> {
+    let late = words
+        .iter()
+        .filter(|it| text::is_connect_timeout(it) || no_route(it));
+    let mut named = late.filter_map(|it| super::network::service_in(scene, it));
+    named.find(|it| it != peer && !it.contains(peer) && !peer.contains(it.as_str()))
+}
+
+/// Who else called the peer in this run, and was answered.
+fn reached_by_others(scene: &Scene, failure: &Failure, caller: &str, peer: &str) -> Option<String> {
+    let own: Vec<_> = failure.spans.spans.iter().map(|it| it.span_id).collect();
+    let forest = scene.forest(scene.case.spans.iter().collect());
+    let mut answered = forest.spans.iter().enumerate().filter(|(n, it)| {
+        charges::calls_out(it)
+            && !charges::failed(it)
+            && !own.contains(&it.span_id)
+            && it.service_name != caller
+            && !it.service_name.is_empty()
+            && forest.charged(*n) == peer
+    });
+    answered.next().map(|(_, it)| it.service_name.clone())
+}
