@@ -39,6 +39,8 @@ pub struct Letter {
     pub to: UnixNanos,
     /// The queue or the activity that it went through, where nobody names the message itself.
     pub place: String,
+    /// Names that whoever takes it may go by: the queue's with what workers are called, the one that the history tells.
+    pub workers: BTreeSet<String>,
 }
 
 impl Letter {
@@ -54,8 +56,12 @@ impl Letter {
 
     /// True when a line that warns names the way of the message: nobody may have taken it at all.
     pub fn is_about(&self, line: &LogRecord) -> bool {
-        let of_place = || line.service_name == self.place || holds(&line.body, &self.place);
-        !self.place.is_empty() && line.severity_number >= 13 && self.in_time(line) && of_place()
+        let of_place = || {
+            let named = !self.place.is_empty() && holds(&line.body, &self.place);
+            named || line.service_name == self.place || self.workers.contains(&line.service_name)
+        };
+        let from_nobody = line.service_name.is_empty() && self.place.is_empty();
+        !from_nobody && line.severity_number >= 13 && self.in_time(line) && of_place()
     }
 
     fn in_time(&self, line: &LogRecord) -> bool {
@@ -157,6 +163,7 @@ fn letter(case: &Case, attempt: &Attempt) -> Letter {
         place: place(attempt),
         ..Letter::default()
     };
+    letter.workers = workers(&letter.place, attempt.worker.as_deref());
     let answer = submitted(&case.events, attempt).and_then(answer_of);
     if let Some(answer) = answer {
         ids(&answer, 0, &mut letter.keys);
@@ -182,6 +189,66 @@ fn place(attempt: &Attempt) -> String {
         .map(|it| it.1)
         .filter(|it| it.len() >= 4)
         .unwrap_or_default()
+}
+
+/// Names of those who may take what goes through a place: `grading-jobs` is taken by `grading-worker`, `grading-consumer`,
+/// and so on; a worker `grader-7d9f5-x2k` is one of `grader`.
+fn workers(place: &str, told: Option<&str>) -> BTreeSet<String> {
+    const OF_QUEUE: [&str; 15] = [
+        "queue", "jobs", "job", "requests", "request", "tasks", "task", "work", "events", "topic",
+        "messages", "inbox", "commands", "todo", "in",
+    ];
+    const OF_WORKER: [&str; 11] = [
+        "worker",
+        "workers",
+        "consumer",
+        "processor",
+        "service",
+        "handler",
+        "runner",
+        "agent",
+        "listener",
+        "poller",
+        "svc",
+    ];
+    let mut found = BTreeSet::new();
+    let place = place.trim_end_matches(".fifo");
+    let cut = |end: &&str| {
+        let base = place.strip_suffix(*end)?.strip_suffix(['-', '_', '.'])?;
+        (base.len() >= 3).then(|| base.to_owned())
+    };
+    let base = OF_QUEUE
+        .iter()
+        .find_map(|it| cut(&it))
+        .unwrap_or_else(|| place.to_owned());
+    let single = base
+        .strip_suffix('s')
+        .filter(|it| it.len() >= 4)
+        .map(str::to_owned);
+    for base in [Some(base), single]
+        .into_iter()
+        .flatten()
+        .filter(|it| it.len() >= 3)
+    {
+        found.extend(OF_WORKER.iter().map(|end| format!("{base}-{end}")));
+        found.insert(base);
+    }
+    let told = told.unwrap_or_default();
+    let told = told.split(['@', '/', ':']).next().unwrap_or(told);
+    let mut parts: Vec<&str> = told.split('-').collect();
+    // What a ReplicaSet or a host adds to the name has digits in it, or no vowel.
+    for _ in 0..3 {
+        let name = parts.join("-");
+        if name.len() >= 4 {
+            found.insert(name);
+        }
+        if parts.len() < 2 {
+            break;
+        }
+        parts.pop();
+    }
+    found.remove(place);
+    found
 }
 
 /// The lines around those that name a message: of the same invocations, else of the same worker after them. What the

@@ -18,6 +18,7 @@
 //! | `drift`, `retyped` | a value of another kind, or beyond all of those before a release, that decided the way or broke a state |
 //! | `equals` | numbers that belong together in all other runs |
 //! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
+//! | `timed`, `instead` | lines that tell how long somebody was waited for; who is asked because another one failed |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
@@ -47,6 +48,7 @@ mod equals;
 mod failures;
 mod grown;
 mod hosts;
+mod instead;
 mod judge;
 mod lacks;
 pub mod letters;
@@ -75,6 +77,7 @@ mod starved;
 mod stays;
 mod telling;
 pub(crate) mod text;
+mod timed;
 mod tolerated;
 mod waits;
 mod world;

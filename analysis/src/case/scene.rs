@@ -237,6 +237,12 @@ impl<'a> Scene<'a> {
         found.map(|n| &self.case.called[*n].invocation).collect()
     }
 
+    /// Whether somebody names a callee; else it is known by its time.
+    pub fn is_named(&self, of: &Invocation) -> bool {
+        let mut all = self.case.called.iter();
+        all.any(|it| it.named && it.invocation.span_id == of.span_id)
+    }
+
     /// Spans of an invocation that a function made, and those below them.
     pub fn spans_of(&self, callee: &Invocation) -> Vec<&'a Span> {
         let all = self.case.spans.iter().enumerate();

@@ -305,6 +305,82 @@ pub(crate) fn ran_out(words: &str) -> bool {
     MARKS.iter().any(|mark| lower.contains(mark))
 }
 
+/// True for words with which somebody turns down what a caller shows him: a token, a signature, a signed address. JOSE
+/// libraries, API gateways, S3, OAuth.
+pub(crate) fn is_of_pass(words: &str) -> bool {
+    const WHAT: [&str; 10] = [
+        "jwt",
+        "token",
+        "signature",
+        "bearer",
+        "assertion",
+        "presigned",
+        "credential",
+        "session",
+        "ticket",
+        "request has expired",
+    ];
+    const HOW: [&str; 19] = [
+        "expired",
+        "invalid",
+        "malformed",
+        "audience",
+        "issuer",
+        "not yet valid",
+        "not active",
+        "does not match",
+        "mismatch",
+        "doesnotmatch",
+        "verification failed",
+        "could not be verified",
+        "not valid",
+        "unknown kid",
+        "no matching key",
+        "in the future",
+        "issued at",
+        "revoked",
+        "rejected",
+    ];
+    let lower = shortened(words).to_lowercase();
+    WHAT.iter().any(|it| lower.contains(it)) && HOW.iter().any(|it| lower.contains(it))
+}
+
+/// True for words of a process that came to its end against its will, or gave up, as runtimes, kernels, orchestrators and
+/// supervisors write them. Not of one that is told to go.
+pub(crate) fn is_death(words: &str) -> bool {
+    const MARKS: [&str; 27] = [
+        "oomkill",
+        "oom-kill",
+        "oom killed",
+        "out of memory",
+        "outofmemory",
+        "signal: killed",
+        "sigkill",
+        "killed by signal",
+        "signal 9",
+        "exit code 137",
+        "exited with code 137",
+        "exit status 137",
+        "exit code 139",
+        "exit code 134",
+        "sigsegv",
+        "sigabrt",
+        "segmentation fault",
+        "core dumped",
+        "panicked at",
+        "panic: ",
+        "fatal error",
+        "crashloopbackoff",
+        "back-off restarting",
+        "process exited",
+        "worker exited",
+        "uncorrectable ecc",
+        "heap out of memory",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
 /// True for words of code that broke off where its authors did not think it would come to, as runtimes write them: Rust,
 /// Go, Python, JavaScript, Java, .NET, Ruby, C.
 pub(crate) fn stumbles(words: &str) -> bool {

@@ -93,6 +93,14 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
     if let Some(clue) = taken(scene, attempt, excess).filter(|_| consumer.is_none()) {
         return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
     }
+    // Of a worker that no line tells to have taken it, its own time may tell.
+    if consumer.is_none() && attempt.function_name.is_none() {
+        let cold = super::called::cold(scene, &[attempt], excess.ns, false);
+        let slow = || super::called::work(scene, attempt, excess.ns);
+        if let Some(clue) = cold.or_else(slow) {
+            return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
+        }
+    }
     let queue_wait = consumer.map(|it| it.start_time.since(from));
     if let Some(worker) = consumer.filter(|_| queue_wait.is_some_and(|it| it * 2 <= excess.ns)) {
         if let Some(clue) = on_one_host(scene, attempt, excess) {

@@ -114,7 +114,8 @@ impl Court {
         };
         let unknown: Vec<&Letter> = letters.iter().filter(unknown).collect();
         let places: BTreeSet<String> = unknown.iter().map(|it| it.place.clone()).collect();
-        hits.extend(self.lines_about(&unknown, places).await?);
+        let workers = unknown.iter().flat_map(|it| it.workers.clone()).collect();
+        hits.extend(self.lines_about(&unknown, places, workers).await?);
         let mut lines = Vec::new();
         let (asked, alone): (Vec<_>, Vec<_>) =
             hits.iter().partition(|it| !it.request_id.is_empty());
@@ -140,20 +141,25 @@ impl Court {
         &self,
         letters: &[&Letter],
         mut places: BTreeSet<String>,
+        mut workers: BTreeSet<String>,
     ) -> Result<Vec<LogRecord>> {
         places.remove("");
         let from = letters.iter().map(|it| it.from).min();
         let (Some(from), Some(to)) = (from, letters.iter().map(|it| it.to).max()) else {
             return Ok(Vec::new());
         };
-        if places.is_empty() {
+        workers.extend(places.iter().cloned());
+        if workers.is_empty() {
             return Ok(Vec::new());
         }
         let window = from..=to;
-        let mut found = self.held.logs_holding(&places, &window, MOST_HITS).await?;
+        let mut found = Vec::new();
+        if !places.is_empty() {
+            found = self.held.logs_holding(&places, &window, MOST_HITS).await?;
+        }
         found.extend(
             self.held
-                .logs_where("service_name", &places, Some(window))
+                .logs_where("service_name", &workers, Some(window))
                 .await?,
         );
         found.retain(|line| letters.iter().any(|it| it.is_about(line)));

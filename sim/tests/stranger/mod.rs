@@ -27,6 +27,7 @@ pub mod sixth_deep;
 pub mod slow;
 pub mod tenth;
 pub mod third_calm;
+pub mod twelfth;
 pub mod words;
 pub mod worker;
 

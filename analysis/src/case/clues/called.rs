@@ -9,7 +9,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Invocation, InvocationStatus, LogOrigin};
+use model::{Attempt, Category, Invocation, InvocationStatus, LogOrigin};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if failure.below {
@@ -31,8 +31,14 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let name = &callee.function_name;
     let shown = clue::invocation(callee, ended(callee, &own));
     let mut found = super::of_callee(scene, &own);
-    // That a worker did not answer is told of itself; here it is who it failed of.
-    found.retain(|it| !taken || it.suspect.name != *name && it.suspect.kind != "state");
+    // That a worker did not answer is told of itself; here it is who it failed of, or that it had no memory left.
+    found.retain(|it| {
+        let other = it.suspect.name != *name && it.suspect.kind != "state";
+        !taken || other || it.category == Category::Memory && it.suspect.name == *name
+    });
+    if found.is_empty() && taken && !scene.is_named(callee) {
+        found.push(broke_off(scene, attempt, callee, &own));
+    }
     let queue = super::function::callee(attempt)
         .map(|it| it.1)
         .filter(|_| waits);
@@ -59,6 +65,18 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         clue.explains.extend(carried);
     }
     found
+}
+
+/// A worker of which no line names the message: it broke off while the answer was waited for that it gives in healthy runs.
+fn broke_off(scene: &Scene, attempt: &Attempt, worker: &Invocation, own: &Failure) -> Clue {
+    let name = &worker.function_name;
+    let mechanism = format!(
+        "{name}, which answers {} in healthy runs, {}, and never did",
+        attempt.state,
+        ended(worker, own).trim_start_matches(&format!("{name}, which was called, ")),
+    );
+    let suspect = clue::entity(scene, "function", name, &[&attempt.path]);
+    Clue::new(suspect, Category::LostMessage, 0.93, mechanism).with(own.exhibit())
 }
 
 /// The functions above a callee: that of the try, and those that were at work around it.

@@ -43,11 +43,12 @@ use super::{clue::Clue, failures::Failure, scene::Scene};
 
 pub(super) use arm::ways;
 pub(super) use dependency::words as span_words;
-pub(super) use deploy::{started, told};
+pub(super) use deploy::{colder, started, told};
 pub(super) use function::{callee, last_part};
 pub(super) use hang::longest as longest_silence;
 pub(super) use lost::unanswered;
 pub(super) use nested::untold;
+pub(super) use network::service_in;
 pub(super) use polled::asked_often;
 pub(super) use rerun::lost as lost_tries;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
@@ -59,7 +60,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 30] = [
+pub(crate) const ALL: [Detector; 31] = [
     arm::find,
     called::find,
     cohort::find,
@@ -84,6 +85,7 @@ pub(crate) const ALL: [Detector; 30] = [
     polled::find,
     pool::find,
     refusal::find,
+    super::instead::find,
     super::retyped::find,
     schema::find,
     swallowed::find,

@@ -437,6 +437,10 @@ fn hanging(
     median: Option<i64>,
 ) -> Option<Clue> {
     let invocation = failure.invocation?;
+    let limit = failure.at.since(attempt.start_time);
+    if let Some(clue) = crate::case::timed::waited(scene, attempt, invocation, limit) {
+        return Some(clue);
+    }
     let silence = super::hang::longest(scene, invocation)?;
     // Healthy runs come past that line soon; without them nobody knows.
     let quick = median.is_some_and(|it| it < silence.ns / 2);

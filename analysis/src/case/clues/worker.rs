@@ -39,6 +39,12 @@ impl Worker<'_> {
         self.wrong.is_some_and(is_denied)
     }
 
+    /// It had no memory left, and was ended for that.
+    pub fn starved(&self) -> bool {
+        self.wrong
+            .is_some_and(|it| text::is(&it.body, Topic::OutOfMemory))
+    }
+
     /// When it took the message.
     pub fn took(&self) -> Option<UnixNanos> {
         self.took
@@ -70,10 +76,14 @@ pub(in crate::case) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Wo
         false => sure,
     };
     let hits = match hits.is_empty() {
-        // Who could not even take it wrote of the queue at most; only a refusal is telling enough.
+        // Who could not even take it wrote of the queue at most; only a refusal, or its own end, is telling enough.
         true => {
             let about = heard.iter().enumerate();
-            let about = about.filter(|(_, it)| letter.is_about(it) && is_denied(it));
+            let about = about.filter(|(_, it)| {
+                let own =
+                    letter.workers.contains(&it.service_name) || it.service_name == letter.place;
+                letter.is_about(it) && (is_denied(it) || own && text::is_death(&it.body))
+            });
             about.map(|(n, _)| n).collect()
         }
         false => hits,
@@ -153,7 +163,10 @@ fn worker<'a>(
     let first = own
         .iter()
         .find(|it| it.severity_number >= 17 && answers_late(it).is_none() && !usual(it));
-    let ended = own.iter().find(|it| is_end(&it.body));
+    let dead = own
+        .iter()
+        .find(|it| it.severity_number >= 13 && text::is_death(&it.body) && !usual(it));
+    let ended = own.iter().find(|it| is_end(&it.body)).or(dead);
     let late = own.iter().find(|it| it.severity_number >= 13 && !usual(it));
     let function = named
         .iter()
@@ -161,7 +174,7 @@ fn worker<'a>(
     Worker {
         name: name.to_owned(),
         kind: if function { "function" } else { "service" },
-        wrong: denied.or(first).or(ended).or(late).copied(),
+        wrong: denied.or(dead).or(first).or(ended).or(late).copied(),
         late: own.iter().any(|it| answers_late(it).is_some()),
         took: own.first().map(|it| it.time),
         named,
