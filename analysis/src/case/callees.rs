@@ -94,6 +94,7 @@ impl Caller {
     pub fn of_attempt(attempt: &Attempt) -> Option<Caller> {
         let waits = attempt.resource.contains("waitForTaskToken")
             || attempt.resource.contains(".sync")
+                && !attempt.resource.starts_with("startExecution")
             || attempt.resource_type == "activity";
         let end = attempt.end_time.filter(|_| !waits)?;
         Some(Caller {

@@ -45,6 +45,13 @@ fn failed_before(forest: &Forest, slow: usize) -> Option<usize> {
     None
 }
 
+/// Whether a call leads to somebody, at whatever depth.
+fn reaches(forest: &Forest, n: usize, name: &str, depth: usize) -> bool {
+    let mut below = forest.children[n].iter();
+    depth < 20
+        && below.any(|it| forest.charged(*it) == name || reaches(forest, *it, name, depth + 1))
+}
+
 /// Whether healthy runs ask the first and are answered, and seldom need the second; and whether no run tells that either
 /// of the two troubles comes without the other.
 fn stands_in(scene: &Scene, first: &str, second: &str, ns: i64) -> bool {
@@ -88,7 +95,14 @@ pub(super) fn of(scene: &Scene, forest: &Forest, attempt: &Attempt, slow: usize)
     let (span, late) = (forest.spans[n], forest.spans[slow]);
     let (name, other) = (forest.charged(n), forest.charged(slow));
     let took = late.end_time.since(late.start_time);
-    if name.is_empty() || !stands_in(scene, &name, &other, took) {
+    // It was a try of the same call, through others; or the second is not reached either.
+    let same = reaches(forest, n, &other, 0);
+    let lost = charges::failed(late)
+        && matches!(
+            text::topic(&clues::span_words(late)),
+            Some(Topic::Connection | Topic::Name)
+        );
+    if name.is_empty() || same || lost || !stands_in(scene, &name, &other, took) {
         return None;
     }
     let said = clues::span_words(span);

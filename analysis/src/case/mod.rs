@@ -19,6 +19,7 @@
 //! | `equals` | numbers that belong together in all other runs |
 //! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
 //! | `timed`, `instead` | lines that tell how long somebody was waited for; who is asked because another one failed |
+//! | [`overheard`] | what others wrote about those whom it waited for |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
@@ -56,6 +57,7 @@ mod marks;
 mod omitted;
 mod onset;
 mod origin;
+pub mod overheard;
 mod profile;
 mod pulls;
 mod ranking;
@@ -118,6 +120,8 @@ pub struct Case {
     /// Lines of workers that name a message of this execution whose answer never came, with what they wrote around them,
     /// in order of time ([`letters`]).
     pub heard: Vec<LogRecord>,
+    /// What others wrote about those whom it waited for, where something failed or took long ([`overheard`]).
+    pub overheard: Vec<LogRecord>,
     /// What its functions called by themselves, as far as its log is held ([`callees`]).
     pub called: Vec<callees::Callee>,
     /// The executions that it started, as far as their histories are held.

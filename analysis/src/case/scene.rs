@@ -209,7 +209,14 @@ impl<'a> Scene<'a> {
         };
         let mut found: HashMap<SpanId, Vec<usize>> = HashMap::new();
         let mut heads: Vec<(SpanId, usize)> = Vec::new();
+        // What an execution whose history is held did is told by that.
+        let told = |it: &&Attempt| self.child(it).is_some();
+        let attempts = self.case.attempts.iter();
+        let told: HashSet<SpanId> = attempts.filter(told).map(|it| it.span_id).collect();
         for (n, callee) in self.case.called.iter().enumerate() {
+            if told.contains(&callee.attempt) {
+                continue;
+            }
             if !callee.named && !known(&callee.invocation.function_name) {
                 continue;
             }

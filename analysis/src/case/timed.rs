@@ -235,7 +235,9 @@ fn fields(raw: &str) -> Vec<i64> {
 /// Whom a line is about: a service that is known, else the name that stands where such lines put it.
 fn whom(scene: &Scene, told: &str, raw: &str) -> Option<String> {
     let by_field = || field(raw).map(|it| scene.service_at(&it));
-    clues::service_in(scene, told).or_else(by_field).or_else(|| named(scene, told))
+    clues::service_in(scene, told)
+        .or_else(by_field)
+        .or_else(|| named(scene, told))
 }
 
 /// The same in a clause.
@@ -286,7 +288,7 @@ fn field(raw: &str) -> Option<String> {
 }
 
 /// The name after a preposition, or before the verb of an answer.
-fn placed(lower: &str) -> Option<String> {
+pub(super) fn placed(lower: &str) -> Option<String> {
     const BEFORE: [&str; 18] = [
         "on", "from", "by", "for", "to", "at", "of", "with", "against", "via", "calling", "query",
         "database", "db", "upstream", "service", "host", "cluster",

@@ -5,6 +5,7 @@ use analysis::{
     case::{
         Case,
         letters::{self, Letter, MOST_HITS},
+        overheard::{self, Ear},
     },
     joins,
 };
@@ -91,6 +92,28 @@ impl Court {
             if !letters.is_empty() {
                 case.heard = self.heard(case, &letters).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Gives cases what others wrote about those whom they waited for, where something failed or took long.
+    pub(super) async fn overhear(&self, cases: &mut [Case]) -> Result<()> {
+        for case in cases {
+            let Some(ear) = Ear::of(case) else {
+                continue;
+            };
+            let window = ear.from..=ear.to;
+            let names = &ear.names;
+            let mut lines = self
+                .held
+                .logs_where("service_name", names, Some(window.clone()))
+                .await?;
+            lines.extend(
+                self.held
+                    .logs_holding(names, &window, overheard::MOST_HITS)
+                    .await?,
+            );
+            case.overheard = ear.kept(case, lines);
         }
         Ok(())
     }

@@ -333,6 +333,7 @@ impl Held {
             case.jobs = self.jobs(case);
             case.heard = self.heard(case);
             self.follow(case, &invocations);
+            case.overheard = self.overheard(case);
         }
         let flat = cases.clone();
         for case in cases.values_mut() {

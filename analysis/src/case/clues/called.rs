@@ -127,6 +127,14 @@ fn innermost_ill<'a>(
     fitting.max_by_key(|it| (it.start_time, it.span_id))
 }
 
+/// Whether an invocation did not come to its end.
+pub(super) fn broken(of: &Invocation) -> bool {
+    matches!(
+        of.status,
+        InvocationStatus::Error | InvocationStatus::Timeout
+    )
+}
+
 /// Whether an invocation failed, or wrote of an error, as hardly any healthy run of it does.
 fn is_ill(scene: &Scene, of: &Invocation) -> bool {
     let healthy = scene.healthy.iter();
@@ -134,10 +142,7 @@ fn is_ill(scene: &Scene, of: &Invocation) -> bool {
         .filter_map(|it| it.functions.get(&of.function_name))
         .collect();
     let ill = ran.iter().filter(|it| it.errors > 0).count();
-    let failed = matches!(
-        of.status,
-        InvocationStatus::Error | InvocationStatus::Timeout
-    ) || of.error_type.is_some();
+    let failed = broken(of) || of.error_type.is_some();
     if failed {
         return ill * 4 <= ran.len();
     }

@@ -208,7 +208,14 @@ impl Split {
 /// A change that leaves sandboxes of a function to be made when they are asked for, or makes them larger.
 pub(in crate::case) fn colder(scene: &Scene, name: &str) -> Option<String> {
     const COLDER: [&str; 8] = [
-        "provisioned", "snapstart", "warm", "concurrency", "package", "layer", "image size", "memory",
+        "provisioned",
+        "snapstart",
+        "warm",
+        "concurrency",
+        "package",
+        "layer",
+        "image size",
+        "memory",
     ];
     let start = scene.case.execution.start_time;
     let fits = |it: &&Change| {

@@ -60,7 +60,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 31] = [
+pub(crate) const ALL: [Detector; 32] = [
     arm::find,
     called::find,
     cohort::find,
@@ -86,6 +86,7 @@ pub(crate) const ALL: [Detector; 31] = [
     pool::find,
     refusal::find,
     super::instead::find,
+    super::overheard::find,
     super::retyped::find,
     schema::find,
     swallowed::find,

@@ -186,6 +186,11 @@ pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<String
     if scene.child(attempt).is_some() || !attempt.status.is_failure() {
         return None;
     }
+    // What it called tells of itself.
+    let ill = |it: &&model::Invocation| it.error_type.is_some() || super::called::broken(it);
+    if scene.callees(attempt).iter().any(|it| ill(it)) {
+        return None;
+    }
     let cause: Value = serde_json::from_str(&failure.cause).ok()?;
     let member = |name: &str| cause.get(name).and_then(Value::as_str).unwrap_or_default();
     // That the state itself ran out of time is its own matter.

@@ -263,8 +263,14 @@ fn of_function(
         );
     }
     if clues.is_empty() && !lowered && changed.is_none() {
+        let hung = hanging(scene, failure, attempt, name, median);
+        let whom = hung.iter().map(|it| it.suspect.name.clone());
+        let held = whom.filter_map(|it| crate::case::overheard::held(scene, attempt, &it));
+        let held: Vec<Clue> = held.collect();
         clues.extend(
-            hanging(scene, failure, attempt, name, median).map(|it| it.with(proof.clone())),
+            hung.into_iter()
+                .chain(held)
+                .map(|it| it.with(proof.clone())),
         );
     }
     if clues.is_empty() && !lowered && changed.is_none() {
