@@ -286,13 +286,19 @@ pub fn callees(
             .map(|it| it.invocation.function_name.clone())
             .collect();
         let times = |name: &String| names.iter().filter(|it| *it == name).count();
-        // A message that nobody could take comes again.
+        // A message that nobody answered comes again, when the one before has done with it.
         let again = |it: &Callee| {
             let same =
                 |other: &&Callee| other.invocation.function_name == it.invocation.function_name;
-            caller.message
-                && caller.answered.is_none()
-                && mine.iter().filter(same).all(|it| broke_off(&it.invocation))
+            let apart = |other: &Callee| {
+                let (a, b) = (&it.invocation, &other.invocation);
+                a.span_id == b.span_id
+                    || a.end_time.is_some_and(|end| end <= b.start_time)
+                    || b.end_time.is_some_and(|end| end <= a.start_time)
+            };
+            let failed = || mine.iter().filter(same).all(|it| broke_off(&it.invocation));
+            let apart = || mine.iter().filter(same).all(apart);
+            caller.message && caller.answered.is_none() && (failed() || apart())
         };
         let again: HashSet<SpanId> = mine
             .iter()

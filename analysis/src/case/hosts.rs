@@ -52,10 +52,17 @@ impl Split {
             .chain([start])
             .min()
             .unwrap_or(start);
+        let bad_there = scene.world.peers.iter();
+        let bad_there = bad_there.filter(|it| it.placed.get(&key).is_some_and(&bad));
+        let last = bad_there.map(|it| it.start).chain([start]).max();
         let mut split = Split::default();
         split.take(&own, service, host, true);
         for peer in &scene.world.peers {
-            split.peer(peer, service, host, since);
+            // It was put right in the meantime: what it does since is no part of it.
+            let after = Some(peer.start) > last && peer.placed.contains_key(&key);
+            if !after {
+                split.peer(peer, service, host, since);
+            }
         }
         split
     }

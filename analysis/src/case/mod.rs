@@ -18,6 +18,7 @@
 //! | `drift`, `retyped` | a value of another kind, or beyond all of those before a release, that decided the way or broke a state |
 //! | `equals` | numbers that belong together in all other runs |
 //! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
+//! | `equipped` | what a job had to work with |
 //! | `timed`, `instead` | lines that tell how long somebody was waited for; who is asked because another one failed |
 //! | [`overheard`] | what others wrote about those whom it waited for |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
@@ -46,6 +47,7 @@ mod critical;
 mod doubles;
 mod drift;
 mod equals;
+mod equipped;
 mod failures;
 mod grown;
 mod hosts;

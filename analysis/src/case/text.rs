@@ -384,7 +384,25 @@ pub(crate) fn is_death(words: &str) -> bool {
 /// True for words of code that broke off where its authors did not think it would come to, as runtimes write them: Rust,
 /// Go, Python, JavaScript, Java, .NET, Ruby, C.
 pub(crate) fn stumbles(words: &str) -> bool {
-    const MARKS: [&str; 24] = [
+    const MARKS: [&str; 42] = [
+        "argumentoutofrange",
+        "index was out",
+        "dividebyzero",
+        "divide by zero",
+        "division by zero",
+        "divided by zero",
+        "/ by zero",
+        "zerodivisionerror",
+        "slice bounds out",
+        "range end index",
+        "range start index",
+        "indexerror",
+        "keynotfoundexception",
+        "nosuchelementexception",
+        "on a `none` value",
+        "is not a function",
+        "undefined method",
+        "sequence contains no",
         "panicked at",
         "panic: ",
         "index out of bounds",

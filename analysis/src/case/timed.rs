@@ -8,7 +8,10 @@ use super::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Attempt, Category, Invocation, LogOrigin, LogRecord, time::human_duration};
+use model::{
+    Attempt, Category, Invocation, InvocationStatus, LogOrigin, LogRecord, UnixNanos,
+    time::human_duration,
+};
 
 /// Lines of one invocation that are read.
 const MOST_LINES: usize = 400;
@@ -27,13 +30,34 @@ pub(super) struct Timed<'a> {
 /// invocation itself took.
 pub(super) fn longest<'a>(scene: &Scene<'a>, of: &Invocation, least_ns: i64) -> Option<Timed<'a>> {
     let took = of.duration_ns.filter(|it| *it > 0)?;
-    let most = took.saturating_add(took / 10);
-    let lines = scene.lines(of).into_iter();
-    let lines = lines.filter(|it| it.origin != LogOrigin::LambdaPlatform);
-    let found = lines.take(MOST_LINES).filter_map(|line| {
+    let cut = of.status == InvocationStatus::Timeout;
+    let until = of.end_time.filter(|_| cut);
+    let limits = (least_ns, took.saturating_add(took / 10));
+    among(scene, scene.lines(of), &of.function_name, until, limits)
+}
+
+/// The same among the lines of somebody; `until` is when he was cut off.
+pub(super) fn among<'a>(
+    scene: &Scene,
+    mut lines: Vec<&'a LogRecord>,
+    own: &str,
+    until: Option<UnixNanos>,
+    (least_ns, most_ns): (i64, i64),
+) -> Option<Timed<'a>> {
+    lines.retain(|it| it.origin != LogOrigin::LambdaPlatform && !clues::is_platform(&it.body));
+    lines.sort_by_key(|it| (it.time, it.log_id));
+    let last = lines.last().map(|it| it.log_id);
+    let found = lines.into_iter().take(MOST_LINES).filter_map(|line| {
         let told = text::brief(&line.body, MOST_BYTES);
         let raw = line.body.get(..MOST_BYTES).unwrap_or(&line.body);
-        let fits = |ns: &i64| (least_ns..=most).contains(ns);
+        // Who was still waited for when it was cut off was waited for until then.
+        let more = match (until, last == Some(line.log_id)) {
+            (Some(end), true) => end.since(line.time).max(0),
+            _ => 0,
+        };
+        let fits = |ns: &i64| {
+            *ns * 4 >= least_ns && (least_ns..=most_ns).contains(&ns.saturating_add(more))
+        };
         // Who took it stands in the same clause.
         let clauses = told.split(';').flat_map(|it| it.split(". "));
         let by_words = clauses.filter_map(|clause| {
@@ -46,9 +70,83 @@ pub(super) fn longest<'a>(scene: &Scene<'a>, of: &Invocation, least_ns: i64) -> 
             Some((ns, whom(scene, &told, raw)?))
         };
         let (ns, name) = by_words.max().or_else(by_fields)?;
-        (name != of.function_name).then_some(Timed { line, name, ns })
+        let ns = ns.saturating_add(more);
+        (name != own).then_some(Timed { line, name, ns })
     });
     found.max_by_key(|it| (it.ns, it.line.log_id))
+}
+
+/// Somebody who is asked again and again, as only lines of who asks tell: each of his answers was a failure, and what
+/// passed between them is most of the time that was added.
+fn asked_again<'a>(
+    scene: &Scene<'a>,
+    of: &Invocation,
+    excess_ns: i64,
+) -> Option<(Timed<'a>, Topic)> {
+    let mut lines = scene.lines(of);
+    lines.retain(|it| it.origin != LogOrigin::LambdaPlatform && !clues::is_platform(&it.body));
+    lines.sort_by_key(|it| (it.time, it.log_id));
+    let told = lines
+        .iter()
+        .enumerate()
+        .take(MOST_LINES)
+        .filter_map(|(n, line)| {
+            let topic = text::topic(&line.body).filter(|it| {
+                matches!(
+                    it,
+                    Topic::Unavailable | Topic::Throttled | Topic::Timeout | Topic::Connection
+                )
+            })?;
+            let known = (line.service_name.clone(), text::template(&line.body));
+            let usual = scene.healthy.iter().any(|it| it.templates.contains(&known));
+            let name = named(scene, &line.body).filter(|it| *it != of.function_name && !usual)?;
+            Some((n, topic, name))
+        });
+    let told: Vec<(usize, Topic, String)> = told.collect();
+    let (first, topic, name) = told.first()?;
+    let same: Vec<usize> = told
+        .iter()
+        .filter(|it| it.2 == *name)
+        .map(|it| it.0)
+        .collect();
+    let last = *same.last()?;
+    let until = lines.get(last + 1).map(|it| it.time).or(of.end_time)?;
+    let from = first
+        .checked_sub(1)
+        .map_or(of.start_time, |n| lines[n].time);
+    let ns = until.since(from);
+    let enough = same.len() >= 2 && ns.saturating_mul(2) >= excess_ns;
+    let line = lines[last];
+    enough.then(|| {
+        let name = name.clone();
+        (Timed { line, name, ns }, *topic)
+    })
+}
+
+/// The clue against whoever is asked again and again.
+fn hidden(scene: &Scene, attempt: &Attempt, of: &Invocation, excess_ns: i64) -> Option<Clue> {
+    let (timed, topic) = asked_again(scene, of, excess_ns)?;
+    let (caller, name) = (&of.function_name, &timed.name);
+    let mechanism = format!(
+        "{caller} asked {name} again and again in {}, which cost {}: {}",
+        attempt.state,
+        human_duration(timed.ns),
+        text::brief(&timed.line.body, 120)
+    );
+    let line = clue::log(timed.line, text::brief(&timed.line.body, 160));
+    let explained = Explained {
+        kind: String::new(),
+        name: caller.clone(),
+        reason: format!("{caller} tried again until {name} answered"),
+        reference: line.reference.clone(),
+    };
+    let suspect = clue::entity(scene, "service", name, &[&attempt.path, caller]);
+    Some(
+        Clue::new(suspect, text::category(Some(topic)), 0.88, mechanism)
+            .with([line])
+            .explaining([explained])
+            .missing(&format!("spans of the calls of {caller}")),
+    )
 }
 
 /// The clue against whomever such a line names, where most of the time that was added went to him.
@@ -92,7 +190,8 @@ pub(super) fn waited(
 /// The same of the invocation of a try.
 pub(super) fn of_try(scene: &Scene, attempt: &Attempt, excess_ns: i64) -> Option<Clue> {
     let (of, _) = scene.invocation(attempt)?;
-    waited(scene, attempt, of, excess_ns)
+    let told = waited(scene, attempt, of, excess_ns);
+    told.or_else(|| hidden(scene, attempt, of, excess_ns))
 }
 
 /// Durations in a text in lower case that tell what was, not what may be: `took 240 ms`, `after 9.2s`, `(870 ms)`.

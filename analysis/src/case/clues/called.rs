@@ -34,7 +34,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     // That a worker did not answer is told of itself; here it is who it failed of, or that it had no memory left.
     found.retain(|it| {
         let other = it.suspect.name != *name && it.suspect.kind != "state";
-        !taken || other || it.category == Category::Memory && it.suspect.name == *name
+        let of_itself = matches!(it.category, Category::Memory | Category::Permission);
+        !taken || other || of_itself && it.suspect.name == *name
     });
     if found.is_empty() && taken && !scene.is_named(callee) {
         found.push(broke_off(scene, attempt, callee, &own));
@@ -127,8 +128,13 @@ fn innermost_ill<'a>(
     fitting.max_by_key(|it| (it.start_time, it.span_id))
 }
 
+/// Whether a callee of an attempt tells what it failed of.
+pub(super) fn told(scene: &Scene, failure: &Failure, attempt: &Attempt) -> bool {
+    innermost_ill(scene, failure, &scene.callees(attempt)).is_some()
+}
+
 /// Whether an invocation did not come to its end.
-pub(super) fn broken(of: &Invocation) -> bool {
+fn broken(of: &Invocation) -> bool {
     matches!(
         of.status,
         InvocationStatus::Error | InvocationStatus::Timeout
@@ -150,7 +156,8 @@ fn is_ill(scene: &Scene, of: &Invocation) -> bool {
     lines.any(|it| {
         let key = (it.service_name.clone(), text::template(&it.body));
         let mut known = scene.healthy.iter();
-        it.severity_number >= 17
+        let denied = || it.severity_number >= 13 && text::is(&it.body, Topic::Permission);
+        (it.severity_number >= 17 || denied())
             && it.origin != LogOrigin::LambdaPlatform
             && !known.any(|peer| peer.templates.contains(&key))
     })

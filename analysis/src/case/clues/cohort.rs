@@ -28,16 +28,22 @@ struct Sort {
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let (Some(name), Some(attempt)) = (failure.function(), failure.attempt) else {
-        return Vec::new();
+        return of_workflow(scene, failure).into_iter().collect();
     };
     if super::deploy::explained(failure) {
         return Vec::new();
     }
     let change = super::deploy::deploy_before(scene, failure, name);
     let own = profile::traits(scene.case.execution.input.as_deref());
+    // The first of its sort since the release has no others beside it: then its own words have to tell that it is the code
+    // which stumbled, at every try.
+    let version = failure.version().filter(|it| *it != "$LATEST");
+    let alone = (change.is_some() || version.is_some()) && stumbled(scene, failure);
+    let since = |it: &Profile| is_since(it, name, failure.version(), change);
+    let well = |it: &Profile| went_well(it, name);
     let sorts = own
         .into_iter()
-        .filter_map(|(key, value)| sort(scene, failure, name, change, key, value));
+        .filter_map(|(key, value)| sort(scene, failure, (&since, &well), alone, key, value));
     let Some(sort) =
         sorts.max_by_key(|it| (it.well + it.failed, std::cmp::Reverse(it.key.clone())))
     else {
@@ -84,37 +90,116 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
 fn sort(
     scene: &Scene,
     failure: &Failure,
-    name: &str,
-    change: Option<&Change>,
+    (since, went_well): (&dyn Fn(&Profile) -> Option<bool>, &dyn Fn(&Profile) -> bool),
+    alone: bool,
     key: String,
     value: String,
 ) -> Option<Sort> {
     let error = (failure.state().to_owned(), failure.thrown());
     let (mut well_before, mut failed_since, mut others_since) = (0, 0, 0);
     for peer in &scene.world.peers {
-        let Some(since) = is_since(peer, name, failure.version(), change) else {
+        let Some(since) = since(peer) else {
             continue;
         };
         let same = peer.traits.get(&key) == Some(&value);
         match (same, since, peer.errors.contains(&error)) {
             (true, true, true) => failed_since += 1,
-            (true, false, false) if went_well(peer, name) => well_before += 1,
-            (false, true, false) if went_well(peer, name) => others_since += 1,
+            (true, false, false) if went_well(peer) => well_before += 1,
+            (false, true, false) if went_well(peer) => others_since += 1,
             // It goes well in the new version, too, or failed in the old one, or others fail as well.
             (true, true, false) | (true, false, true) | (false, true, true) => return None,
             _ => {}
         }
     }
-    // The first of its sort since the release has no others beside it: then its own words have to tell that it is the code
-    // which stumbled, at every try.
-    let alone = || change.is_some() && stumbled(scene, failure);
-    let telling = well_before >= WELL && others_since >= OTHERS && (failed_since >= 1 || alone());
+    let telling = well_before >= WELL && others_since >= OTHERS && (failed_since >= 1 || alone);
     telling.then_some(Sort {
         key,
         value,
         well: well_before,
         failed: failed_since,
     })
+}
+
+/// The same of a version of the workflow, where it fails of itself: a Choice that has no rule for a sort of input, a path that
+/// leads nowhere.
+fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    let visit = failure.visit.filter(|_| failure.attempt.is_none())?;
+    let execution = &scene.case.execution;
+    let own = execution.definition.as_deref();
+    let own = own.map(|text| model::TraceId::of_parts(&["definition", text]));
+    let since = |it: &Profile| match (&execution.state_machine_version, &it.version) {
+        (Some(now), Some(then)) => Some(now == then),
+        _ => Some(own? == it.definition?),
+    };
+    let well = |it: &Profile| it.succeeded;
+    // No rule that fits, and what is not there, is told by the workflow itself: nobody else's words are needed.
+    let alone =
+        text::is(&failure.said(), text::Topic::Path) || failure.error.contains("NoChoiceMatched");
+    let failed_there = |it: &Profile| it.failed && it.states.contains_key(&visit.state);
+    let traits = profile::traits(execution.input.as_deref());
+    let sorts = traits.into_iter().filter_map(|(key, value)| {
+        let found = sort(
+            scene,
+            failure,
+            (&since, &well),
+            alone,
+            key.clone(),
+            value.clone(),
+        )?;
+        // Errors of states that try nothing are not remembered: those of its sort that failed there since count.
+        let peers = scene.world.peers.iter();
+        let same =
+            peers.filter(|it| it.traits.get(&key) == Some(&value) && since(it) == Some(true));
+        let (mut bad, mut good) = (0, 0);
+        same.for_each(|it| match failed_there(it) {
+            true => bad += 1,
+            false => good += usize::from(it.succeeded),
+        });
+        (good == 0).then_some(Sort {
+            failed: bad,
+            ..found
+        })
+    });
+    let sort = sorts.max_by_key(|it| (it.well + it.failed, std::cmp::Reverse(it.key.clone())))?;
+    let (label, changed) = super::deploy::released_since(scene, &visit.state).or_else(|| {
+        let version = execution.state_machine_version.as_deref()?;
+        let old = scene
+            .healthy
+            .iter()
+            .rev()
+            .find(|it| since(it) == Some(false))?;
+        let label = format!("{}:{version}", execution.state_machine);
+        let from = old.version.clone().unwrap_or_default();
+        Some((label, format!("version {from} → version {version}")))
+    })?;
+    let Sort {
+        key, value, well, ..
+    } = &sort;
+    let mechanism = format!(
+        "workflow {label} fails in {} since {changed} where {key} is {value}, as {well} runs before it were that went well: {}",
+        visit.state,
+        text::brief(
+            &format!("{} {}", failure.error, message(&failure.cause)),
+            120
+        )
+    );
+    let suspect = clue::entity(scene, "state_machine", &label, &[&visit.state]);
+    let explained = clue::Explained {
+        kind: "state".into(),
+        name: visit.state.clone(),
+        reason: format!("{} had a way for {value} before", visit.state),
+        reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
+    };
+    Some(
+        Clue::new(suspect, Category::BadDeploy, 0.92, mechanism)
+            .with(super::deploy::started(
+                scene,
+                format!("its input has {value} as {key}"),
+            ))
+            .with(failure.exhibit())
+            .changed(Some(changed))
+            .explaining([explained]),
+    )
 }
 
 /// True when code broke off where it should not have come to, at every try, and nobody whom it called failed.

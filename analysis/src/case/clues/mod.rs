@@ -37,6 +37,7 @@ mod throttle;
 mod timeout;
 mod told;
 mod unsent;
+mod voided;
 mod worker;
 
 use super::{clue::Clue, failures::Failure, scene::Scene};
@@ -45,7 +46,7 @@ pub(super) use arm::ways;
 pub(super) use dependency::words as span_words;
 pub(super) use deploy::{colder, started, told};
 pub(super) use function::{callee, last_part};
-pub(super) use hang::longest as longest_silence;
+pub(super) use hang::{is_platform, longest as longest_silence};
 pub(super) use lost::unanswered;
 pub(super) use nested::untold;
 pub(super) use network::service_in;
@@ -60,7 +61,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 32] = [
+pub(crate) const ALL: [Detector; 33] = [
     arm::find,
     called::find,
     cohort::find,
@@ -93,6 +94,7 @@ pub(crate) const ALL: [Detector; 32] = [
     throttle::find,
     timeout::find,
     told::find,
+    voided::find,
 ];
 
 /// What everybody but whoever follows callees says of the failure of a callee.

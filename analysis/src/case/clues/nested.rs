@@ -187,16 +187,39 @@ pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<String
         return None;
     }
     // What it called tells of itself.
-    let ill = |it: &&model::Invocation| it.error_type.is_some() || super::called::broken(it);
-    if scene.callees(attempt).iter().any(|it| ill(it)) {
+    if super::called::told(scene, failure, attempt) {
         return None;
     }
     let cause: Value = serde_json::from_str(&failure.cause).ok()?;
     let member = |name: &str| cause.get(name).and_then(Value::as_str).unwrap_or_default();
     // That the state itself ran out of time is its own matter.
     let ended = ["FAILED", "TIMED_OUT"].contains(&member("Status"));
-    let silent = SAY_NOTHING.contains(&member("Error")) && member("Cause").trim().is_empty();
+    let cause = member("Cause").trim();
+    let silent = SAY_NOTHING.contains(&member("Error")) && cause.is_empty() || refers(cause);
     (ended && silent).then(|| arn.to_owned())
+}
+
+/// Words of a Fail state that only say that something failed, and where that is written.
+fn refers(cause: &str) -> bool {
+    const MARKS: [&str; 12] = [
+        "step failed",
+        "steps failed",
+        "task failed",
+        "tasks failed",
+        "job failed",
+        "see log",
+        "see the log",
+        "see step log",
+        "check the log",
+        "check log",
+        "for details",
+        "something went wrong",
+    ];
+    let lower = cause.to_lowercase();
+    let said = MARKS.iter().any(|it| lower.contains(it));
+    said && cause.len() < 120
+        && text::topic(cause).is_none()
+        && !cause.contains(|c: char| c.is_ascii_digit())
 }
 
 /// What the parent's cause tells of a child whose history is not held.

@@ -5,6 +5,7 @@ use crate::case::{
     letters::Letter,
     scene::Scene,
     text::{self, Topic},
+    timed,
 };
 use model::{Attempt, LogOrigin, LogRecord, UnixNanos};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,13 +28,20 @@ pub(in crate::case) struct Worker<'a> {
     pub wrong: Option<&'a LogRecord>,
     /// It is named by what the message holds only.
     pub hinted: bool,
+    /// What it wrote.
+    lines: Vec<&'a LogRecord>,
     /// It answered when nobody waited any more.
     late: bool,
     /// When it took the message.
     took: Option<UnixNanos>,
 }
 
-impl Worker<'_> {
+impl<'a> Worker<'a> {
+    /// Somebody whom it waited for, as it wrote itself.
+    pub fn waited_for(&self, scene: &Scene, limits: (i64, i64)) -> Option<timed::Timed<'a>> {
+        timed::among(scene, self.lines.clone(), &self.name, None, limits)
+    }
+
     /// It was not allowed to do what it is there for: to read its secret, to answer.
     pub fn denied(&self) -> bool {
         self.wrong.is_some_and(is_denied)
@@ -177,6 +185,7 @@ fn worker<'a>(
         wrong: denied.or(dead).or(first).or(ended).or(late).copied(),
         late: own.iter().any(|it| answers_late(it).is_some()),
         took: own.first().map(|it| it.time),
+        lines: own,
         named,
         hinted,
     }
