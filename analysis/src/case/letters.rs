@@ -21,6 +21,8 @@ const TAIL: usize = 40;
 const DEPTH: usize = 6;
 /// Clocks of workers may be so far off, and a worker that comes too late is looked at for so long, nanoseconds.
 const SLACK_NS: i64 = 60_000_000_000;
+/// A worker is listened to for so long at most, nanoseconds.
+const LISTENS_NS: i64 = 900_000_000_000;
 /// An answer that took so long may have been waited for in a queue, nanoseconds.
 const LONG_NS: i64 = 5_000_000_000;
 
@@ -267,12 +269,17 @@ pub fn around(case: &Case, hits: &[&LogRecord], all: &[LogRecord]) -> Vec<LogRec
             true => workers.push(hit),
         }
     }
+    let over = letters(case)
+        .iter()
+        .map(|it| it.to)
+        .max()
+        .unwrap_or_default();
     let mine = |it: &&LogRecord| {
         let of_request = !it.request_id.is_empty() && requests.contains(it.request_id.as_str());
         let of_worker = |hit: &&LogRecord| {
             hit.service_name == it.service_name
                 && hit.log_stream == it.log_stream
-                && (hit.time..=UnixNanos(hit.time.0.saturating_add(SLACK_NS))).contains(&it.time)
+                && (hit.time..=heard_until(hit.time, over)).contains(&it.time)
         };
         !own.contains(it.request_id.as_str()) && (of_request || workers.iter().any(of_worker))
     };
@@ -280,6 +287,15 @@ pub fn around(case: &Case, hits: &[&LogRecord], all: &[LogRecord]) -> Vec<LogRec
     found.sort_by_key(|it| (it.time, it.log_id));
     found.dedup_by_key(|it| it.log_id);
     found
+}
+
+/// How long a worker without request ids is listened to after it named a message: until the wait is over, if that is soon.
+pub fn heard_until(hit: UnixNanos, over: UnixNanos) -> UnixNanos {
+    let soon = hit.0.saturating_add(SLACK_NS);
+    UnixNanos(
+        over.0
+            .clamp(soon, hit.0.saturating_add(LISTENS_NS).max(soon)),
+    )
 }
 
 /// The event that says that an attempt was submitted, by the chain of events.

@@ -55,8 +55,10 @@ pub(super) fn among<'a>(
             (Some(end), true) => end.since(line.time).max(0),
             _ => 0,
         };
+        let within = |ns: i64| (least_ns..=most_ns).contains(&ns);
         let fits = |ns: &i64| {
-            *ns * 4 >= least_ns && (least_ns..=most_ns).contains(&ns.saturating_add(more))
+            let until = ns.saturating_add(more);
+            within(*ns) || ns.saturating_mul(4) >= least_ns && within(until)
         };
         // Who took it stands in the same clause.
         let clauses = told.split(';').flat_map(|it| it.split(". "));
@@ -70,7 +72,11 @@ pub(super) fn among<'a>(
             Some((ns, whom(scene, &told, raw)?))
         };
         let (ns, name) = by_words.max().or_else(by_fields)?;
-        let ns = ns.saturating_add(more);
+        let ns = if within(ns) {
+            ns
+        } else {
+            ns.saturating_add(more)
+        };
         (name != own).then_some(Timed { line, name, ns })
     });
     found.max_by_key(|it| (it.ns, it.line.log_id))

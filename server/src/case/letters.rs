@@ -146,9 +146,10 @@ impl Court {
         if !requests.is_empty() {
             lines.extend(self.held.logs_where("request_id", &requests, None).await?);
         }
+        let over = letters.iter().map(|it| it.to).max().unwrap_or_default();
         for hit in alone.iter().take(MOST_ALONE) {
             let worker = BTreeSet::from([hit.service_name.clone()]);
-            let window = hit.time..=UnixNanos(hit.time.0.saturating_add(AFTER_NS));
+            let window = hit.time..=letters::heard_until(hit.time, over);
             lines.extend(
                 self.held
                     .logs_where("service_name", &worker, Some(window))

@@ -50,14 +50,30 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .into_iter()
         .chain(worker.into_iter().flatten())
         .collect();
+    // Of an execution whose history is not held, the function that failed is all that is known.
+    let unseen = attempt.child_execution_arn.as_deref();
+    let machine = unseen
+        .and_then(|it| it.split(':').nth(6))
+        .map(str::to_owned);
+    let passed: Vec<String> = passed
+        .into_iter()
+        .chain(
+            machine
+                .into_iter()
+                .flat_map(|it| [it, attempt.state.clone()]),
+        )
+        .collect();
     for clue in &mut found {
+        if unseen.is_some() && clue.suspect.kind == "function" {
+            clue.weight = clue.weight.max(0.75);
+        }
         clue.weight = 1.0 - (1.0 - clue.weight) * 0.8;
         clue.exhibits.insert(0, shown.clone());
         let callers = callers(scene, failure, callee);
         let callers = callers.into_iter().chain(passed.clone());
         let carried = callers.filter(|it| *it != clue.suspect.name);
         let carried = carried.map(|caller| Explained {
-            kind: "function".into(),
+            kind: String::new(),
             reason: format!("{caller} passed on what {name} failed of"),
             name: caller,
             reference: shown.reference.clone(),

@@ -37,13 +37,21 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let own = profile::traits(scene.case.execution.input.as_deref());
     // The first of its sort since the release has no others beside it: then its own words have to tell that it is the code
     // which stumbled, at every try.
+    // One try tells less than several, and more where the version is told: others of its sort have to be more.
     let version = failure.version().filter(|it| *it != "$LATEST");
-    let alone = (change.is_some() || version.is_some()) && stumbled(scene, failure);
+    let tries = stumbled(scene, failure);
+    let alone = match (tries, change.is_some(), version.is_some()) {
+        (2.., true, _) | (2.., _, true) => Some(WELL),
+        (1, _, true) => Some(WELL + 1),
+        _ => None,
+    };
     let since = |it: &Profile| is_since(it, name, failure.version(), change);
     let well = |it: &Profile| went_well(it, name);
+    let error = (failure.state().to_owned(), failure.thrown());
+    let bad = |it: &Profile| it.errors.contains(&error);
     let sorts = own
         .into_iter()
-        .filter_map(|(key, value)| sort(scene, failure, (&since, &well), alone, key, value));
+        .filter_map(|(key, value)| sort(scene, (&since, &well, &bad), alone, key, value));
     let Some(sort) =
         sorts.max_by_key(|it| (it.well + it.failed, std::cmp::Reverse(it.key.clone())))
     else {
@@ -86,23 +94,29 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     ]
 }
 
-/// Runs with the same value, if it tells those that fail since the release from those that do not.
+/// What is asked of other runs: whether they had what was released, went well, failed in the same way.
+type Asked<'a> = (
+    &'a dyn Fn(&Profile) -> Option<bool>,
+    &'a dyn Fn(&Profile) -> bool,
+    &'a dyn Fn(&Profile) -> bool,
+);
+
+/// Runs with the same value, if it tells those that fail since the release from those that do not. `alone` is how many of its
+/// sort have to have gone well before where no other has failed since.
 fn sort(
     scene: &Scene,
-    failure: &Failure,
-    (since, went_well): (&dyn Fn(&Profile) -> Option<bool>, &dyn Fn(&Profile) -> bool),
-    alone: bool,
+    (since, went_well, failed): Asked,
+    alone: Option<usize>,
     key: String,
     value: String,
 ) -> Option<Sort> {
-    let error = (failure.state().to_owned(), failure.thrown());
     let (mut well_before, mut failed_since, mut others_since) = (0, 0, 0);
     for peer in &scene.world.peers {
         let Some(since) = since(peer) else {
             continue;
         };
         let same = peer.traits.get(&key) == Some(&value);
-        match (same, since, peer.errors.contains(&error)) {
+        match (same, since, failed(peer)) {
             (true, true, true) => failed_since += 1,
             (true, false, false) if went_well(peer) => well_before += 1,
             (false, true, false) if went_well(peer) => others_since += 1,
@@ -111,7 +125,11 @@ fn sort(
             _ => {}
         }
     }
-    let telling = well_before >= WELL && others_since >= OTHERS && (failed_since >= 1 || alone);
+    let enough = match failed_since {
+        0 => alone.is_some_and(|it| well_before >= it),
+        _ => well_before >= WELL,
+    };
+    let telling = enough && others_since >= OTHERS;
     telling.then_some(Sort {
         key,
         value,
@@ -126,40 +144,22 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let visit = failure.visit.filter(|_| failure.attempt.is_none())?;
     let execution = &scene.case.execution;
     let own = execution.definition.as_deref();
-    let own = own.map(|text| model::TraceId::of_parts(&["definition", text]));
+    let written = own.map(|text| model::TraceId::of_parts(&["definition", text]));
     let since = |it: &Profile| match (&execution.state_machine_version, &it.version) {
         (Some(now), Some(then)) => Some(now == then),
-        _ => Some(own? == it.definition?),
+        _ => Some(written? == it.definition?),
     };
     let well = |it: &Profile| it.succeeded;
     // No rule that fits, and what is not there, is told by the workflow itself: nobody else's words are needed.
-    let alone =
+    let own =
         text::is(&failure.said(), text::Topic::Path) || failure.error.contains("NoChoiceMatched");
-    let failed_there = |it: &Profile| it.failed && it.states.contains_key(&visit.state);
+    let alone = own.then_some(WELL);
+    // Errors of states that try nothing are not remembered: those that came there and failed count.
+    let bad = |it: &Profile| it.failed && it.states.contains_key(&visit.state);
     let traits = profile::traits(execution.input.as_deref());
-    let sorts = traits.into_iter().filter_map(|(key, value)| {
-        let found = sort(
-            scene,
-            failure,
-            (&since, &well),
-            alone,
-            key.clone(),
-            value.clone(),
-        )?;
-        // Errors of states that try nothing are not remembered: those of its sort that failed there since count.
-        let peers = scene.world.peers.iter();
-        let same =
-            peers.filter(|it| it.traits.get(&key) == Some(&value) && since(it) == Some(true));
-        let (mut bad, mut good) = (0, 0);
-        same.for_each(|it| match failed_there(it) {
-            true => bad += 1,
-            false => good += usize::from(it.succeeded),
-        });
-        (good == 0).then_some(Sort {
-            failed: bad,
-            ..found
-        })
-    });
+    let sorts = traits
+        .into_iter()
+        .filter_map(|(key, value)| sort(scene, (&since, &well, &bad), alone, key, value));
     let sort = sorts.max_by_key(|it| (it.well + it.failed, std::cmp::Reverse(it.key.clone())))?;
     let (label, changed) = super::deploy::released_since(scene, &visit.state).or_else(|| {
         let version = execution.state_machine_version.as_deref()?;
@@ -202,8 +202,8 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     )
 }
 
-/// True when code broke off where it should not have come to, at every try, and nobody whom it called failed.
-fn stumbled(scene: &Scene, failure: &Failure) -> bool {
+/// At how many tries, if at all of them, code broke off where it should not have come to, and nobody whom it called failed.
+fn stumbled(scene: &Scene, failure: &Failure) -> usize {
     let tries = failure.visit.map_or(0, |it| {
         let all = scene.tries(it).into_iter();
         all.filter(|it| {
@@ -218,7 +218,8 @@ fn stumbled(scene: &Scene, failure: &Failure) -> bool {
     let mut called = failure.spans.spans.iter();
     let let_down =
         called.any(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it));
-    tries >= 2 && !let_down && (own || said.map(|it| it.body.as_str()).any(text::stumbles))
+    let broke = !let_down && (own || said.map(|it| it.body.as_str()).any(text::stumbles));
+    if broke { tries } else { 0 }
 }
 
 fn went_well(peer: &Profile, name: &str) -> bool {

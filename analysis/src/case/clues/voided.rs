@@ -19,6 +19,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let (Some(visit), Some(function)) = (failure.visit, failure.function()) else {
         return Vec::new();
     };
+    if let Some(clue) = cut_short(scene, failure, visit, function) {
+        return vec![clue];
+    }
     let stumbles =
         text::stumbles(&failure.words()) || failure.lines.iter().any(|it| text::stumbles(&it.body));
     if failure.below || !stumbles || super::deploy::changed_last(scene, failure) {
@@ -110,6 +113,91 @@ fn giver(
                 left.map(|it| {
                     clue::event(it, format!("{} left with {value} as {key}", visit.state))
                 }),
+            )
+            .with(failure.exhibit())
+            .changed(release.map(|it| it.changed))
+            .explaining(explained),
+    )
+}
+
+/// A time limit that a state before gave, many times shorter than in healthy runs, and that the failure quotes.
+fn cut_short(scene: &Scene, failure: &Failure, visit: &State, function: &str) -> Option<Clue> {
+    const NAMES: [&str; 7] = [
+        "timeout", "deadline", "patience", "waitms", "maxwait", "budget", "ttl",
+    ];
+    let late = matches!(
+        failure.topic(),
+        Some(text::Topic::Timeout | text::Topic::Connection)
+    );
+    if !late {
+        return None;
+    }
+    let said = failure.words();
+    let started = amounts::of(scene.case.execution.input.as_deref());
+    let usual = |state: &str, key: &str| -> Vec<f64> {
+        let states = scene.healthy.iter().filter_map(|it| it.states.get(state));
+        states
+            .filter_map(|it| it.quantities.get(key).copied())
+            .collect()
+    };
+    let mut before = scene.case.states.iter().filter(|it| {
+        it.state_type == "Task"
+            && it
+                .exited_event_id
+                .is_some_and(|id| id < visit.entered_event_id)
+    });
+    let (giver, key, now, then) = before.find_map(|it| {
+        let given = amounts::of(it.input.as_deref());
+        amounts::of(it.output.as_deref())
+            .into_iter()
+            .find_map(|(key, value)| {
+                let leaf = key.rsplit('.').next().unwrap_or(&key).to_lowercase();
+                let named = NAMES.iter().any(|name| leaf.contains(name));
+                let quoted = said
+                    .split(|c: char| !c.is_ascii_digit())
+                    .any(|it| it.parse() == Ok(value));
+                let known = usual(&it.state, &key);
+                let least = known.iter().copied().fold(f64::INFINITY, f64::min);
+                let cut = known.len() >= KNOWN && value > 0.0 && value * 3.0 <= least;
+                let own = !given.contains_key(&key) && !started.contains_key(&key);
+                (named && quoted && cut && own).then_some((it, key, value, least))
+            })
+    })?;
+    let attempt = scene.tries(giver).into_iter().next_back()?;
+    let name = attempt
+        .function_name
+        .as_deref()
+        .filter(|it| *it != function)?;
+    let release =
+        since::of_function(scene, giver).filter(|it| it.new.is_empty() && it.old.len() >= 3);
+    let (suspect, _) = super::maker(scene, giver);
+    let category = match &release {
+        Some(_) => Category::BadDeploy,
+        None => Category::TimeoutConfig,
+    };
+    let mechanism = format!(
+        "{name} gives {now} as {key}, at least {then} in healthy runs, which was too short for {function} in {}",
+        failure.state()
+    );
+    let left = giver.exited_event_id.and_then(|id| scene.event(id));
+    let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
+    let quoted = super::network::service_in(scene, &said);
+    let victims = [
+        Some(function.to_owned()),
+        Some(failure.state().to_owned()),
+        quoted,
+    ];
+    let explained = victims.into_iter().flatten().map(|who| Explained {
+        kind: String::new(),
+        reason: format!("{function} waited no longer than {name} told it to"),
+        name: who,
+        reference: reference.clone(),
+    });
+    let explained: Vec<Explained> = explained.collect();
+    Some(
+        Clue::new(suspect, category, 0.94, mechanism)
+            .with(
+                left.map(|it| clue::event(it, format!("{} left with {now} as {key}", giver.state))),
             )
             .with(failure.exhibit())
             .changed(release.map(|it| it.changed))
