@@ -8,7 +8,7 @@ mod stranger;
 use stranger::{
     Mystery, behind, blocks, calm, code, deep, desk, eighth, eleventh, eleventh_below, fifth,
     fourth, fourth_tasks, later, later_calm, ninth, outside, quiet, quietly, seventh, shapes,
-    sixth, sixth_deep, slow, tenth, third_calm, twelfth, words, worker,
+    sixth, sixth_deep, slow, tenth, third_calm, twelfth, twelfth_more, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -34,6 +34,7 @@ fn all() -> Vec<Mystery> {
         eleventh_below::all(),
         tenth::all(),
         twelfth::all(),
+        twelfth_more::all(),
         ninth::all(),
         fourth::all(),
         fourth_tasks::all(),

@@ -24,7 +24,7 @@
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
-//! | `text`, `marks` | what the words of an error speak of |
+//! | `text`, `marks`, `signs` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
 //! | `running`, `lacks` | what has not ended; what is not held |
 //! | `origin`, `charges` | where the trouble in a tree of spans began, and who is charged with time |
@@ -71,6 +71,7 @@ mod retyped;
 mod running;
 mod scene;
 mod settings;
+mod signs;
 mod silent;
 mod since;
 mod sizes;

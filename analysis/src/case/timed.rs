@@ -471,6 +471,10 @@ mod tests {
         };
         check("statement update took 23894 ms on core-db", &[23_894]);
         check("rates-api answered after 9.2s", &[9_200]);
+        check(
+            "pattern fetched from pattern-vault after 140.0 s",
+            &[140_000],
+        );
         check("cell-db answered slowly (870 ms)", &[870]);
         check("waited 1,204 ms for a lock", &[1_204]);
         check("query time: 12.5 sec", &[12_500]);
@@ -509,6 +513,10 @@ mod tests {
             Some("core-db"),
         );
         check("cell-db answered slowly (870 ms)", Some("cell-db"));
+        check(
+            "pattern fetched from pattern-vault after 140.0 s",
+            Some("pattern-vault"),
+        );
         check("slow query on postgres-main: 4.1 s", Some("postgres-main"));
         check("waited 24 s for lock on account_balances", None);
         check("rendered 40 pages in 21000 ms", None);

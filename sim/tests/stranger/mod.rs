@@ -28,6 +28,7 @@ pub mod slow;
 pub mod tenth;
 pub mod third_calm;
 pub mod twelfth;
+pub mod twelfth_more;
 pub mod words;
 pub mod worker;
 
