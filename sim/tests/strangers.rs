@@ -8,7 +8,7 @@ mod stranger;
 use stranger::{
     Mystery, behind, blocks, calm, code, dark, deep, desk, eighth, eleventh, eleventh_below, fifth,
     fourth, fourth_tasks, later, later_calm, ninth, outside, quiet, quietly, seventh, shapes,
-    sixth, sixth_deep, slow, tenth, third_calm, twelfth, words, worker,
+    sixth, sixth_deep, slow, tenth, third_calm, thirteenth, twelfth, twelfth_more, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -33,7 +33,9 @@ fn all() -> Vec<Mystery> {
         eleventh::all(),
         eleventh_below::all(),
         tenth::all(),
+        thirteenth::all(),
         twelfth::all(),
+        twelfth_more::all(),
         ninth::all(),
         fourth::all(),
         fourth_tasks::all(),

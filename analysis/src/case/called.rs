@@ -266,6 +266,10 @@ fn awaited(scene: &Scene, of: &Invocation, excess_ns: i64) -> Option<(String, mo
         }
         return None;
     }
+    if let Some(timed) = super::timed::longest(scene, of, excess_ns.saturating_mul(6) / 10) {
+        let text = super::text::brief(&timed.line.body, 160);
+        return Some((timed.name, clue::log(timed.line, text)));
+    }
     let silence = clues::longest_silence(scene, of)?;
     if silence.ns * 10 < excess_ns * 6 {
         return None;

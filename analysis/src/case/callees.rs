@@ -5,7 +5,10 @@
 
 use super::{Case, letters};
 use crate::lambda::xray_trace;
-use model::{Attempt, Invocation, LogRecord, Span, SpanId, TraceId, UnixNanos, Value};
+use model::{
+    Attempt, Invocation, InvocationStatus, LogRecord, Span, SpanId, Status, TraceId, UnixNanos,
+    Value,
+};
 use std::collections::{HashMap, HashSet};
 
 /// How far clocks of two sandboxes may be apart, nanoseconds.
@@ -17,6 +20,8 @@ const MOST_UNNAMED: usize = 4;
 /// that one must have failed, nanoseconds.
 const UNTOLD_NS: i64 = 900_000_000_000;
 const JUST_NS: i64 = 2_500_000_000;
+/// How far the end of a worker and the answer that it sent lie apart, nanoseconds.
+const ANSWERS_NS: i64 = 2_500_000_000;
 /// How long a callee may start before it writes that it does, nanoseconds.
 const STARTS_NS: i64 = 20_000_000_000;
 /// How deep functions call functions.
@@ -54,6 +59,10 @@ pub struct Caller {
     trace: Option<TraceId>,
     /// What an execution ended with, of which nothing else is told.
     said: Option<String>,
+    /// A message that was answered: whoever worked on it was done when the answer came.
+    answered: Option<UnixNanos>,
+    /// It handed its work to somebody by a message.
+    message: bool,
 }
 
 impl Caller {
@@ -76,6 +85,8 @@ impl Caller {
             ),
             trace: trace(invocation),
             said: None,
+            answered: None,
+            message: false,
         }
     }
 
@@ -83,6 +94,7 @@ impl Caller {
     pub fn of_attempt(attempt: &Attempt) -> Option<Caller> {
         let waits = attempt.resource.contains("waitForTaskToken")
             || attempt.resource.contains(".sync")
+                && !attempt.resource.starts_with("startExecution")
             || attempt.resource_type == "activity";
         let end = attempt.end_time.filter(|_| !waits)?;
         Some(Caller {
@@ -93,6 +105,31 @@ impl Caller {
             to: UnixNanos(end.0.saturating_add(SLACK_NS)),
             trace: None,
             said: None,
+            answered: None,
+            message: false,
+        })
+    }
+
+    /// A try that handed its work to somebody by a queue, a topic or an activity: whoever ran meanwhile may have taken it.
+    pub fn of_message(attempt: &Attempt) -> Option<Caller> {
+        let token = attempt.resource.contains("waitForTaskToken");
+        let activity = attempt.resource_type == "activity";
+        let sent = match (token, activity) {
+            (true, _) => attempt.submitted_time,
+            (_, true) => attempt.started_time,
+            _ => None,
+        };
+        let (from, end) = (sent?, attempt.end_time?);
+        if token && attempt.function_name.is_some() {
+            return None;
+        }
+        Some(Caller {
+            attempt: attempt.span_id,
+            from: UnixNanos(from.0.saturating_sub(SLACK_NS)),
+            to: UnixNanos(end.0.saturating_add(ANSWERS_NS)),
+            answered: (attempt.status == Status::Succeeded).then_some(end),
+            message: true,
+            ..Caller::default()
         })
     }
 
@@ -108,7 +145,15 @@ impl Caller {
     }
 
     fn encloses(&self, of: &Invocation) -> bool {
-        self.began(of) && of.end_time.is_some_and(|end| end <= self.to)
+        // What ended long before the answer, or goes on long after it, did not give it.
+        let in_time = |end: UnixNanos| {
+            let apart = |at: UnixNanos| at.0.abs_diff(end.0) <= ANSWERS_NS as u64;
+            self.answered.is_none_or(apart)
+        };
+        self.began(of)
+            && of
+                .end_time
+                .is_some_and(|end| end <= self.to && in_time(end))
     }
 }
 
@@ -129,6 +174,8 @@ pub fn callers(case: &Case) -> Vec<Caller> {
     let ran = case.invocations.iter();
     let ran = ran.filter_map(|it| Some(Caller::of(it, *made.get(&it.span_id)?)));
     let mut all: Vec<Caller> = ran.chain(dark.filter_map(Caller::of_attempt)).collect();
+    let sent = case.attempts.iter();
+    all.extend(sent.filter_map(Caller::of_message).take(MOST));
     all.extend(untold(case));
     all
 }
@@ -239,7 +286,29 @@ pub fn callees(
             .map(|it| it.invocation.function_name.clone())
             .collect();
         let times = |name: &String| names.iter().filter(|it| *it == name).count();
-        mine.retain(|it| it.named || times(&it.invocation.function_name) == 1);
+        // A message that nobody answered comes again, when the one before has done with it.
+        let again = |it: &Callee| {
+            let same =
+                |other: &&Callee| other.invocation.function_name == it.invocation.function_name;
+            let apart = |other: &Callee| {
+                let (a, b) = (&it.invocation, &other.invocation);
+                a.span_id == b.span_id
+                    || a.end_time.is_some_and(|end| end <= b.start_time)
+                    || b.end_time.is_some_and(|end| end <= a.start_time)
+            };
+            let failed = || mine.iter().filter(same).all(|it| broke_off(&it.invocation));
+            let apart = || mine.iter().filter(same).all(apart);
+            caller.message && caller.answered.is_none() && (failed() || apart())
+        };
+        let again: HashSet<SpanId> = mine
+            .iter()
+            .filter(|it| again(it))
+            .map(|it| it.invocation.span_id)
+            .collect();
+        mine.retain(|it| {
+            let once = || times(&it.invocation.function_name) == 1;
+            it.named || once() || again.contains(&it.invocation.span_id)
+        });
         let unnamed = mine.iter().filter(|it| !it.named).count();
         mine.retain(|it| it.named || unnamed <= MOST_UNNAMED);
         mine.sort_by_key(|it| (it.invocation.start_time, it.invocation.span_id));
@@ -267,6 +336,10 @@ fn callee(
             named,
         })
     };
+    // Of a message nothing but its time is known here: lines that name it are looked for by themselves.
+    if caller.message {
+        return caller.encloses(of).then(|| found(false)).flatten();
+    }
     if let Some(words) = &caller.said {
         let quoted = words.contains(&of.request_id);
         let ended = of
@@ -313,6 +386,13 @@ fn callee(
         return found(true);
     }
     caller.encloses(of).then(|| found(false)).flatten()
+}
+
+fn broke_off(of: &Invocation) -> bool {
+    matches!(
+        of.status,
+        InvocationStatus::Error | InvocationStatus::Timeout
+    )
 }
 
 impl Caller {

@@ -128,8 +128,10 @@ pub(super) fn says_nothing(words: &str) -> bool {
         "dashboard",
         "trace",
     ];
-    const EMPTY: [&str; 14] = [
-        "one or more steps failed",
+    const EMPTY: [&str; 16] = [
+        "step failed",
+        "steps failed",
+        "tasks failed",
         "one or more errors occurred",
         "without providing a reason",
         "something went wrong",

@@ -21,6 +21,8 @@ const TAIL: usize = 40;
 const DEPTH: usize = 6;
 /// Clocks of workers may be so far off, and a worker that comes too late is looked at for so long, nanoseconds.
 const SLACK_NS: i64 = 60_000_000_000;
+/// A worker is listened to for so long at most, nanoseconds.
+const LISTENS_NS: i64 = 900_000_000_000;
 /// An answer that took so long may have been waited for in a queue, nanoseconds.
 const LONG_NS: i64 = 5_000_000_000;
 
@@ -39,6 +41,8 @@ pub struct Letter {
     pub to: UnixNanos,
     /// The queue or the activity that it went through, where nobody names the message itself.
     pub place: String,
+    /// Names that whoever takes it may go by: the queue's with what workers are called, the one that the history tells.
+    pub workers: BTreeSet<String>,
 }
 
 impl Letter {
@@ -54,8 +58,12 @@ impl Letter {
 
     /// True when a line that warns names the way of the message: nobody may have taken it at all.
     pub fn is_about(&self, line: &LogRecord) -> bool {
-        let of_place = || line.service_name == self.place || holds(&line.body, &self.place);
-        !self.place.is_empty() && line.severity_number >= 13 && self.in_time(line) && of_place()
+        let of_place = || {
+            let named = !self.place.is_empty() && holds(&line.body, &self.place);
+            named || line.service_name == self.place || self.workers.contains(&line.service_name)
+        };
+        let from_nobody = line.service_name.is_empty() && self.place.is_empty();
+        !from_nobody && line.severity_number >= 13 && self.in_time(line) && of_place()
     }
 
     fn in_time(&self, line: &LogRecord) -> bool {
@@ -157,6 +165,7 @@ fn letter(case: &Case, attempt: &Attempt) -> Letter {
         place: place(attempt),
         ..Letter::default()
     };
+    letter.workers = workers(&letter.place, attempt.worker.as_deref());
     let answer = submitted(&case.events, attempt).and_then(answer_of);
     if let Some(answer) = answer {
         ids(&answer, 0, &mut letter.keys);
@@ -184,6 +193,66 @@ fn place(attempt: &Attempt) -> String {
         .unwrap_or_default()
 }
 
+/// Names of those who may take what goes through a place: `grading-jobs` is taken by `grading-worker`, `grading-consumer`,
+/// and so on; a worker `grader-7d9f5-x2k` is one of `grader`.
+fn workers(place: &str, told: Option<&str>) -> BTreeSet<String> {
+    const OF_QUEUE: [&str; 15] = [
+        "queue", "jobs", "job", "requests", "request", "tasks", "task", "work", "events", "topic",
+        "messages", "inbox", "commands", "todo", "in",
+    ];
+    const OF_WORKER: [&str; 11] = [
+        "worker",
+        "workers",
+        "consumer",
+        "processor",
+        "service",
+        "handler",
+        "runner",
+        "agent",
+        "listener",
+        "poller",
+        "svc",
+    ];
+    let mut found = BTreeSet::new();
+    let place = place.trim_end_matches(".fifo");
+    let cut = |end: &&str| {
+        let base = place.strip_suffix(*end)?.strip_suffix(['-', '_', '.'])?;
+        (base.len() >= 3).then(|| base.to_owned())
+    };
+    let base = OF_QUEUE
+        .iter()
+        .find_map(|it| cut(&it))
+        .unwrap_or_else(|| place.to_owned());
+    let single = base
+        .strip_suffix('s')
+        .filter(|it| it.len() >= 4)
+        .map(str::to_owned);
+    for base in [Some(base), single]
+        .into_iter()
+        .flatten()
+        .filter(|it| it.len() >= 3)
+    {
+        found.extend(OF_WORKER.iter().map(|end| format!("{base}-{end}")));
+        found.insert(base);
+    }
+    let told = told.unwrap_or_default();
+    let told = told.split(['@', '/', ':']).next().unwrap_or(told);
+    let mut parts: Vec<&str> = told.split('-').collect();
+    // What a ReplicaSet or a host adds to the name has digits in it, or no vowel.
+    for _ in 0..3 {
+        let name = parts.join("-");
+        if name.len() >= 4 {
+            found.insert(name);
+        }
+        if parts.len() < 2 {
+            break;
+        }
+        parts.pop();
+    }
+    found.remove(place);
+    found
+}
+
 /// The lines around those that name a message: of the same invocations, else of the same worker after them. What the
 /// execution's own functions wrote about their own work is left out. `all` are the lines among which they are looked for.
 pub fn around(case: &Case, hits: &[&LogRecord], all: &[LogRecord]) -> Vec<LogRecord> {
@@ -200,12 +269,17 @@ pub fn around(case: &Case, hits: &[&LogRecord], all: &[LogRecord]) -> Vec<LogRec
             true => workers.push(hit),
         }
     }
+    let over = letters(case)
+        .iter()
+        .map(|it| it.to)
+        .max()
+        .unwrap_or_default();
     let mine = |it: &&LogRecord| {
         let of_request = !it.request_id.is_empty() && requests.contains(it.request_id.as_str());
         let of_worker = |hit: &&LogRecord| {
             hit.service_name == it.service_name
                 && hit.log_stream == it.log_stream
-                && (hit.time..=UnixNanos(hit.time.0.saturating_add(SLACK_NS))).contains(&it.time)
+                && (hit.time..=heard_until(hit.time, over)).contains(&it.time)
         };
         !own.contains(it.request_id.as_str()) && (of_request || workers.iter().any(of_worker))
     };
@@ -213,6 +287,15 @@ pub fn around(case: &Case, hits: &[&LogRecord], all: &[LogRecord]) -> Vec<LogRec
     found.sort_by_key(|it| (it.time, it.log_id));
     found.dedup_by_key(|it| it.log_id);
     found
+}
+
+/// How long a worker without request ids is listened to after it named a message: until the wait is over, if that is soon.
+pub fn heard_until(hit: UnixNanos, over: UnixNanos) -> UnixNanos {
+    let soon = hit.0.saturating_add(SLACK_NS);
+    UnixNanos(
+        over.0
+            .clamp(soon, hit.0.saturating_add(LISTENS_NS).max(soon)),
+    )
 }
 
 /// The event that says that an attempt was submitted, by the chain of events.

@@ -18,6 +18,9 @@
 //! | `drift`, `retyped` | a value of another kind, or beyond all of those before a release, that decided the way or broke a state |
 //! | `equals` | numbers that belong together in all other runs |
 //! | `doubles`, `omitted` | work that was taken for done already; a state that a version lost |
+//! | `equipped` | what a job had to work with |
+//! | `timed`, `instead` | lines that tell how long somebody was waited for; who is asked because another one failed |
+//! | [`overheard`] | what others wrote about those whom it waited for |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | [`joblogs`], `toil` | what jobs in containers wrote: how their lines are found, and what they tell of slow and of green runs |
 //! | `sorts`, `hollow` | what a release writes otherwise, and what is missing, for one sort of input |
@@ -26,7 +29,7 @@
 //! | `due` | who told a Wait how long it takes |
 //! | `sizes`, `grown` | one item that is far larger than the others; who made the data so large |
 //! | `settings` | numbers that a definition sets, and how two differ |
-//! | `text`, `marks` | what the words of an error speak of |
+//! | `text`, `marks`, `signs` | what the words of an error speak of |
 //! | `clues` | who may have done it: one file per family of mechanisms |
 //! | `running`, `lacks` | what has not ended; what is not held |
 //! | `origin`, `charges` | where the trouble in a tree of spans began, and who is charged with time |
@@ -51,11 +54,13 @@ mod doubles;
 mod drift;
 mod due;
 mod equals;
+mod equipped;
 mod failures;
 mod grown;
 mod habits;
 mod hollow;
 mod hosts;
+mod instead;
 pub mod joblogs;
 mod judge;
 mod lacks;
@@ -65,6 +70,7 @@ mod measures;
 mod omitted;
 mod onset;
 mod origin;
+pub mod overheard;
 mod profile;
 mod pulls;
 mod ranking;
@@ -76,6 +82,7 @@ mod retyped;
 mod running;
 mod scene;
 mod settings;
+mod signs;
 mod silent;
 mod since;
 mod sizes;
@@ -87,6 +94,7 @@ mod starved;
 mod stays;
 mod telling;
 pub(crate) mod text;
+mod timed;
 mod toil;
 mod tolerated;
 mod waits;
@@ -128,6 +136,8 @@ pub struct Case {
     /// Lines of workers that name a message of this execution whose answer never came, with what they wrote around them,
     /// in order of time ([`letters`]).
     pub heard: Vec<LogRecord>,
+    /// What others wrote about those whom it waited for, where something failed or took long ([`overheard`]).
+    pub overheard: Vec<LogRecord>,
     /// What its functions called by themselves, as far as its log is held ([`callees`]).
     pub called: Vec<callees::Callee>,
     /// The executions that it started, as far as their histories are held.

@@ -136,6 +136,8 @@ pub struct StateProfile {
     pub kinds: BTreeMap<String, Kind>,
     /// Short texts in the output of its first visit, and lists of words.
     pub texts: BTreeMap<String, String>,
+    /// What its jobs had to work with.
+    pub equipment: BTreeMap<String, f64>,
 }
 
 /// What a function did in one execution.
@@ -250,6 +252,7 @@ impl Profile {
             if attempt.status == model::Status::Succeeded && state.answered_keys.len() < MOST {
                 state.answered_keys.extend(keys(attempt.output.as_deref()));
             }
+            state.equipment.extend(super::equipped::of(attempt));
             state.allowed_s = attempt.timeout_seconds.or(state.allowed_s);
             state.beats_s = attempt.heartbeat_seconds.or(state.beats_s);
             if let (Some(from), Some(to)) = (attempt.submitted_time, attempt.end_time) {

@@ -245,7 +245,14 @@ impl<'a> Scene<'a> {
         };
         let mut found: HashMap<SpanId, Vec<usize>> = HashMap::new();
         let mut heads: Vec<(SpanId, usize)> = Vec::new();
+        // What an execution whose history is held did is told by that.
+        let told = |it: &&Attempt| self.child(it).is_some();
+        let attempts = self.case.attempts.iter();
+        let told: HashSet<SpanId> = attempts.filter(told).map(|it| it.span_id).collect();
         for (n, callee) in self.case.called.iter().enumerate() {
+            if told.contains(&callee.attempt) {
+                continue;
+            }
             if !callee.named && !known(&callee.invocation.function_name) {
                 continue;
             }
@@ -271,6 +278,12 @@ impl<'a> Scene<'a> {
     pub fn callees(&self, attempt: &Attempt) -> Vec<&'a Invocation> {
         let found = self.called.get(&attempt.span_id).into_iter().flatten();
         found.map(|n| &self.case.called[*n].invocation).collect()
+    }
+
+    /// Whether somebody names a callee; else it is known by its time.
+    pub fn is_named(&self, of: &Invocation) -> bool {
+        let mut all = self.case.called.iter();
+        all.any(|it| it.named && it.invocation.span_id == of.span_id)
     }
 
     /// Spans of an invocation that a function made, and those below them.

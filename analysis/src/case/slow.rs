@@ -434,6 +434,8 @@ fn worked<'a>(
                 found.push(clue.with(ended(scene, attempt, excess.usual_ns)));
                 return found;
             }
+            found.extend(super::instead::of(scene, &forest, attempt, grown.span));
+            found.extend(super::overheard::held(scene, attempt, &grown.name));
             let span = forest.spans[grown.span];
             let unseen = super::hosts::unseen(scene, &forest, grown.span, &grown.name);
             let usual = human_duration(grown.usual_ns.unwrap_or(0));
@@ -476,7 +478,10 @@ fn worked<'a>(
             return found;
         }
     }
-    if let Some(clue) = super::called::work(scene, attempt, excess.ns) {
+    let below = super::called::work(scene, attempt, excess.ns);
+    let told = || super::timed::of_try(scene, attempt, excess.ns);
+    if let Some(clue) = below.or_else(told) {
+        found.extend(super::overheard::held(scene, attempt, &clue.suspect.name));
         found.push(clue.with(ended(scene, attempt, excess.usual_ns)));
         return found;
     }

@@ -85,6 +85,6 @@ pub(super) fn cold<'a>(scene: &Scene<'a>, tries: &[&'a Attempt], excess: &Excess
                 ),
             )])
             .with(ended(scene, attempt, excess.usual_ns))
-            .changed(new),
+            .changed(new.or_else(|| clues::colder(scene, name))),
     )
 }

@@ -4,6 +4,7 @@ use model::Category;
 
 use super::marks::MARKS;
 pub(crate) use super::marks::Topic;
+pub(crate) use super::signs::{is_death, is_of_pass, no_such_image, ran_out, stumbles};
 
 /// The first family that the words belong to. Long messages are read at their beginning and end.
 pub(crate) fn topic(words: &str) -> Option<Topic> {
@@ -281,84 +282,6 @@ fn is_must_be(lower: &str) -> bool {
             .collect();
         KINDS.contains(&word.as_str())
     })
-}
-
-/// True for words of something whose time is over: a licence, a key, an entry of a calendar.
-pub(crate) fn ran_out(words: &str) -> bool {
-    const MARKS: [&str; 14] = [
-        "for the current ",
-        "for this week",
-        "for this month",
-        "for this quarter",
-        "for this year",
-        "not yet valid",
-        "expired",
-        "expiry",
-        "expiration",
-        "past its validity",
-        "no longer valid",
-        "out of date",
-        "has run out",
-        "not valid after",
-    ];
-    let lower = shortened(words).to_lowercase();
-    MARKS.iter().any(|mark| lower.contains(mark))
-}
-
-/// True for words of code that broke off where its authors did not think it would come to, as runtimes write them: Rust,
-/// Go, Python, JavaScript, Java, .NET, Ruby, C.
-pub(crate) fn stumbles(words: &str) -> bool {
-    const MARKS: [&str; 24] = [
-        "panicked at",
-        "panic: ",
-        "index out of bounds",
-        "index out of range",
-        "indexoutofbounds",
-        "indexoutofrange",
-        "list index out",
-        "nil pointer dereference",
-        "nullpointerexception",
-        "nullreferenceexception",
-        "object reference not set",
-        "typeerror",
-        "attributeerror",
-        "keyerror",
-        "unboundlocalerror",
-        "nameerror",
-        "nomethoderror",
-        "referenceerror",
-        "classcastexception",
-        "nosuchmethoderror",
-        "invalidcastexception",
-        "segmentation fault",
-        "sigsegv",
-        "stack overflow",
-    ];
-    let lower = shortened(words).to_lowercase();
-    MARKS.iter().any(|mark| lower.contains(mark))
-}
-
-/// True for words of a registry or a runtime about an image, a tag or a repository that does not exist, or a name that is
-/// none: containerd, Docker, ECR, Kubernetes, GHCR.
-pub(crate) fn no_such_image(words: &str) -> bool {
-    const MARKS: [&str; 13] = [
-        ": not found",
-        "not found: manifest unknown",
-        "manifest unknown",
-        "manifest_unknown",
-        "name unknown",
-        "name_unknown",
-        "image not found",
-        "imagenotfound",
-        "repository does not exist",
-        "repositorynotfound",
-        "does not exist in the registry",
-        "no matching manifest",
-        "invalid reference format",
-    ];
-    let lower = shortened(words).to_lowercase();
-    let named = lower.contains("invalidimagename") || lower.contains("manifest for ");
-    MARKS.iter().any(|mark| lower.contains(mark)) || named && lower.contains("not found")
 }
 
 /// The category of a fault in a dependency that is told by such words.

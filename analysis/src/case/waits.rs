@@ -96,6 +96,17 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
     if let Some(clue) = taken(scene, attempt, excess).filter(|_| consumer.is_none()) {
         return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
     }
+    if let Some(clue) = super::equipped::less(scene, attempt, excess) {
+        return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
+    }
+    // Of a worker that no line tells to have taken it, its own time may tell.
+    if consumer.is_none() && attempt.function_name.is_none() {
+        let cold = super::called::cold(scene, &[attempt], excess.ns, false);
+        let slow = || super::called::work(scene, attempt, excess.ns);
+        if let Some(clue) = cold.or_else(slow) {
+            return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
+        }
+    }
     let queue_wait = consumer.map(|it| it.start_time.since(from));
     if let Some(worker) = consumer.filter(|_| queue_wait.is_some_and(|it| it * 2 <= excess.ns)) {
         if let Some(clue) = on_one_host(scene, attempt, excess) {
@@ -177,6 +188,25 @@ fn taken(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
         super::called::work(scene, attempt, excess.ns).filter(|it| it.suspect.name != *name)
     {
         return Some(clue.with([shown]));
+    }
+    let most = worked.saturating_add(worked / 10);
+    if let Some(timed) = worker.waited_for(scene, (excess.ns.saturating_mul(6) / 10, most)) {
+        let line = clue::log(timed.line, super::text::brief(&timed.line.body, 160));
+        let who = &timed.name;
+        let mechanism = format!(
+            "{who} kept {name} waiting for {} in {}, as {name} wrote itself",
+            human_duration(timed.ns),
+            excess.state
+        );
+        let explained = [name, &queue].map(|victim| clue::Explained {
+            kind: String::new(),
+            name: victim.clone(),
+            reason: format!("{name} waited for {who}"),
+            reference: line.reference.clone(),
+        });
+        let suspect = clue::entity(scene, "service", who, &[&attempt.path, name]);
+        let clue = Clue::new(suspect, Category::Latency, 0.91, mechanism);
+        return Some(clue.with([shown, line]).explaining(explained));
     }
     let mechanism = format!(
         "{name} worked on the message of {} for {}; the whole takes {} in healthy runs",

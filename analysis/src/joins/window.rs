@@ -1,9 +1,10 @@
 //! Joins by time: the invocation began while the attempt was under way, and is of the right function, or
-//! carries the same X-Ray root as well. Each attempt gets one invocation at most, and the other way round.
+//! carries the same X-Ray root as well. Each attempt gets one invocation at most, and the other way round. One that found
+//! no sandbox ready began when its sandbox did: its own first line may come when nobody waits for it any more.
 
 use super::{CLOCK_SLACK_NS, Match};
 use crate::lambda::time_is_unknown;
-use model::{Attempt, Invocation, InvocationStatus, JoinMethod, Status};
+use model::{Attempt, ColdStart, Invocation, InvocationStatus, JoinMethod, Status};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Of so many candidates each is looked at; beyond, only their number counts.
@@ -174,7 +175,7 @@ impl Group {
             )
         });
         self.invocations
-            .sort_by_key(|n| (invocations[*n].start_time, invocations[*n].span_id));
+            .sort_by_key(|n| (asked(&invocations[*n]), invocations[*n].span_id));
         let windows: Vec<Window> = self
             .attempts
             .iter()
@@ -184,7 +185,7 @@ impl Group {
         let rivals = Rivals::of(&windows);
         let found = |(at, invocation): (usize, usize)| {
             let attempt = &attempts[self.attempts[at]];
-            let start = invocations[invocation].start_time.0;
+            let start = asked(&invocations[invocation]);
             let fitting = self.fitting(&windows[at], attempt, invocations, rule);
             let candidates = fitting.max(rivals.at(start)).max(1);
             let after = (start - attempt.start_time.0) / 1_000_000;
@@ -227,7 +228,7 @@ impl Group {
         let mut pairs = Vec::new();
         for n in &self.invocations {
             let invocation = &invocations[*n];
-            let start = invocation.start_time.0;
+            let start = asked(invocation);
             while next < windows.len() && windows[next].from <= start {
                 open.insert((windows[next].to, next));
                 next += 1;
@@ -251,7 +252,7 @@ impl Group {
         invocations: &[Invocation],
         rule: &Rule<'_>,
     ) -> usize {
-        let start = |n: &usize| invocations[*n].start_time.0;
+        let start = |n: &usize| asked(&invocations[*n]);
         let from = self.invocations.partition_point(|n| start(n) < window.from);
         let to = self.invocations.partition_point(|n| start(n) <= window.to);
         let range = &self.invocations[from..to.max(from)];
@@ -263,6 +264,20 @@ impl Group {
             .filter(|n| rule.fits(attempt, &invocations[**n]))
             .count()
     }
+}
+
+/// When an invocation was asked for at the latest: before its sandbox was made, if that was made for it.
+fn asked(invocation: &Invocation) -> i64 {
+    let made = matches!(
+        invocation.cold_start,
+        ColdStart::Init | ColdStart::SnapstartRestore
+    );
+    let took = invocation
+        .init_duration_ms
+        .or(invocation.restore_duration_ms)
+        .filter(|ms| made && ms.is_finite() && *ms > 0.0);
+    let took = took.map_or(0, |ms| (ms * 1e6) as i64);
+    invocation.start_time.0.saturating_sub(took)
 }
 
 /// When an attempt's invocation can have begun.

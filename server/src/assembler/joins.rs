@@ -17,8 +17,9 @@ use std::{
 use store::{Table, Unit, rows};
 
 const SECOND: i64 = 1_000_000_000;
-/// How far an invocation may start outside of its attempt: clocks differ, and queues wait.
-const SLACK: i64 = 5 * SECOND;
+/// How far an invocation may start outside of its attempt: clocks differ, queues wait, and a sandbox may be ready when
+/// nobody waits for it any more.
+const SLACK: i64 = 12 * SECOND;
 /// How long before an invocation its attempt may have started: the longest run of a function, and more
 /// for a busy one.
 const REACH: i64 = 6 * 3_600 * SECOND;

@@ -5,6 +5,7 @@ use analysis::{
     case::{
         Case, joblogs,
         letters::{self, Letter, MOST_HITS},
+        overheard::{self, Ear},
     },
     joins,
 };
@@ -118,6 +119,28 @@ impl Court {
         Ok(())
     }
 
+    /// Gives cases what others wrote about those whom they waited for, where something failed or took long.
+    pub(super) async fn overhear(&self, cases: &mut [Case]) -> Result<()> {
+        for case in cases {
+            let Some(ear) = Ear::of(case) else {
+                continue;
+            };
+            let window = ear.from..=ear.to;
+            let names = &ear.names;
+            let mut lines = self
+                .held
+                .logs_where("service_name", names, Some(window.clone()))
+                .await?;
+            lines.extend(
+                self.held
+                    .logs_holding(names, &window, overheard::MOST_HITS)
+                    .await?,
+            );
+            case.overheard = ear.kept(case, lines);
+        }
+        Ok(())
+    }
+
     pub(super) async fn heard(&self, case: &Case, letters: &[Letter]) -> Result<Vec<LogRecord>> {
         let all: Vec<&Letter> = letters.iter().collect();
         let mut hits = self
@@ -137,7 +160,8 @@ impl Court {
         };
         let unknown: Vec<&Letter> = letters.iter().filter(unknown).collect();
         let places: BTreeSet<String> = unknown.iter().map(|it| it.place.clone()).collect();
-        hits.extend(self.lines_about(&unknown, places).await?);
+        let workers = unknown.iter().flat_map(|it| it.workers.clone()).collect();
+        hits.extend(self.lines_about(&unknown, places, workers).await?);
         let mut lines = Vec::new();
         let (asked, alone): (Vec<_>, Vec<_>) =
             hits.iter().partition(|it| !it.request_id.is_empty());
@@ -145,9 +169,10 @@ impl Court {
         if !requests.is_empty() {
             lines.extend(self.held.logs_where("request_id", &requests, None).await?);
         }
+        let over = letters.iter().map(|it| it.to).max().unwrap_or_default();
         for hit in alone.iter().take(MOST_ALONE) {
             let worker = BTreeSet::from([hit.service_name.clone()]);
-            let window = hit.time..=UnixNanos(hit.time.0.saturating_add(AFTER_NS));
+            let window = hit.time..=letters::heard_until(hit.time, over);
             lines.extend(
                 self.held
                     .logs_where("service_name", &worker, Some(window))
@@ -163,20 +188,25 @@ impl Court {
         &self,
         letters: &[&Letter],
         mut places: BTreeSet<String>,
+        mut workers: BTreeSet<String>,
     ) -> Result<Vec<LogRecord>> {
         places.remove("");
         let from = letters.iter().map(|it| it.from).min();
         let (Some(from), Some(to)) = (from, letters.iter().map(|it| it.to).max()) else {
             return Ok(Vec::new());
         };
-        if places.is_empty() {
+        workers.extend(places.iter().cloned());
+        if workers.is_empty() {
             return Ok(Vec::new());
         }
         let window = from..=to;
-        let mut found = self.held.logs_holding(&places, &window, MOST_HITS).await?;
+        let mut found = Vec::new();
+        if !places.is_empty() {
+            found = self.held.logs_holding(&places, &window, MOST_HITS).await?;
+        }
         found.extend(
             self.held
-                .logs_where("service_name", &places, Some(window))
+                .logs_where("service_name", &workers, Some(window))
                 .await?,
         );
         found.retain(|line| letters.iter().any(|it| it.is_about(line)));

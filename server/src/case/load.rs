@@ -130,6 +130,9 @@ impl Court {
             self.add_workers(&mut cases).await?;
         }
         self.follow(&mut cases).await?;
+        if raw {
+            self.overhear(&mut cases).await?;
+        }
         Ok(cases)
     }
 

@@ -138,6 +138,7 @@ impl Court {
         case.events.clear();
         case.documents.clear();
         case.heard.clear();
+        case.overheard.clear();
         case.children.clear();
         let (profile, weight) = tokio::task::spawn_blocking(move || weighed(&case)).await?;
         lock(&self.profiles).put(profile.trace_id, profile, weight);

@@ -338,6 +338,7 @@ impl Held {
             case.logs.dedup_by_key(|log| log.log_id);
             case.heard = self.heard(case);
             self.follow(case, &invocations);
+            case.overheard = self.overheard(case);
         }
         let flat = cases.clone();
         for case in cases.values_mut() {

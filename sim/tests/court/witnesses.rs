@@ -15,6 +15,15 @@ impl Held {
         case::letters::around(case, &hits, &self.logs)
     }
 
+    /// What others wrote about those whom a case waited for.
+    pub(super) fn overheard(&self, case: &Case) -> Vec<LogRecord> {
+        let Some(ear) = case::overheard::Ear::of(case) else {
+            return Vec::new();
+        };
+        let lines = self.logs.iter().filter(|it| ear.hears(it));
+        ear.kept(case, lines.cloned().collect())
+    }
+
     /// Who took the messages of the nearest healthy siblings, where one of this execution was not answered.
     pub(super) fn witnesses(
         &self,

@@ -28,7 +28,9 @@ pub mod sixth_deep;
 pub mod slow;
 pub mod tenth;
 pub mod third_calm;
+pub mod thirteenth;
 pub mod twelfth;
+pub mod twelfth_more;
 pub mod words;
 pub mod worker;
 

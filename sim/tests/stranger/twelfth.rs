@@ -1,600 +1,454 @@
-//! A twelfth lot: what jobs wrote, values of one sort of input, waits that were told too long, failures without a word, and
-//! of each the same look with another reason, or with none.
+//! A twelfth lot: who kept somebody waiting, told by whoever waited; who is asked because another one failed; sandboxes
+//! that are ready too late; workers that die without a word of the message; passes that are turned down. Each beside a run
+//! that looks the same and is somebody else's, or nobody's.
 
 use super::{
     Mystery, at, calm, crime,
-    desk::{Desk, End, Run, iso},
+    desk::{Desk, End, Run},
     lambda::{Call, Lambda, lambda},
     sixth::chain,
     vary,
 };
-use model::{Category, Outcome};
+use model::Category;
 use serde_json::{Value, json};
 
-const GLUE: (&str, &str) = ("glue", "startJobRun.sync");
-const ECS: (&str, &str) = ("ecs", "runTask.sync");
 const SQS: (&str, &str) = ("sqs", "sendMessage.waitForTaskToken");
-const ARN: &str = "arn:aws:ecs:eu-central-1:480213377711";
 
-/// A task in a container: its lines, after so many seconds each, and with what exit code it ends.
-fn atlas(desk: &mut Desk, n: usize, lines: &[(i64, &str)], exit: i64, revision: u32) -> String {
-    let input = json!({"sheet": format!("N{n}")});
-    let mut run = Run::new("atlas-print", &format!("t{n}"), at(n), &input);
-    let task = format!("{:032x}", 0xa7_0000 + n);
-    let of = json!({"TaskArn": format!("{ARN}:task/press/{task}"), "TaskDefinitionArn": format!("{ARN}:task-definition/tile-packer:{revision}"),
-        "LastStatus": "STOPPED", "Containers": [{"Name": "packer", "ExitCode": exit}], "StoppedReason": "Essential container in task exited"});
-    run.enter("Task", "Pack", &input);
-    let sent = json!({"Cluster": "press", "TaskDefinition": format!("{ARN}:task-definition/tile-packer:{revision}")});
-    run.schedule(ECS, &sent, &Value::Null);
-    run.submitted(
-        ECS,
-        &json!({"Tasks": [{"TaskArn": format!("{ARN}:task/press/{task}")}]}),
+/// Two functions, of which the second books seats and writes how long its statements took.
+pub fn seats(desk: &mut Desk, n: usize, book: Lambda) -> String {
+    let hold = lambda("hold-seats", 90 + vary(n, 20));
+    let all = [
+        ("Hold", hold, json!({"held": 2})),
+        ("Book", book, json!({"booked": 2})),
+    ];
+    chain(desk, "seats", n, &json!({"show": n % 6}), &all)
+}
+
+fn booked(n: usize, ms: i64, line: &str) -> Lambda {
+    lambda("book-seats", ms + vary(n, 20))
+        .saying("INFO", "transaction begun")
+        .saying("WARN", line)
+        .saying("INFO", "committed")
+}
+
+pub fn waited_for_a_lock(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let took = if ill { 14_204 } else { 9 + vary(n, 5) };
+    let line = format!(
+        "UPDATE seat SET taken=true: {took} ms on box-office-db (blocked by pid 30117, ALTER TABLE seat)"
     );
-    for (after, line) in lines {
-        run.wait(after * 1_000);
-        let stream = format!("press/packer/{task}");
-        desk.written("/ecs/tile-packer", &stream, run.at, line);
-    }
-    run.wait(2_000 + vary(n, 900));
-    if exit != 0 {
-        run.failed(ECS, "States.TaskFailed", &of.to_string());
-        return desk.end(run, End::Failed("States.TaskFailed", &of.to_string()));
-    }
-    run.succeeded(ECS, &of);
-    run.exit("Task", "Pack", &json!({"packed": true}));
-    desk.end(run, End::Well(&json!({"packed": true})))
+    seats(desk, n, booked(n, took + 110, &line))
 }
 
-const PACKED: [(i64, &str); 3] = [
-    (4, "WARN heap at 71 %"),
-    (9, "reading 812 tiles"),
-    (20, "packed"),
-];
+/// It counted itself for so long; the database was quick.
+fn counted_itself(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let own = if ill { 14_204 } else { 9 + vary(n, 5) };
+    let line = format!("seat plan laid out in {own} ms; INSERT took 7 ms on box-office-db");
+    seats(desk, n, booked(n, own + 110, &line))
+}
 
-fn heap(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let lines = [
-        (4, "WARN heap at 71 %"),
-        (9, "reading 812 tiles"),
-        (12, "java.lang.OutOfMemoryError: Java heap space"),
+/// The same in JSON, of a function that its limit cut off.
+fn slow_query_in_json(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let took = if ill { 27_900 } else { 140 + vary(n, 30) };
+    let mut sum = lambda("sum-tolls", if ill { 30_000 } else { took + 60 })
+        .json()
+        .saying(
+            "WARN",
+            &format!("query finished db=toll-archive duration_ms={took} rows=12"),
+        );
+    if ill {
+        sum.cut = true;
+        let said = "RequestId: REQ Error: Task timed out after 30.00 seconds";
+        sum.error = Some(("Sandbox.Timedout".into(), said.into()));
+    }
+    let read = lambda("read-gates", 80 + vary(n, 10));
+    let all = [
+        ("Read", read, json!({"gates": 3})),
+        ("Sum", sum, json!({"sum": 12})),
     ];
+    chain(desk, "tolls", n, &json!({"road": n % 4}), &all)
+}
+
+/// Prices come from a cache, else from a database.
+fn prices(desk: &mut Desk, n: usize, refused: bool, from_db: Option<i64>) -> String {
+    let mut ask = Call::new(
+        "GET",
+        2,
+        &[("db.system", "redis"), ("server.address", "price-cache")],
+    );
+    if refused {
+        ask = ask.failing("ECONNREFUSED 10.4.0.7:6379");
+    }
+    let mut quote = lambda("quote-fare", 60 + from_db.unwrap_or(0) + vary(n, 15)).calling(ask);
+    if let Some(ms) = from_db {
+        let attributes = [("db.system", "postgresql"), ("server.address", "fare-db")];
+        quote = quote.calling(Call::new("SELECT fare", ms, &attributes));
+    }
+    let all = [("Quote", quote, json!({"fare": 40 + n % 9}))];
+    chain(desk, "fares", n, &json!({"line": n % 7}), &all)
+}
+
+fn cache_gone(desk: &mut Desk, n: usize, ill: bool) -> String {
     match ill {
-        true => atlas(desk, n, &lines, 1, 4),
-        false => atlas(desk, n, &PACKED, 0, 4),
+        true => prices(desk, n, true, Some(5_800)),
+        false => prices(desk, n, false, n.is_multiple_of(6).then_some(14)),
     }
 }
 
-fn depot_down(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let lines = [
-        (4, "WARN heap at 71 %"),
-        (9, "reading 812 tiles"),
-        (
-            12,
-            "ERROR GET https://tile-depot.internal/sheets: 503 Service Unavailable",
+/// The cache fails as well now, but the database was slow before that.
+fn slow_before_the_cache(desk: &mut Desk, n: usize, ill: bool) -> String {
+    match ill {
+        true => prices(desk, n, n != 12, Some(5_800)),
+        false => prices(desk, n, false, n.is_multiple_of(3).then_some(14)),
+    }
+}
+
+/// A state that may take four seconds calls a function whose sandbox takes seven to be made.
+fn gates(desk: &mut Desk, n: usize, init: Option<i64>, work: i64, tries: usize) -> String {
+    let limits = json!({"timeoutInSeconds": 4});
+    let input = json!({"gate": n % 8});
+    let mut run = Run::new("gates", &format!("g{n}"), at(n), &input);
+    if init.is_some() && n == 12 {
+        desk.changed(
+            at(n) - 90_000,
+            "config",
+            "open-gate",
+            "provisioned concurrency 3 -> 0",
+        );
+    }
+    run.enter("Task", "Open gate", &input);
+    let arn = "arn:aws:lambda:eu-central-1:480213377711:function:open-gate:$LATEST";
+    let call = ("lambda", "invoke");
+    for one in 0..tries {
+        run.schedule(
+            call,
+            &json!({"FunctionName": arn, "Payload": input}),
+            &limits,
+        );
+        let last = one + 1 == tries && (init.is_none() || tries > 1) && work < 4_000;
+        let mut of = lambda("open-gate", work + vary(n, 9)).version("$LATEST");
+        of.init = init.filter(|_| !last);
+        desk.ran(&of, run.at + 20);
+        if last {
+            run.wait(work + 60);
+            run.succeeded(call, &json!({"ExecutedVersion": "$LATEST", "Payload": {"open": true}, "StatusCode": 200}));
+            run.exit("Task", "Open gate", &json!({"open": true}));
+            return desk.end(run, End::Well(&json!({"open": true})));
+        }
+        run.wait(4_000);
+        run.push(
+            "TaskTimedOut",
+            json!({"resourceType": call.0, "resource": call.1, "error": "States.Timeout"}),
+        );
+        run.wait(1_000);
+    }
+    desk.end(run, End::Failed("States.Timeout", ""))
+}
+
+fn not_ready_in_time(desk: &mut Desk, n: usize, ill: bool) -> String {
+    gates(desk, n, ill.then_some(7_300), 180, 1)
+}
+
+fn ready_at_the_third_try(desk: &mut Desk, n: usize, ill: bool) -> String {
+    gates(desk, n, ill.then_some(7_300), 180, if ill { 3 } else { 1 })
+}
+
+/// Its sandbox is ready soon; its work takes six seconds.
+fn works_too_long(desk: &mut Desk, n: usize, ill: bool) -> String {
+    gates(
+        desk,
+        n,
+        ill.then_some(240),
+        if ill { 6_100 } else { 180 },
+        1,
+    )
+}
+
+/// A queue whose worker never writes of the message.
+fn stained_glass(desk: &mut Desk, n: usize, worker: Option<Lambda>, other: bool) -> String {
+    let input = json!({"pane": n % 5});
+    let mut run = Run::new("panes", &format!("p{n}"), at(n), &input);
+    let measure = lambda("measure-pane", 70 + vary(n, 12));
+    desk.task(&mut run, "Measure", &measure, &input, &json!({"mm": 400}));
+    run.enter("Task", "Cut", &json!({"mm": 400}));
+    let token = format!(
+        "AQCYAAAAKgAAAAMAAAAAAAAAA{:016x}{:016x}",
+        desk.id(),
+        desk.id()
+    );
+    let message = json!({"QueueUrl": "https://sqs.eu-central-1.amazonaws.com/480213377711/glass-cutting", "MessageBody": {"token": token}});
+    run.schedule(SQS, &message, &json!({"timeoutInSeconds": 80}));
+    let id = format!(
+        "{:08x}-77aa-4c01-9b1e-{:012x}",
+        desk.id() >> 32,
+        desk.id() >> 16
+    );
+    run.submitted(SQS, &json!({"MessageId": id}));
+    if other {
+        // Somebody who sweeps every now and then, whatever is cut.
+        desk.ran(&lambda("sweep-floor", 300), run.at + 4_000 + vary(n, 9_000));
+    }
+    let Some(worker) = worker else {
+        run.wait(80_000);
+        run.push(
+            "TaskTimedOut",
+            json!({"resourceType": SQS.0, "resource": SQS.1, "error": "States.Timeout"}),
+        );
+        return desk.end(run, End::Failed("States.Timeout", ""));
+    };
+    desk.ran(&worker, run.at + 350);
+    if worker.killed.is_some() || worker.error.is_some() {
+        run.wait(80_000);
+        run.push(
+            "TaskTimedOut",
+            json!({"resourceType": SQS.0, "resource": SQS.1, "error": "States.Timeout"}),
+        );
+        return desk.end(run, End::Failed("States.Timeout", ""));
+    }
+    run.wait(350 + worker.init.unwrap_or(0) + worker.ms + 40);
+    run.succeeded(SQS, &json!({"cut": 1}));
+    run.exit("Task", "Cut", &json!({"cut": 1}));
+    desk.end(run, End::Well(&json!({"cut": 1})))
+}
+
+fn cutter(n: usize) -> Lambda {
+    lambda("laser-table", 9_000 + vary(n, 3_000)).saying("INFO", "pane laid on the table")
+}
+
+fn cutter_killed(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let mut cut = cutter(n);
+    if ill {
+        cut.killed = Some("Runtime exited with error: signal: killed");
+        cut.memory = (1_024, 1_024);
+    }
+    stained_glass(desk, n, Some(cut), true)
+}
+
+fn cutter_breaks_off(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let cut = match ill {
+        true => cutter(n).raising(
+            "RangeError",
+            "offset 4096 is outside the bounds of the plan",
         ),
-    ];
-    match ill {
-        true => atlas(desk, n, &lines, 1, 4),
-        false => atlas(desk, n, &PACKED, 0, 4),
+        false => cutter(n),
+    };
+    stained_glass(desk, n, Some(cut), true)
+}
+
+fn nobody_cuts(desk: &mut Desk, n: usize, ill: bool) -> String {
+    stained_glass(desk, n, (!ill).then(|| cutter(n)), true)
+}
+
+fn cutter_slow(desk: &mut Desk, n: usize, ill: bool) -> String {
+    let mut cut = cutter(n);
+    if ill {
+        cut.ms = 51_000;
     }
+    stained_glass(desk, n, Some(cut), true)
 }
 
-fn more_tiles(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let lines = [
-        (4, "WARN heap at 71 %"),
-        (9, "reading 4710 tiles"),
-        (130, "packed"),
-    ];
-    atlas(desk, n, if ill { &lines } else { &PACKED }, 0, 4)
-}
-
-fn depot_slow(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let lines = [
-        (4, "WARN heap at 71 %"),
-        (9, "reading 812 tiles"),
-        (1, "fetching legend from tile-depot"),
-        (140, "packed"),
-    ];
-    let well = [
-        (4, "WARN heap at 71 %"),
-        (9, "reading 812 tiles"),
-        (1, "fetching legend from tile-depot"),
-        (19, "packed"),
-    ];
-    atlas(desk, n, if ill { &lines } else { &well }, 0, 4)
-}
-
-fn new_revision(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let lines = [
-        (4, "WARN heap at 71 %"),
-        (1, "ERROR unknown option --legend"),
-    ];
-    match ill {
-        true => atlas(desk, n, &lines, 2, 5),
-        false => atlas(desk, n, &PACKED, 0, 4),
+/// An activity whose worker is a pod: its lines name no task.
+fn engraver(desk: &mut Desk, n: usize, died: bool, ill: bool) -> String {
+    let input = json!({"plate": n % 5});
+    let mut run = Run::new("plates", &format!("e{n}"), at(n), &input);
+    run.enter("Task", "Engrave", &input);
+    let resource = "arn:aws:states:eu-central-1:480213377711:activity:engrave-plates";
+    run.push("ActivityScheduled", json!({"resource": resource, "input": input.to_string(), "timeoutInSeconds": 300, "heartbeatInSeconds": 60}));
+    run.wait(90);
+    run.push(
+        "ActivityStarted",
+        json!({"workerName": format!("engraver-6c9d7f-x{}k2q", n % 3)}),
+    );
+    desk.record(
+        "engraver",
+        run.at + 30,
+        (9, "INFO"),
+        "plate clamped",
+        ("", ""),
+    );
+    if !ill {
+        run.wait(8_000 + vary(n, 3_000));
+        run.push("ActivitySucceeded", json!({"output": "{\"done\":1}"}));
+        run.exit("Task", "Engrave", &json!({"done": 1}));
+        return desk.end(run, End::Well(&json!({"done": 1})));
     }
+    match died {
+        true => desk.record(
+            "engraver",
+            run.at + 12_000,
+            (17, "ERROR"),
+            "container engraver was OOMKilled (exit code 137), restarting",
+            ("", ""),
+        ),
+        false => desk.record(
+            "engraver",
+            run.at + 12_000,
+            (13, "WARN"),
+            "needle is worn, 3 hours left",
+            ("", ""),
+        ),
+    }
+    run.wait(60_000);
+    run.push(
+        "ActivityTimedOut",
+        json!({"error": "States.HeartbeatTimeout"}),
+    );
+    desk.end(run, End::Failed("States.HeartbeatTimeout", ""))
 }
 
-/// A job that loads what came since the last time, behind a function that lists the columns.
-fn intake(
+fn engraver_killed(desk: &mut Desk, n: usize, ill: bool) -> String {
+    engraver(desk, n, true, ill)
+}
+
+fn engraver_silent(desk: &mut Desk, n: usize, ill: bool) -> String {
+    engraver(desk, n, false, ill)
+}
+
+/// A pass is issued by one function and shown by another.
+fn passes(
     desk: &mut Desk,
     n: usize,
-    loaded: i64,
-    release: (&'static str, &str),
-    lacks: Option<&str>,
+    issuer: &'static str,
+    shown: &'static str,
+    refused: bool,
 ) -> String {
-    let input = json!({"shift": n});
-    let mut run = Run::new("bean-intake", &format!("t{n}"), at(n), &input);
-    let sorted =
-        json!({"file": {"columns": ["lot", release.1, "grade"], "rows": 4_000 + vary(n, 90)}});
-    desk.task(
-        &mut run,
-        "Sort",
-        &lambda("sort-beans", 210 + vary(n, 30)).version(release.0),
-        &input,
-        &sorted,
-    );
-    let id = format!("jr_{:064x}", 0xbea0 + n);
-    run.enter("Task", "Load", &sorted);
-    run.schedule(GLUE, &json!({"JobName": "bean-ledger"}), &Value::Null);
-    run.submitted(GLUE, &json!({"JobRunId": id}));
-    run.wait(30_000 + vary(n, 4_000));
-    desk.written(
-        "/aws-glue/jobs/output",
-        &id,
-        run.at - 9_000,
-        &format!("merging {loaded} sacks into ledger"),
-    );
-    if let Some(column) = lacks {
-        let said = format!(
-            "AnalysisException: [UNRESOLVED_COLUMN.WITH_SUGGESTION] A column or function parameter with name `{column}` cannot be resolved."
-        );
-        let cause = json!({"JobName": "bean-ledger", "Id": id, "JobRunState": "FAILED", "ErrorMessage": said}).to_string();
-        run.failed(GLUE, "States.TaskFailed", &cause);
-        return desk.end(run, End::Failed("States.TaskFailed", &cause));
-    }
-    run.succeeded(
-        GLUE,
-        &json!({"JobName": "bean-ledger", "Id": id, "JobRunState": "SUCCEEDED"}),
-    );
-    run.exit("Task", "Load", &json!({"ok": true}));
-    desk.end(run, End::Well(&json!({"ok": true})))
-}
-
-fn idle_job(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let loaded = if ill { 0 } else { 40 + vary(n, 12) };
-    intake(desk, n, loaded, ("7", "net"), None)
-}
-
-fn idle_at_times(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let loaded = if ill || n % 5 == 2 {
-        0
-    } else {
-        40 + vary(n, 12)
-    };
-    intake(desk, n, loaded, ("7", "net"), None)
-}
-
-fn column_lost(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let release = if ill { ("8", "netto") } else { ("7", "net") };
-    intake(desk, n, 40 + vary(n, 12), release, ill.then_some("net"))
-}
-
-fn column_asked(desk: &mut Desk, n: usize, ill: bool) -> String {
-    if n == 12 {
-        desk.changed(
-            at(n) - 60_000,
-            "glue",
-            "bean-ledger",
-            "script bean_ledger_v9.py",
+    let issue = lambda("issue-pass", 60 + vary(n, 9)).version(issuer);
+    let mut enter = lambda("enter-hall", 90 + vary(n, 9)).version(shown);
+    if refused {
+        enter = enter.raising(
+            "HallRefused",
+            "hall-door answered 401 Unauthorized: jwt audience invalid, expected: hall",
         );
     }
-    intake(
-        desk,
-        n,
-        40 + vary(n, 12),
-        ("7", "net"),
-        ill.then_some("moisture"),
-    )
+    let token: Value = json!({"pass": {"token": format!("eyJhbGciOi.{:x}.x", desk.id())}});
+    let all = [
+        ("Issue", issue, token),
+        ("Enter", enter, json!({"in": true})),
+    ];
+    chain(desk, "halls", n, &json!({"hall": n % 4}), &all)
 }
 
-/// A label that a release writes for one country in another form.
-fn label(desk: &mut Desk, n: usize, country: &str, weight: &str, release: &'static str) -> String {
-    let input = json!({"parcel": format!("P{n}x"), "country": country});
-    let output =
-        json!({"parcel": format!("P{n}x"), "country": country, "label": {"weight": weight}});
-    let of = lambda("weigh-label", 90 + vary(n, 15)).version(release);
-    chain(desk, "parcel-label", n, &input, &[("Weigh", of, output)])
+fn wrong_pass(desk: &mut Desk, n: usize, ill: bool) -> String {
+    passes(desk, n, if ill { "19" } else { "18" }, "7", ill)
 }
 
-const COUNTRIES: [&str; 3] = ["NO", "US", "CH"];
-
-fn label_of_sort(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let country = if ill { "US" } else { COUNTRIES[n % 3] };
-    let release = if n >= 9 { "14" } else { "13" };
-    let grams = 400 + vary(n, 700);
-    let weight = match (country, release) {
-        ("US", "13") => format!("{:.1}", grams as f64 / 28.3),
-        ("US", _) => grams.to_string(),
-        _ => grams.to_string(),
-    };
-    // Since the release only others than the US ran well.
-    let country = if !ill && n >= 9 {
-        COUNTRIES[(n % 2) * 2]
-    } else {
-        country
-    };
-    let weight = if !ill && n >= 9 {
-        grams.to_string()
-    } else {
-        weight
-    };
-    label(desk, n, country, &weight, release)
+fn wrong_door(desk: &mut Desk, n: usize, ill: bool) -> String {
+    passes(desk, n, "18", if ill { "8" } else { "7" }, ill)
 }
 
-fn label_by_chance(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let country = if ill { "US" } else { COUNTRIES[n % 3] };
-    let grams = 400 + vary(n, 700);
-    let weight = match n % 2 {
-        0 => grams.to_string(),
-        _ => format!("{:.1}", grams as f64 / 28.3),
-    };
-    label(desk, n, country, &weight, if n >= 9 { "14" } else { "13" })
-}
-
-/// What a member is granted.
-fn grant(desk: &mut Desk, n: usize, kind: &str, granted: Value) -> String {
-    let input = json!({"visit": n, "card": {"kind": kind}});
-    let output = json!({"visit": n, "card": {"kind": kind}, "lounge": {"class": granted}});
-    chain(
-        desk,
-        "lounge-gate",
-        n,
-        &input,
-        &[("Classify", lambda("lounge-class", 70 + vary(n, 9)), output)],
-    )
-}
-
-fn nothing_granted(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let kind = if ill || n % 2 == 0 { "silver" } else { "plain" };
-    let granted = match (ill, kind) {
-        (true, _) => Value::Null,
-        (_, "silver") => json!("quiet"),
-        _ => json!("open"),
-    };
-    grant(desk, n, kind, granted)
-}
-
-fn nothing_granted_at_times(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let kind = if ill || n % 2 == 0 { "silver" } else { "plain" };
-    let granted = match (ill || n % 4 == 0, kind) {
-        (true, _) => Value::Null,
-        (_, "silver") => json!("quiet"),
-        _ => json!("open"),
-    };
-    grant(desk, n, kind, granted)
-}
-
-/// A wait until a time that somebody gives.
-fn ferry(desk: &mut Desk, n: usize, seconds: i64, by_input: bool) -> String {
-    let due = |at: i64| json!(iso(at + seconds * 1_000).replace("+00:00", "Z"));
-    let input = match by_input {
-        true => json!({"lane": 2, "board": due(at(n))}),
-        false => json!({"lane": 2}),
-    };
-    let mut run = Run::new("ferry-lane", &format!("t{n}"), at(n), &input);
-    let board = if by_input {
-        input["board"].clone()
-    } else {
-        due(run.at + 120)
-    };
-    let planned = json!({"lane": 2, "board": board});
-    desk.task(
-        &mut run,
-        "Plan",
-        &lambda("plan-lane", 100),
-        &input,
-        &planned,
-    );
-    run.enter("Wait", "Until boarding", &planned);
-    let until: jiff::Timestamp = board.as_str().expect("a text").parse().expect("a time");
-    run.at = until.as_millisecond() + 15;
-    run.exit("Wait", "Until boarding", &planned);
-    desk.task(
-        &mut run,
-        "Open",
-        &lambda("open-lane", 80 + vary(n, 9)),
-        &planned,
-        &planned,
-    );
-    desk.end(run, End::Well(&planned))
-}
-
-fn told_too_late(desk: &mut Desk, n: usize, ill: bool) -> String {
-    ferry(desk, n, if ill { 3_660 } else { 60 + vary(n, 20) }, false)
-}
-
-fn asked_for_later(desk: &mut Desk, n: usize, ill: bool) -> String {
-    ferry(desk, n, if ill { 3_660 } else { 60 + vary(n, 20) }, true)
-}
-
-/// A Catch that guests take.
-fn guest(desk: &mut Desk, n: usize, member: bool, refused: bool) -> String {
-    let input = json!({"member": member, "desk": "north"});
-    let mut run = Run::new("pool-entry", &format!("t{n}"), at(n), &input);
-    let of = lambda("find-pass", 60 + vary(n, 9));
-    let of = if refused {
-        of.raising("NoPass", "nobody of that name")
-    } else {
-        of
-    };
-    let priced = json!({"price": if refused { 9 } else { 4 }});
-    run.enter("Task", "Find pass", &input);
-    let well = desk.invoke(&mut run, &of, &input, &priced);
-    run.exit(
-        "Task",
-        "Find pass",
-        &if well {
-            priced.clone()
-        } else {
-            json!({"Error": "NoPass"})
-        },
-    );
-    if !well {
-        run.through("Pass", "Day ticket", &json!({"Error": "NoPass"}), &priced);
-    }
-    desk.task(
-        &mut run,
-        "Open gate",
-        &lambda("open-gate", 50),
-        &priced,
-        &priced,
-    );
-    desk.end(run, End::Well(&priced))
-}
-
-fn guests_as_ever(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let guest_ = ill || n % 5 == 1;
-    guest(desk, n, !guest_, guest_)
-}
-
-fn members_refused(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let guest_ = n % 5 == 1 && !ill;
-    guest(desk, n, !guest_, guest_ || ill)
-}
-
-/// A function that looks somebody up by name, after a change of somebody's network.
-fn looked_up(desk: &mut Desk, n: usize, ill: bool, whose: &str) -> String {
-    if n == 12 {
-        desk.changed(
-            at(n) - 120_000,
-            "lambda",
-            whose,
-            "UpdateFunctionConfiguration VpcConfig subnets subnet-3a -> subnet-7c",
-        );
-    }
-    let of = lambda("log-catch", 150 + vary(n, 20));
-    let of = match ill {
-        true => of.raising("Error", "getaddrinfo ENOTFOUND harbour.corp.example"),
-        false => of,
-    };
-    chain(
-        desk,
-        "catch-log",
-        n,
-        &json!({"boat": n}),
-        &[("Log", of, json!({"ok": 1}))],
-    )
-}
-
-fn own_subnet(desk: &mut Desk, n: usize, ill: bool) -> String {
-    looked_up(desk, n, ill, "log-catch")
-}
-
-fn other_subnet(desk: &mut Desk, n: usize, ill: bool) -> String {
-    looked_up(desk, n, ill, "weigh-catch")
-}
-
-/// A token that is answered with a failure without a word.
-fn bare(desk: &mut Desk, n: usize, ill: bool, heard: bool) -> String {
-    let input = json!({"kiln": n});
-    let mut run = Run::new("kiln-firing", &format!("t{n}"), at(n), &input);
-    run.enter("Task", "Fire", &input);
-    let body = json!({"batch": format!("batch-7{n}x"), "TaskToken": format!("{:0>60}", format!("AQCEkiln{n}"))});
-    run.schedule(SQS, &json!({"QueueUrl": "https://sqs.eu-central-1.amazonaws.com/480213377711/kilns", "MessageBody": body}), &Value::Null);
-    run.submitted(
-        SQS,
-        &json!({"MessageId": format!("5f0c2a10-0000-4000-8000-{n:012}")}),
-    );
-    if heard {
-        let of = lambda("kiln-hand", 3_000 + vary(n, 300))
-            .saying("INFO", &format!("firing batch-7{n}x"));
-        let of = if ill {
-            of.saying("WARN", "connect ETIMEDOUT 10.7.0.9:8883 (burner-bus)")
-        } else {
-            of
-        };
-        desk.ran(&of, run.at + 100);
-    }
-    run.wait(4_000 + vary(n, 300));
-    if ill {
-        run.push(
-            "TaskFailed",
-            json!({"resourceType": SQS.0, "resource": SQS.1}),
-        );
-        return desk.end(run, End::Failed("", ""));
-    }
-    run.succeeded(SQS, &json!({"ok": 1}));
-    run.exit("Task", "Fire", &json!({"ok": 1}));
-    desk.end(run, End::Well(&json!({"ok": 1})))
-}
-
-fn bare_heard(desk: &mut Desk, n: usize, ill: bool) -> String {
-    bare(desk, n, ill, true)
-}
-
-fn bare_unheard(desk: &mut Desk, n: usize, ill: bool) -> String {
-    bare(desk, n, ill, false)
-}
-
-/// An answer that is too large, and what the one below gave.
-fn pages(desk: &mut Desk, n: usize, ill: bool, given: i64) -> String {
-    let size = given.to_string();
-    let call = Call::new(
-        "GET /shelf",
-        60,
-        &[
-            ("server.address", "shelf-index.internal"),
-            ("http.response.body.size", &size),
-            ("http.response.status_code", "200"),
-        ],
-    )
-    .by(&[("service.name", "shelf-index")], 50);
-    let of = lambda("list-shelf", 140 + vary(n, 20)).calling(call);
-    let of: Lambda = match ill {
-        true => of.raising(
-            "Function.ResponseSizeTooLarge",
-            "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
-        ),
-        false => of,
-    };
-    chain(
-        desk,
-        "shelf-view",
-        n,
-        &json!({"shelf": n}),
-        &[("List", of, json!({"books": 31}))],
-    )
-}
-
-fn given_too_much(desk: &mut Desk, n: usize, ill: bool) -> String {
-    pages(
-        desk,
-        n,
-        ill,
-        if ill { 8_100_000 } else { 9_000 + vary(n, 900) },
-    )
-}
-
-fn made_too_much(desk: &mut Desk, n: usize, ill: bool) -> String {
-    pages(desk, n, ill, 9_000 + vary(n, 900))
+fn cold_but_in_time(desk: &mut Desk, n: usize, ill: bool) -> String {
+    // A new sandbox now and then is how it works.
+    gates(desk, n, None, if ill { 420 } else { 380 }, 1)
 }
 
 pub fn all() -> Vec<Mystery> {
-    use Category::{BadDeploy, DataSize, Error, Latency, Memory, NetworkConfig, SilentData};
+    use Category::{
+        BadDeploy, Capacity, ColdStart, Error, Infrastructure, Latency, LostMessage, Memory,
+        Permission,
+    };
     vec![
         crime(
-            "a task whose heap is full",
-            &["tile-packer"],
-            &[Memory],
-            heap,
+            "waited for a lock, and says so",
+            &["box-office-db"],
+            &[Latency, Capacity],
+            waited_for_a_lock,
         ),
         crime(
-            "a task whose depot is down",
-            &["tile-depot.internal", "tile-depot"],
-            &[Error],
-            depot_down,
-        ),
-        crime(
-            "a task with more tiles than ever",
-            &["tile-packer"],
-            &[DataSize],
-            more_tiles,
-        ),
-        crime(
-            "a task that waits for its depot",
-            &["tile-depot"],
+            "counted for so long itself",
+            &["book-seats"],
             &[Latency],
-            depot_slow,
+            counted_itself,
         ),
         crime(
-            "a revision that knows no option",
-            &["tile-packer"],
-            &[BadDeploy],
-            new_revision,
+            "a slow query in a record",
+            &["toll-archive"],
+            &[Latency],
+            slow_query_in_json,
         ),
         crime(
-            "a job that merged nothing",
-            &["bean-ledger"],
-            &[SilentData],
-            idle_job,
-        ),
-        calm("a job that merges nothing at times", idle_at_times),
-        crime(
-            "a column that a release calls otherwise",
-            &["sort-beans"],
-            &[BadDeploy],
-            column_lost,
+            "the cache is gone, the database slow",
+            &["price-cache"],
+            &[Infrastructure, Error],
+            cache_gone,
         ),
         crime(
-            "a column that a job asks since its release",
-            &["bean-ledger"],
-            &[BadDeploy],
-            column_asked,
+            "the database was slow before the cache went",
+            &["fare-db"],
+            &[Latency],
+            slow_before_the_cache,
         ),
         crime(
-            "a form that changed for one country",
-            &["weigh-label"],
-            &[SilentData],
-            label_of_sort,
-        ),
-        calm("a form that changes by chance", label_by_chance),
-        crime(
-            "a class that silver always had",
-            &["lounge-class"],
-            &[SilentData],
-            nothing_granted,
-        ),
-        calm("a class that silver has at times", nothing_granted_at_times),
-        crime(
-            "a wait that was told an hour",
-            &["plan-lane"],
-            &[SilentData],
-            told_too_late,
-        ),
-        calm("a wait that was asked for", asked_for_later),
-        calm("guests take the Catch as ever", guests_as_ever),
-        crime(
-            "members take the Catch of guests",
-            &["find-pass"],
-            &[Error, Category::BadInput],
-            members_refused,
+            "not ready in time",
+            &["open-gate"],
+            &[ColdStart],
+            not_ready_in_time,
         ),
         crime(
-            "a name that is not found since its subnet moved",
-            &["log-catch"],
-            &[NetworkConfig],
-            own_subnet,
-        ),
-        crime(
-            "a name that is not found, another's subnet moved",
-            &["harbour.corp.example"],
-            &[NetworkConfig],
-            other_subnet,
-        ),
-        crime(
-            "a failure without a word, a worker that wrote",
-            &["burner-bus", "10.7.0.9:8883"],
-            &[NetworkConfig],
-            bare_heard,
-        ),
-        crime(
-            "a failure without a word, and nobody heard",
-            &[],
-            &[],
-            bare_unheard,
+            "ready at the third try",
+            &["open-gate"],
+            &[ColdStart],
+            ready_at_the_third_try,
         )
-        .outcome(Outcome::ColdCase),
+        .changed("provisioned"),
         crime(
-            "an answer that somebody below made large",
-            &["shelf-index"],
-            &[DataSize],
-            given_too_much,
+            "ready in time, and at work too long",
+            &["open-gate"],
+            &[Latency],
+            works_too_long,
+        ),
+        calm("a little longer", cold_but_in_time),
+        crime(
+            "a worker killed that names no message",
+            &["laser-table"],
+            &[Memory],
+            cutter_killed,
         ),
         crime(
-            "an answer of its own that is too large",
-            &["list-shelf"],
-            &[DataSize],
-            made_too_much,
+            "a worker that breaks off and names no message",
+            &["laser-table"],
+            &[LostMessage, Error],
+            cutter_breaks_off,
+        ),
+        crime(
+            "nobody took it, others ran",
+            &["glass-cutting"],
+            &[LostMessage],
+            nobody_cuts,
+        ),
+        crime(
+            "a worker that is slow and names no message",
+            &["laser-table"],
+            &[Latency],
+            cutter_slow,
+        ),
+        crime(
+            "a pod of a worker killed",
+            &["engraver"],
+            &[Memory],
+            engraver_killed,
+        ),
+        crime(
+            "a worker that falls silent",
+            &[
+                "engraver",
+                "engraver-6c9d7f-x1k2q",
+                "engraver-6c9d7f-x0k2q",
+                "engraver-6c9d7f-x2k2q",
+                "engrave-plates",
+            ],
+            &[LostMessage],
+            engraver_silent,
+        ),
+        crime(
+            "a pass that a new version issues wrongly",
+            &["issue-pass"],
+            &[BadDeploy],
+            wrong_pass,
+        ),
+        crime(
+            "a pass shown at the wrong door",
+            &["enter-hall"],
+            &[BadDeploy, Permission],
+            wrong_door,
         ),
     ]
 }

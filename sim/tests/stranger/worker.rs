@@ -306,7 +306,7 @@ fn glue_waits(desk: &mut Desk, n: usize, ill: bool) -> String {
 }
 
 pub fn all() -> Vec<Mystery> {
-    use Category::{Capacity, LostMessage, Permission};
+    use Category::{Capacity, LostMessage, Memory, Permission};
     vec![
         crime(
             "a printer jams",
@@ -317,7 +317,7 @@ pub fn all() -> Vec<Mystery> {
         crime(
             "two hear an event, one is killed",
             &["risk-check"],
-            &[LostMessage],
+            &[Memory],
             two_hear,
         ),
         crime(

@@ -9,7 +9,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Invocation, InvocationStatus, LogOrigin};
+use model::{Attempt, Category, Invocation, InvocationStatus, LogOrigin};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if failure.below {
@@ -35,8 +35,15 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let name = &callee.function_name;
     let shown = clue::invocation(callee, ended(callee, &own));
     let mut found = super::of_callee(scene, &own);
-    // That a worker did not answer is told of itself; here it is who it failed of.
-    found.retain(|it| !taken || it.suspect.name != *name && it.suspect.kind != "state");
+    // That a worker did not answer is told of itself; here it is who it failed of, or that it had no memory left.
+    found.retain(|it| {
+        let other = it.suspect.name != *name && it.suspect.kind != "state";
+        let of_itself = matches!(it.category, Category::Memory | Category::Permission);
+        !taken || other || of_itself && it.suspect.name == *name
+    });
+    if found.is_empty() && taken && !scene.is_named(callee) {
+        found.push(broke_off(scene, attempt, callee, &own));
+    }
     let queue = super::function::callee(attempt)
         .map(|it| it.1)
         .filter(|_| waits);
@@ -47,14 +54,30 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .into_iter()
         .chain(worker.into_iter().flatten())
         .collect();
+    // Of an execution whose history is not held, the function that failed is all that is known.
+    let unseen = attempt.child_execution_arn.as_deref();
+    let machine = unseen
+        .and_then(|it| it.split(':').nth(6))
+        .map(str::to_owned);
+    let passed: Vec<String> = passed
+        .into_iter()
+        .chain(
+            machine
+                .into_iter()
+                .flat_map(|it| [it, attempt.state.clone()]),
+        )
+        .collect();
     for clue in &mut found {
+        if unseen.is_some() && clue.suspect.kind == "function" {
+            clue.weight = clue.weight.max(0.75);
+        }
         clue.weight = 1.0 - (1.0 - clue.weight) * 0.8;
         clue.exhibits.insert(0, shown.clone());
         let callers = callers(scene, failure, callee);
         let callers = callers.into_iter().chain(passed.clone());
         let carried = callers.filter(|it| *it != clue.suspect.name);
         let carried = carried.map(|caller| Explained {
-            kind: "function".into(),
+            kind: String::new(),
             reason: format!("{caller} passed on what {name} failed of"),
             name: caller,
             reference: shown.reference.clone(),
@@ -122,6 +145,18 @@ fn let_down(scene: &Scene, failure: &Failure, attempt: &model::Attempt) -> Vec<C
     Vec::new()
 }
 
+/// A worker of which no line names the message: it broke off while the answer was waited for that it gives in healthy runs.
+fn broke_off(scene: &Scene, attempt: &Attempt, worker: &Invocation, own: &Failure) -> Clue {
+    let name = &worker.function_name;
+    let mechanism = format!(
+        "{name}, which answers {} in healthy runs, {}, and never did",
+        attempt.state,
+        ended(worker, own).trim_start_matches(&format!("{name}, which was called, ")),
+    );
+    let suspect = clue::entity(scene, "function", name, &[&attempt.path]);
+    Clue::new(suspect, Category::LostMessage, 0.93, mechanism).with(own.exhibit())
+}
+
 /// The functions above a callee: that of the try, and those that were at work around it.
 fn callers(scene: &Scene, failure: &Failure, callee: &Invocation) -> Vec<String> {
     let mut all: Vec<String> = failure.function().map(str::to_owned).into_iter().collect();
@@ -172,6 +207,19 @@ fn innermost_ill<'a>(
     fitting.max_by_key(|it| (it.start_time, it.span_id))
 }
 
+/// Whether a callee of an attempt tells what it failed of.
+pub(super) fn told(scene: &Scene, failure: &Failure, attempt: &Attempt) -> bool {
+    innermost_ill(scene, failure, &scene.callees(attempt)).is_some()
+}
+
+/// Whether an invocation did not come to its end.
+fn broken(of: &Invocation) -> bool {
+    matches!(
+        of.status,
+        InvocationStatus::Error | InvocationStatus::Timeout
+    )
+}
+
 /// Whether an invocation failed, or wrote of an error, as hardly any healthy run of it does.
 fn is_ill(scene: &Scene, of: &Invocation, wordless: bool) -> bool {
     let healthy = scene.healthy.iter();
@@ -179,10 +227,7 @@ fn is_ill(scene: &Scene, of: &Invocation, wordless: bool) -> bool {
         .filter_map(|it| it.functions.get(&of.function_name))
         .collect();
     let ill = ran.iter().filter(|it| it.errors > 0).count();
-    let failed = matches!(
-        of.status,
-        InvocationStatus::Error | InvocationStatus::Timeout
-    ) || of.error_type.is_some();
+    let failed = broken(of) || of.error_type.is_some();
     if failed {
         return ill * 4 <= ran.len();
     }
@@ -191,7 +236,8 @@ fn is_ill(scene: &Scene, of: &Invocation, wordless: bool) -> bool {
     lines.any(|it| {
         let key = (it.service_name.clone(), text::template(&it.body));
         let mut known = scene.healthy.iter();
-        it.severity_number >= least
+        let denied = || it.severity_number >= 13 && text::is(&it.body, Topic::Permission);
+        (it.severity_number >= least || denied())
             && it.origin != LogOrigin::LambdaPlatform
             && !known.any(|peer| peer.templates.contains(&key))
     })

@@ -28,16 +28,30 @@ struct Sort {
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let (Some(name), Some(attempt)) = (failure.function(), failure.attempt) else {
-        return Vec::new();
+        return of_workflow(scene, failure).into_iter().collect();
     };
     if super::deploy::explained(failure) {
         return Vec::new();
     }
     let change = super::deploy::deploy_before(scene, failure, name);
     let own = profile::traits(scene.case.execution.input.as_deref());
+    // The first of its sort since the release has no others beside it: then its own words have to tell that it is the code
+    // which stumbled, at every try.
+    // One try tells less than several, and more where the version is told: others of its sort have to be more.
+    let version = failure.version().filter(|it| *it != "$LATEST");
+    let tries = stumbled(scene, failure);
+    let alone = match (tries, change.is_some(), version.is_some()) {
+        (2.., true, _) | (2.., _, true) => Some(WELL),
+        (1, _, true) => Some(WELL + 1),
+        _ => None,
+    };
+    let since = |it: &Profile| is_since(it, name, failure.version(), change);
+    let well = |it: &Profile| went_well(it, name);
+    let error = (failure.state().to_owned(), failure.thrown());
+    let bad = |it: &Profile| it.errors.contains(&error);
     let sorts = own
         .into_iter()
-        .filter_map(|(key, value)| sort(scene, failure, name, change, key, value));
+        .filter_map(|(key, value)| sort(scene, (&since, &well, &bad), alone, key, value));
     let Some(sort) =
         sorts.max_by_key(|it| (it.well + it.failed, std::cmp::Reverse(it.key.clone())))
     else {
@@ -80,35 +94,42 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     ]
 }
 
-/// Runs with the same value, if it tells those that fail since the release from those that do not.
+/// What is asked of other runs: whether they had what was released, went well, failed in the same way.
+type Asked<'a> = (
+    &'a dyn Fn(&Profile) -> Option<bool>,
+    &'a dyn Fn(&Profile) -> bool,
+    &'a dyn Fn(&Profile) -> bool,
+);
+
+/// Runs with the same value, if it tells those that fail since the release from those that do not. `alone` is how many of its
+/// sort have to have gone well before where no other has failed since.
 fn sort(
     scene: &Scene,
-    failure: &Failure,
-    name: &str,
-    change: Option<&Change>,
+    (since, went_well, failed): Asked,
+    alone: Option<usize>,
     key: String,
     value: String,
 ) -> Option<Sort> {
-    let error = (failure.state().to_owned(), failure.thrown());
     let (mut well_before, mut failed_since, mut others_since) = (0, 0, 0);
     for peer in &scene.world.peers {
-        let Some(since) = is_since(peer, name, failure.version(), change) else {
+        let Some(since) = since(peer) else {
             continue;
         };
         let same = peer.traits.get(&key) == Some(&value);
-        match (same, since, peer.errors.contains(&error)) {
+        match (same, since, failed(peer)) {
             (true, true, true) => failed_since += 1,
-            (true, false, false) if went_well(peer, name) => well_before += 1,
-            (false, true, false) if went_well(peer, name) => others_since += 1,
+            (true, false, false) if went_well(peer) => well_before += 1,
+            (false, true, false) if went_well(peer) => others_since += 1,
             // It goes well in the new version, too, or failed in the old one, or others fail as well.
             (true, true, false) | (true, false, true) | (false, true, true) => return None,
             _ => {}
         }
     }
-    // The first of its sort since the release has no others beside it: then its own words have to tell that it is the code
-    // which stumbled, at every try.
-    let alone = || change.is_some() && stumbled(scene, failure);
-    let telling = well_before >= WELL && others_since >= OTHERS && (failed_since >= 1 || alone());
+    let enough = match failed_since {
+        0 => alone.is_some_and(|it| well_before >= it),
+        _ => well_before >= WELL,
+    };
+    let telling = enough && others_since >= OTHERS;
     telling.then_some(Sort {
         key,
         value,
@@ -117,8 +138,72 @@ fn sort(
     })
 }
 
-/// True when code broke off where it should not have come to, at every try, and nobody whom it called failed.
-fn stumbled(scene: &Scene, failure: &Failure) -> bool {
+/// The same of a version of the workflow, where it fails of itself: a Choice that has no rule for a sort of input, a path that
+/// leads nowhere.
+fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
+    let visit = failure.visit.filter(|_| failure.attempt.is_none())?;
+    let execution = &scene.case.execution;
+    let own = execution.definition.as_deref();
+    let written = own.map(|text| model::TraceId::of_parts(&["definition", text]));
+    let since = |it: &Profile| match (&execution.state_machine_version, &it.version) {
+        (Some(now), Some(then)) => Some(now == then),
+        _ => Some(written? == it.definition?),
+    };
+    let well = |it: &Profile| it.succeeded;
+    // No rule that fits, and what is not there, is told by the workflow itself: nobody else's words are needed.
+    let own =
+        text::is(&failure.said(), text::Topic::Path) || failure.error.contains("NoChoiceMatched");
+    let alone = own.then_some(WELL);
+    // Errors of states that try nothing are not remembered: those that came there and failed count.
+    let bad = |it: &Profile| it.failed && it.states.contains_key(&visit.state);
+    let traits = profile::traits(execution.input.as_deref());
+    let sorts = traits
+        .into_iter()
+        .filter_map(|(key, value)| sort(scene, (&since, &well, &bad), alone, key, value));
+    let sort = sorts.max_by_key(|it| (it.well + it.failed, std::cmp::Reverse(it.key.clone())))?;
+    let (label, changed) = super::deploy::released_since(scene, &visit.state).or_else(|| {
+        let version = execution.state_machine_version.as_deref()?;
+        let old = scene
+            .healthy
+            .iter()
+            .rev()
+            .find(|it| since(it) == Some(false))?;
+        let label = format!("{}:{version}", execution.state_machine);
+        let from = old.version.clone().unwrap_or_default();
+        Some((label, format!("version {from} → version {version}")))
+    })?;
+    let Sort {
+        key, value, well, ..
+    } = &sort;
+    let mechanism = format!(
+        "workflow {label} fails in {} since {changed} where {key} is {value}, as {well} runs before it were that went well: {}",
+        visit.state,
+        text::brief(
+            &format!("{} {}", failure.error, message(&failure.cause)),
+            120
+        )
+    );
+    let suspect = clue::entity(scene, "state_machine", &label, &[&visit.state]);
+    let explained = clue::Explained {
+        kind: "state".into(),
+        name: visit.state.clone(),
+        reason: format!("{} had a way for {value} before", visit.state),
+        reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
+    };
+    Some(
+        Clue::new(suspect, Category::BadDeploy, 0.92, mechanism)
+            .with(super::deploy::started(
+                scene,
+                format!("its input has {value} as {key}"),
+            ))
+            .with(failure.exhibit())
+            .changed(Some(changed))
+            .explaining([explained]),
+    )
+}
+
+/// At how many tries, if at all of them, code broke off where it should not have come to, and nobody whom it called failed.
+fn stumbled(scene: &Scene, failure: &Failure) -> usize {
     let tries = failure.visit.map_or(0, |it| {
         let all = scene.tries(it).into_iter();
         all.filter(|it| {
@@ -133,7 +218,8 @@ fn stumbled(scene: &Scene, failure: &Failure) -> bool {
     let mut called = failure.spans.spans.iter();
     let let_down =
         called.any(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it));
-    tries >= 2 && !let_down && (own || said.map(|it| it.body.as_str()).any(text::stumbles))
+    let broke = !let_down && (own || said.map(|it| it.body.as_str()).any(text::stumbles));
+    if broke { tries } else { 0 }
 }
 
 fn went_well(peer: &Profile, name: &str) -> bool {

@@ -92,10 +92,15 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     }
     let said = words(span);
-    let line = scene
-        .said(span)
-        .into_iter()
-        .rfind(|log| log.severity_number >= 17);
+    let told = scene.said(span);
+    let loud = told.iter().rfind(|log| log.severity_number >= 17);
+    // What it only warns of may be why it failed, if its words are of a kind and no healthy run has them.
+    let warned = || {
+        told.iter().rfind(|it| {
+            it.severity_number >= 13 && text::topic(&it.body).is_some() && is_new(scene, it)
+        })
+    };
+    let line = loud.or_else(warned).copied();
     let topic = text::topic(&format!(
         "{said} {}",
         line.map_or("", |it| it.body.as_str())
@@ -183,6 +188,13 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             .explaining([super::function::carried(caller, &origin.name, span)])
             .explaining(carriers),
     ]
+}
+
+/// A line that no healthy run has.
+fn is_new(scene: &Scene, line: &model::LogRecord) -> bool {
+    let key = (line.service_name.clone(), text::template(&line.body));
+    let mut known = scene.healthy.iter();
+    !known.any(|it| it.templates.contains(&key))
 }
 
 /// True for a call of an API of AWS itself.

@@ -205,6 +205,34 @@ impl Split {
     }
 }
 
+/// A change that leaves sandboxes of a function to be made when they are asked for, or makes them larger.
+pub(in crate::case) fn colder(scene: &Scene, name: &str) -> Option<String> {
+    const COLDER: [&str; 8] = [
+        "provisioned",
+        "snapstart",
+        "warm",
+        "concurrency",
+        "package",
+        "layer",
+        "image size",
+        "memory",
+    ];
+    let start = scene.case.execution.start_time;
+    let fits = |it: &&Change| {
+        let told = it.change.to_lowercase();
+        let recent = it.time <= start && start.since(it.time) <= RECENT;
+        recent && names(it, name) && COLDER.iter().any(|word| told.contains(word))
+    };
+    let all = scene.world.changes.iter().filter(fits);
+    all.max_by_key(|it| (it.time, it.trace_id)).map(told)
+}
+
+/// How many sandboxes there may be, or are kept warm, changes nothing in what the code does.
+fn of_code(change: &Change) -> bool {
+    let told = change.change.to_lowercase();
+    !told.contains("provisioned concurrency") && !told.contains("reserved concurrency")
+}
+
 pub(super) fn deploy_before<'a>(
     scene: &Scene<'a>,
     failure: &Failure,
@@ -220,7 +248,7 @@ pub(super) fn deploy_before<'a>(
             .any(|kind| it.kind.to_lowercase().contains(kind))
     };
     recent(scene, failure)
-        .filter(|it| names(it, name))
+        .filter(|it| names(it, name) && of_code(it))
         .filter(of_kind)
         .max_by_key(|it| (it.time, it.trace_id))
 }

@@ -13,7 +13,8 @@ use model::{Category, LogRecord, State, Status};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let data = failure.topic() == Some(Topic::Data);
-    let vague = data || failure.topic().is_none();
+    let pass = failure.topic() == Some(Topic::Permission) && text::is_of_pass(&failure.words());
+    let vague = data || pass || failure.topic().is_none();
     let job = failure
         .attempt
         .filter(|it| joblogs::is_job(it) && failure.function().is_none());
@@ -35,7 +36,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                 .is_some_and(|id| id < visit.entered_event_id)
     });
     let mut found: Vec<Clue> = before
-        .filter_map(|it| giver(scene, failure, function, it, data))
+        .filter(|it| !pass || gives_pass(it))
+        .filter_map(|it| giver(scene, failure, function, it, (data, pass)))
         .collect();
     // What the error names came from outside, through whoever handed it on.
     if super::refusal::names_own(scene, failure) {
@@ -53,7 +55,7 @@ fn giver(
     failure: &Failure,
     function: &str,
     visit: &State,
-    data: bool,
+    (data, pass): (bool, bool),
 ) -> Option<Clue> {
     let changed = super::new_version(scene, visit)?;
     let attempt = scene.tries(visit).into_iter().next_back()?;
@@ -78,6 +80,8 @@ fn giver(
     }
     let line = new_line(scene, attempt, name);
     let weight = match (data, line.is_some()) {
+        // Who is refused for what he was given to show is not denied anything himself.
+        _ if pass => 0.97,
         (true, true) => 0.92,
         (true, false) => 0.8,
         (false, true) => 0.82,
@@ -112,6 +116,29 @@ fn giver(
             .changed(Some(changed))
             .explaining([carried("", function), carried("state", failure.state())]),
     )
+}
+
+/// Whether a state gives something to be shown to others: a token, a signature, a signed address.
+fn gives_pass(visit: &State) -> bool {
+    const NAMES: [&str; 12] = [
+        "token",
+        "jwt",
+        "credential",
+        "signature",
+        "signed",
+        "presigned",
+        "session",
+        "ticket",
+        "bearer",
+        "apikey",
+        "api_key",
+        "assertion",
+    ];
+    let keys = crate::case::profile::keys(visit.output.as_deref());
+    let mut leaves = keys
+        .iter()
+        .map(|it| it.rsplit('.').next().unwrap_or(it).to_lowercase());
+    leaves.any(|leaf| NAMES.iter().any(|it| leaf.contains(it)))
 }
 
 /// A line of an invocation that no healthy run's has.

@@ -44,7 +44,7 @@ pub(in crate::case) fn longest<'a>(
 }
 
 /// Lines of the platform that are kept beside those of the function.
-fn is_platform(body: &str) -> bool {
+pub(in crate::case) fn is_platform(body: &str) -> bool {
     const BEGIN: [&str; 5] = [
         "START RequestId",
         "END RequestId",

@@ -8,12 +8,15 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Category, ColdStart, Entity, InvocationStatus};
+use model::{Attempt, Category, ColdStart, Entity, InvocationStatus, time::human_duration};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let (Some(name), Some(attempt)) = (failure.function(), failure.attempt) else {
         return Vec::new();
     };
+    if let Some(clue) = outlasted(scene, failure, attempt) {
+        return vec![clue];
+    }
     let words = failure.words();
     let failed_init = failure
         .invocation
@@ -68,6 +71,65 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         )]);
     }
     vec![clue.changed(super::deploy::changed(scene, failure))]
+}
+
+/// A sandbox that was not ready when the caller's own time was over: the work had hardly begun, or had not, and took no
+/// longer than ever. Of a function that was ready in time the start says nothing.
+fn outlasted(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Option<Clue> {
+    let of = failure.invocation?;
+    let out_of_time = failure.error == "States.Timeout" || text::is(&failure.error, Topic::Timeout);
+    let made = matches!(
+        of.cold_start,
+        ColdStart::Init | ColdStart::SuppressedInit | ColdStart::SnapstartRestore
+    );
+    if !out_of_time || !made || of.status == InvocationStatus::Timeout || failure.below {
+        return None;
+    }
+    let allowed = failure.at.since(attempt.start_time);
+    let waited = of.start_time.since(attempt.start_time);
+    let init = of.init_duration_ms.or(of.restore_duration_ms);
+    let init = init.map_or(0, |it| (it * 1e6) as i64);
+    if waited.saturating_mul(10) < allowed.saturating_mul(6) || init.saturating_mul(2) < allowed {
+        return None;
+    }
+    let ran = scene.healthy.iter();
+    let ran = ran.filter_map(|it| it.functions.get(&of.function_name));
+    let mut took: Vec<i64> = ran.map(|it| it.longest_ns).collect();
+    took.sort_unstable();
+    let longest = took.last().copied().unwrap_or(i64::MAX);
+    // A limit that does not even leave time for the work is what is wrong.
+    let median = took.get(took.len() / 2).copied().unwrap_or_default();
+    if median.saturating_mul(10) >= allowed.saturating_mul(8) {
+        return None;
+    }
+    let left = allowed.saturating_sub(waited).max(0);
+    // Who began in time, and was at work for longer than ever, would not have been done without the start either.
+    if of
+        .duration_ns
+        .is_some_and(|it| it > longest.saturating_mul(3))
+        && left > longest
+    {
+        return None;
+    }
+    let name = &of.function_name;
+    let mechanism = format!(
+        "{name} started cold in {}: its init took {}, and {} may take {}",
+        failure.state(),
+        human_duration(init),
+        failure.state(),
+        human_duration(allowed)
+    );
+    let suspect = clue::function(scene, attempt, name, failure.version());
+    let shown = format!(
+        "{name} ran in a new sandbox, which was ready after {}",
+        human_duration(waited)
+    );
+    Some(
+        Clue::new(suspect, Category::ColdStart, 0.95, mechanism)
+            .with([clue::invocation(of, shown)])
+            .with(failure.exhibit())
+            .changed(super::deploy::changed(scene, failure)),
+    )
 }
 
 /// Whether anybody tells what went wrong with the start, besides that it took too long.

@@ -243,6 +243,7 @@ fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker)
             Category::Permission,
             "was denied access, and did not answer",
         ),
+        false if worker.starved() => (Category::Memory, "ran out of memory, and did not answer"),
         false => (Category::LostMessage, "received and never answered"),
     };
     let mechanism = format!("{name} {how} the message of {state}, which waited {waited}: {why}");

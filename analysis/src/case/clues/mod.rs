@@ -39,6 +39,7 @@ mod throttle;
 mod timeout;
 mod told;
 mod unsent;
+mod voided;
 mod way_out;
 mod wordless;
 mod worker;
@@ -47,12 +48,13 @@ use super::{clue::Clue, failures::Failure, scene::Scene};
 
 pub(super) use arm::ways;
 pub(super) use dependency::words as span_words;
-pub(super) use deploy::{started, told};
+pub(super) use deploy::{colder, started, told};
 pub(super) use function::{callee, last_part};
-pub(super) use hang::{announced, longest as longest_silence};
+pub(super) use hang::{announced, is_platform, longest as longest_silence};
 pub(super) use job::{of as job, words_of as job_words};
 pub(super) use lost::{unanswered, unheard};
 pub(super) use nested::untold;
+pub(super) use network::service_in;
 pub(super) use polled::asked_often;
 pub(super) use rerun::lost as lost_tries;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
@@ -64,7 +66,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 33] = [
+pub(crate) const ALL: [Detector; 36] = [
     arm::find,
     called::find,
     cohort::find,
@@ -90,6 +92,8 @@ pub(crate) const ALL: [Detector; 33] = [
     polled::find,
     pool::find,
     refusal::find,
+    super::instead::find,
+    super::overheard::find,
     super::retyped::find,
     schema::find,
     swallowed::find,
@@ -97,6 +101,7 @@ pub(crate) const ALL: [Detector; 33] = [
     throttle::find,
     timeout::find,
     told::find,
+    voided::find,
     wordless::find,
 ];
 

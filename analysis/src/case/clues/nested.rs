@@ -195,6 +195,10 @@ pub(in crate::case) fn untold(scene: &Scene, failure: &Failure) -> Option<(Strin
     if scene.child(attempt).is_some() || !attempt.status.is_failure() {
         return None;
     }
+    // What it called tells of itself.
+    if super::called::told(scene, failure, attempt) {
+        return None;
+    }
     let cause: Value = serde_json::from_str(&failure.cause).ok()?;
     let member = |name: &str| cause.get(name).and_then(Value::as_str).unwrap_or_default();
     // That the state itself ran out of time is its own matter.

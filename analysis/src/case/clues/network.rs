@@ -197,7 +197,7 @@ pub(super) fn is_shared_api(host: &str) -> bool {
 }
 
 /// The service that the text of an error names: by an address that is known, else by what looks like a host.
-pub(super) fn service_in(scene: &Scene, words: &str) -> Option<String> {
+pub(in crate::case) fn service_in(scene: &Scene, words: &str) -> Option<String> {
     scene
         .address_in(words)
         .or_else(|| host_in(words).map(|host| scene.service_at(&host)))

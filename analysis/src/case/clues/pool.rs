@@ -7,10 +7,14 @@ use crate::case::{
     charges,
     clue::{self, Clue},
     failures::Failure,
+    origin,
     scene::{Scene, attribute},
     text::{self, Topic},
 };
-use model::{Category, Span};
+use model::{Attempt, Category, Span, time::human_duration};
+
+/// A call that takes less keeps nobody busy, nanoseconds.
+const SLOW_NS: i64 = 1_000_000_000;
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
@@ -78,6 +82,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         (None, Some(function)) => ("function", function.to_owned()),
         (None, None) => ("state", failure.state().to_owned()),
     };
+    if let Some(clue) = kept_busy(scene, failure, attempt, caller, &name) {
+        return vec![clue];
+    }
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);
     let mechanism = format!("{caller} ran out of connections in {}", failure.state());
     vec![
@@ -90,6 +97,39 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                 )
             })),
     ]
+}
+
+/// Somebody else whom the caller waits for while it holds its connections: many times as long as in healthy runs.
+fn kept_busy(
+    scene: &Scene,
+    failure: &Failure,
+    attempt: &Attempt,
+    caller: &str,
+    store: &str,
+) -> Option<Clue> {
+    let grown = origin::of_time(scene, &failure.spans, false)?;
+    let usual = grown.usual_ns?;
+    let late = grown.ns >= SLOW_NS && grown.ns >= usual.saturating_mul(5);
+    if !late || grown.name == caller || grown.name == store {
+        return None;
+    }
+    let (name, took) = (&grown.name, human_duration(grown.ns));
+    let span = failure.spans.spans[grown.span];
+    let mechanism = format!(
+        "{name} took {took} in {}, {} in healthy runs, while {caller} kept its connections, until none was left",
+        failure.state(),
+        human_duration(usual)
+    );
+    let suspect = clue::entity(scene, "service", name, &[&attempt.path, caller]);
+    Some(
+        Clue::new(suspect, Category::Latency, 0.9, mechanism)
+            .with([clue::span(
+                span,
+                format!("{caller} waited {took} for {name}"),
+            )])
+            .with(failure.exhibit())
+            .explaining([super::function::carried(caller, name, span)]),
+    )
 }
 
 /// No healthy host was left: the one that failed first brought it about.

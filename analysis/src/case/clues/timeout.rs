@@ -263,8 +263,14 @@ fn of_function(
         );
     }
     if clues.is_empty() && !lowered && changed.is_none() {
+        let hung = hanging(scene, failure, attempt, name, median);
+        let whom = hung.iter().map(|it| it.suspect.name.clone());
+        let held = whom.filter_map(|it| crate::case::overheard::held(scene, attempt, &it));
+        let held: Vec<Clue> = held.collect();
         clues.extend(
-            hanging(scene, failure, attempt, name, median).map(|it| it.with(proof.clone())),
+            hung.into_iter()
+                .chain(held)
+                .map(|it| it.with(proof.clone())),
         );
     }
     if clues.is_empty() && !lowered && changed.is_none() {
@@ -437,6 +443,10 @@ fn hanging(
     median: Option<i64>,
 ) -> Option<Clue> {
     let invocation = failure.invocation?;
+    let limit = failure.at.since(attempt.start_time);
+    if let Some(clue) = crate::case::timed::waited(scene, attempt, invocation, limit) {
+        return Some(clue);
+    }
     let silence = super::hang::longest(scene, invocation)?;
     // Healthy runs come past that line soon; without them nobody knows.
     let quick = median.is_some_and(|it| it < silence.ns / 2);

@@ -6,6 +6,7 @@ use crate::case::{
     letters::Letter,
     scene::Scene,
     text::{self, Topic},
+    timed,
 };
 use model::{Attempt, LogOrigin, LogRecord, UnixNanos};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,16 +29,29 @@ pub(in crate::case) struct Worker<'a> {
     pub wrong: Option<&'a LogRecord>,
     /// It is named by what the message holds only.
     pub hinted: bool,
+    /// What it wrote.
+    lines: Vec<&'a LogRecord>,
     /// It answered when nobody waited any more.
     late: bool,
     /// When it took the message.
     took: Option<UnixNanos>,
 }
 
-impl Worker<'_> {
+impl<'a> Worker<'a> {
+    /// Somebody whom it waited for, as it wrote itself.
+    pub fn waited_for(&self, scene: &Scene, limits: (i64, i64)) -> Option<timed::Timed<'a>> {
+        timed::among(scene, self.lines.clone(), &self.name, None, limits)
+    }
+
     /// It was not allowed to do what it is there for: to read its secret, to answer.
     pub fn denied(&self) -> bool {
         self.wrong.is_some_and(is_denied)
+    }
+
+    /// It had no memory left, and was ended for that.
+    pub fn starved(&self) -> bool {
+        self.wrong
+            .is_some_and(|it| text::is(&it.body, Topic::OutOfMemory))
     }
 
     /// When it took the message.
@@ -77,10 +91,14 @@ pub(in crate::case) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Wo
         false => sure,
     };
     let hits = match hits.is_empty() {
-        // Who could not even take it wrote of the queue at most; only a refusal is telling enough.
+        // Who could not even take it wrote of the queue at most; only a refusal, or its own end, is telling enough.
         true => {
             let about = heard.iter().enumerate();
-            let about = about.filter(|(_, it)| letter.is_about(it) && is_denied(it));
+            let about = about.filter(|(_, it)| {
+                let own =
+                    letter.workers.contains(&it.service_name) || it.service_name == letter.place;
+                letter.is_about(it) && (is_denied(it) || own && text::is_death(&it.body))
+            });
             about.map(|(n, _)| n).collect()
         }
         false => hits,
@@ -167,7 +185,10 @@ fn worker<'a>(
     let first = own
         .iter()
         .find(|it| it.severity_number >= 17 && answers_late(it).is_none() && !usual(it));
-    let ended = own.iter().find(|it| is_end(&it.body));
+    let dead = own
+        .iter()
+        .find(|it| it.severity_number >= 13 && text::is_death(&it.body) && !usual(it));
+    let ended = own.iter().find(|it| is_end(&it.body)).or(dead);
     let late = own.iter().find(|it| it.severity_number >= 13 && !usual(it));
     let function = named
         .iter()
@@ -175,9 +196,10 @@ fn worker<'a>(
     Worker {
         name: name.to_owned(),
         kind: if function { "function" } else { "service" },
-        wrong: denied.or(first).or(ended).or(late).copied(),
+        wrong: denied.or(dead).or(first).or(ended).or(late).copied(),
         late: own.iter().any(|it| answers_late(it).is_some()),
         took: own.first().map(|it| it.time),
+        lines: own,
         named,
         hinted,
     }

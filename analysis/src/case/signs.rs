@@ -1,0 +1,176 @@
+//! Families of words that tell more than what an error is about: code that stumbled, a process that ended, what ran out with
+//! time, a pass that was turned down.
+
+use super::text::shortened;
+
+/// True for words with which somebody turns down what a caller shows him: a token, a signature, a signed address. JOSE
+/// libraries, API gateways, S3, OAuth.
+pub(crate) fn is_of_pass(words: &str) -> bool {
+    const WHAT: [&str; 10] = [
+        "jwt",
+        "token",
+        "signature",
+        "bearer",
+        "assertion",
+        "presigned",
+        "credential",
+        "session",
+        "ticket",
+        "request has expired",
+    ];
+    const HOW: [&str; 19] = [
+        "expired",
+        "invalid",
+        "malformed",
+        "audience",
+        "issuer",
+        "not yet valid",
+        "not active",
+        "does not match",
+        "mismatch",
+        "doesnotmatch",
+        "verification failed",
+        "could not be verified",
+        "not valid",
+        "unknown kid",
+        "no matching key",
+        "in the future",
+        "issued at",
+        "revoked",
+        "rejected",
+    ];
+    let lower = shortened(words).to_lowercase();
+    WHAT.iter().any(|it| lower.contains(it)) && HOW.iter().any(|it| lower.contains(it))
+}
+
+/// True for words of a process that came to its end against its will, or gave up, as runtimes, kernels, orchestrators and
+/// supervisors write them. Not of one that is told to go.
+pub(crate) fn is_death(words: &str) -> bool {
+    const MARKS: [&str; 27] = [
+        "oomkill",
+        "oom-kill",
+        "oom killed",
+        "out of memory",
+        "outofmemory",
+        "signal: killed",
+        "sigkill",
+        "killed by signal",
+        "signal 9",
+        "exit code 137",
+        "exited with code 137",
+        "exit status 137",
+        "exit code 139",
+        "exit code 134",
+        "sigsegv",
+        "sigabrt",
+        "segmentation fault",
+        "core dumped",
+        "panicked at",
+        "panic: ",
+        "fatal error",
+        "crashloopbackoff",
+        "back-off restarting",
+        "process exited",
+        "worker exited",
+        "uncorrectable ecc",
+        "heap out of memory",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
+/// True for words of code that broke off where its authors did not think it would come to, as runtimes write them: Rust,
+/// Go, Python, JavaScript, Java, .NET, Ruby, C.
+pub(crate) fn stumbles(words: &str) -> bool {
+    const MARKS: [&str; 42] = [
+        "argumentoutofrange",
+        "index was out",
+        "dividebyzero",
+        "divide by zero",
+        "division by zero",
+        "divided by zero",
+        "/ by zero",
+        "zerodivisionerror",
+        "slice bounds out",
+        "range end index",
+        "range start index",
+        "indexerror",
+        "keynotfoundexception",
+        "nosuchelementexception",
+        "on a `none` value",
+        "is not a function",
+        "undefined method",
+        "sequence contains no",
+        "panicked at",
+        "panic: ",
+        "index out of bounds",
+        "index out of range",
+        "indexoutofbounds",
+        "indexoutofrange",
+        "list index out",
+        "nil pointer dereference",
+        "nullpointerexception",
+        "nullreferenceexception",
+        "object reference not set",
+        "typeerror",
+        "attributeerror",
+        "keyerror",
+        "unboundlocalerror",
+        "nameerror",
+        "nomethoderror",
+        "referenceerror",
+        "classcastexception",
+        "nosuchmethoderror",
+        "invalidcastexception",
+        "segmentation fault",
+        "sigsegv",
+        "stack overflow",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
+/// True for words of a registry or a runtime about an image, a tag or a repository that does not exist, or a name that is
+/// none: containerd, Docker, ECR, Kubernetes, GHCR.
+pub(crate) fn no_such_image(words: &str) -> bool {
+    const MARKS: [&str; 13] = [
+        ": not found",
+        "not found: manifest unknown",
+        "manifest unknown",
+        "manifest_unknown",
+        "name unknown",
+        "name_unknown",
+        "image not found",
+        "imagenotfound",
+        "repository does not exist",
+        "repositorynotfound",
+        "does not exist in the registry",
+        "no matching manifest",
+        "invalid reference format",
+    ];
+    let lower = shortened(words).to_lowercase();
+    let named = lower.contains("invalidimagename") || lower.contains("manifest for ");
+    MARKS.iter().any(|mark| lower.contains(mark)) || named && lower.contains("not found")
+}
+
+/// True for words of something whose time is over: a licence, a key, an entry of a calendar.
+pub(crate) fn ran_out(words: &str) -> bool {
+    const MARKS: [&str; 14] = [
+        "for the current ",
+        "for this week",
+        "for this month",
+        "for this quarter",
+        "for this year",
+        "not yet valid",
+        "expired",
+        "expiry",
+        "expiration",
+        "past its validity",
+        "no longer valid",
+        "out of date",
+        "has run out",
+        "not valid after",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
