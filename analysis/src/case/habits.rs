@@ -64,7 +64,7 @@ fn habit_of_sort(scene: &Scene, key: &(String, String)) -> bool {
             .iter()
             .filter(|it| first.is_some_and(|at| it.start < at));
         let along = before.count() * 3 <= others.len();
-        let healthy = others.len() >= HABIT && !others.iter().any(|it| has(it));
-        along && same.len() >= HABIT && early >= 2 && same.iter().all(|it| has(it)) && healthy
+        let healthy = others.len() >= HABIT && !others.iter().any(has);
+        along && same.len() >= HABIT && early >= 2 && same.iter().all(has) && healthy
     })
 }
