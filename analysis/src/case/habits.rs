@@ -58,7 +58,13 @@ fn habit_of_sort(scene: &Scene, key: &(String, String)) -> bool {
             told.partition(|it| it.traits.get(name) == Some(value));
         let has = |it: &&&Profile| it.errors.contains(key);
         let early = same.iter().filter(|it| it.start < start).count();
-        let healthy = others.len() >= HABIT && !others.iter().any(|it| has(&it));
-        same.len() >= HABIT && early >= 2 && same.iter().all(|it| has(&it)) && healthy
+        // An incident begins when there have been runs for a while; a sort is there all along.
+        let first = same.iter().map(|it| it.start).min();
+        let before = others
+            .iter()
+            .filter(|it| first.is_some_and(|at| it.start < at));
+        let along = before.count() * 3 <= others.len();
+        let healthy = others.len() >= HABIT && !others.iter().any(has);
+        along && same.len() >= HABIT && early >= 2 && same.iter().all(has) && healthy
     })
 }

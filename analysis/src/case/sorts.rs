@@ -148,7 +148,7 @@ fn of_visit(
         .collect();
     let own = paths
         .into_iter()
-        .filter(|it| given.get(*it).is_none() || given.get(*it) != gave.get(*it));
+        .filter(|it| !given.contains_key(*it) || given.get(*it) != gave.get(*it));
     for path in own {
         let form = gave.get(path).map_or(Form::None, |it| Form::of(it));
         let sort = traits.iter().find_map(|(key, value)| {

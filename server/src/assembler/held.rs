@@ -250,24 +250,7 @@ impl Held {
         window: &RangeInclusive<UnixNanos>,
         most: usize,
     ) -> Result<Vec<LogRecord>> {
-        let snapshot = self.store.snapshot();
-        let ids: Vec<String> = ids
-            .iter()
-            .map(|it| format!("strpos(log_stream, '{}') > 0", it.replace('\'', "''")))
-            .collect();
-        let mut found = Vec::new();
-        for part in ids.chunks(WORDS_PER_QUESTION) {
-            let (from, to) = (window.start().0, window.end().0);
-            let question = format!(
-                "SELECT * FROM logs WHERE time >= to_timestamp_nanos({from}) AND time <= to_timestamp_nanos({to}) \
-                 AND ({}) ORDER BY time, log_id LIMIT {most}",
-                part.join(" OR ")
-            );
-            for batch in self.ask(&snapshot, &question).await? {
-                found.extend(rows::read_logs(&physical(Table::Logs, &batch)?)?);
-            }
-        }
-        Ok(found)
+        self.logs_with("log_stream", ids, window, most).await
     }
 
     /// Log lines of a window whose message holds one of these words, at most so many.
@@ -277,10 +260,20 @@ impl Held {
         window: &RangeInclusive<UnixNanos>,
         most: usize,
     ) -> Result<Vec<LogRecord>> {
+        self.logs_with("body", words, window, most).await
+    }
+
+    async fn logs_with(
+        &self,
+        column: &str,
+        words: &BTreeSet<String>,
+        window: &RangeInclusive<UnixNanos>,
+        most: usize,
+    ) -> Result<Vec<LogRecord>> {
         let snapshot = self.store.snapshot();
         let words: Vec<String> = words
             .iter()
-            .map(|it| format!("strpos(body, '{}') > 0", it.replace('\'', "''")))
+            .map(|it| format!("strpos({column}, '{}') > 0", it.replace('\'', "''")))
             .collect();
         let mut found = Vec::new();
         for part in words.chunks(WORDS_PER_QUESTION) {

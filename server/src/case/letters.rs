@@ -45,23 +45,26 @@ impl Court {
 
     /// Gives cases what the jobs wrote that they waited for.
     pub(super) async fn add_job_logs(&self, cases: &mut [Case]) -> Result<()> {
-        for case in cases {
-            let keys = joblogs::keys(case);
-            if keys.is_empty() {
-                continue;
+        let keys: Vec<Vec<joblogs::Key>> = cases.iter().map(joblogs::keys).collect();
+        let all = keys.iter().flatten().map(|it| it.text.clone());
+        let ids: BTreeSet<String> = all.collect();
+        let asking = || cases.iter().zip(&keys).filter(|(_, keys)| !keys.is_empty());
+        let from = asking().map(|(it, _)| it.execution.start_time.0).min();
+        let to = asking().map(|(it, _)| it.execution.end_time.map_or(i64::MAX, |end| end.0));
+        let (Some(from), Some(to)) = (from, to.max()) else {
+            return Ok(());
+        };
+        let most = joblogs::MOST_LINES * asking().count();
+        let window =
+            UnixNanos(from.saturating_sub(AFTER_NS))..=UnixNanos(to.saturating_add(AFTER_NS));
+        let found = self.held.logs_of_streams(&ids, &window, most).await?;
+        for (case, keys) in cases.iter_mut().zip(&keys) {
+            let lines = joblogs::lines(keys, found.iter());
+            if !lines.is_empty() {
+                case.logs.extend(lines);
+                case.logs.sort_by_key(|it| (it.time, it.log_id));
+                case.logs.dedup_by_key(|it| it.log_id);
             }
-            let ids: BTreeSet<String> = keys.iter().map(|it| it.text.clone()).collect();
-            let start = case.execution.start_time.0;
-            let end = case.execution.end_time.unwrap_or(UnixNanos(i64::MAX)).0;
-            let window =
-                UnixNanos(start.saturating_sub(AFTER_NS))..=UnixNanos(end.saturating_add(AFTER_NS));
-            let found = self
-                .held
-                .logs_of_streams(&ids, &window, joblogs::MOST_LINES)
-                .await?;
-            case.logs.extend(joblogs::lines(&keys, found.iter()));
-            case.logs.sort_by_key(|it| (it.time, it.log_id));
-            case.logs.dedup_by_key(|it| it.log_id);
         }
         Ok(())
     }

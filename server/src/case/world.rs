@@ -210,8 +210,9 @@ impl Court {
 /// What is remembered of a case, and about how many things that are.
 fn weighed(case: &Case) -> (Arc<Profile>, usize) {
     let profile = case::profile(case);
-    let keys =
-        |it: &case::StateProfile| 4 + it.keys.len() + it.input_keys.len() + it.sent_keys.len();
+    let keys = |it: &case::StateProfile| {
+        4 + it.keys.len() + it.input_keys.len() + it.sent_keys.len() + it.texts.len()
+    };
     let states: usize = profile.states.values().map(keys).sum();
     let weight = 4
         + states
@@ -229,7 +230,9 @@ fn weighed(case: &Case) -> (Arc<Profile>, usize) {
         + profile.templates.len()
         + profile.edges.len()
         + profile.output_keys.len()
-        + profile.numbers.len();
+        + profile.numbers.len()
+        + profile.counted.len()
+        + profile.measured.len();
     (Arc::new(profile), weight)
 }
 
