@@ -222,7 +222,7 @@ fn workers(place: &str, told: Option<&str>) -> BTreeSet<String> {
     };
     let base = OF_QUEUE
         .iter()
-        .find_map(|it| cut(&it))
+        .find_map(cut)
         .unwrap_or_else(|| place.to_owned());
     let single = base
         .strip_suffix('s')
