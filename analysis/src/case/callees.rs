@@ -22,6 +22,8 @@ const UNTOLD_NS: i64 = 900_000_000_000;
 const JUST_NS: i64 = 2_500_000_000;
 /// How far the end of a worker and the answer that it sent lie apart, nanoseconds.
 const ANSWERS_NS: i64 = 2_500_000_000;
+/// How long an answer may be waited for where nothing but time tells who gave it, nanoseconds.
+const MOST_WAIT_NS: i64 = 1_800_000_000_000;
 /// How long a callee may start before it writes that it does, nanoseconds.
 const STARTS_NS: i64 = 20_000_000_000;
 /// How deep functions call functions.
@@ -120,7 +122,9 @@ impl Caller {
             _ => None,
         };
         let (from, end) = (sent?, attempt.end_time?);
-        if token && attempt.function_name.is_some() {
+        // Of what ran in hours nobody knows who took it.
+        let long = end.since(from) > MOST_WAIT_NS;
+        if long || token && attempt.function_name.is_some() {
             return None;
         }
         Some(Caller {

@@ -118,7 +118,8 @@ pub fn has_workers(case: &Case) -> bool {
         .iter()
         .filter(|it| it.resource.contains("waitForTaskToken"));
     let waits: HashSet<_> = waits.map(|it| it.span_id).collect();
-    case.called.iter().any(|it| waits.contains(&it.attempt))
+    let mut named = case.called.iter().filter(|it| it.named);
+    named.any(|it| waits.contains(&it.attempt))
 }
 
 /// The messages of an execution that were answered, by which those who take them are known.
@@ -221,7 +222,7 @@ fn workers(place: &str, told: Option<&str>) -> BTreeSet<String> {
     };
     let base = OF_QUEUE
         .iter()
-        .find_map(|it| cut(&it))
+        .find_map(cut)
         .unwrap_or_else(|| place.to_owned());
     let single = base
         .strip_suffix('s')

@@ -70,7 +70,11 @@ impl Ear {
                 .take(MOST_READ)
                 .filter(|it| it.severity_number >= 13);
             let said = said.chain(loud.map(|it| it.body.as_str()));
-            names.extend(said.filter_map(|it| timed::placed(&text::brief(it, 400).to_lowercase())));
+            let said = said.map(|it| text::brief(it, 400).to_lowercase());
+            // Of a green run only who was waited for long.
+            let long = |it: &String| timed::durations(it).iter().any(|ns| *ns >= LONG_NS);
+            let telling = said.filter(|it| bad || long(it));
+            names.extend(telling.filter_map(|it| timed::placed(&it)));
         }
         let functions: HashSet<&str> = case
             .attempts

@@ -201,7 +201,7 @@ pub(super) fn of_try(scene: &Scene, attempt: &Attempt, excess_ns: i64) -> Option
 }
 
 /// Durations in a text in lower case that tell what was, not what may be: `took 240 ms`, `after 9.2s`, `(870 ms)`.
-fn durations(lower: &str) -> Vec<i64> {
+pub(super) fn durations(lower: &str) -> Vec<i64> {
     const UNITS: [(&str, f64); 18] = [
         ("milliseconds", 1e6),
         ("millisecond", 1e6),

@@ -97,15 +97,6 @@ fn moulds(desk: &mut Desk, n: usize, took: i64, line: &str) -> String {
     desk.end(run, End::Well(&json!({"cast": 1})))
 }
 
-fn caster_waits_for_patterns(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let took = if ill { 40_000 } else { 1_900 + vary(n, 200) };
-    let line = format!(
-        "pattern fetched from pattern-vault after {:.1} s",
-        took as f64 / 1e3
-    );
-    moulds(desk, n, took, &line)
-}
-
 fn caster_takes_long(desk: &mut Desk, n: usize, ill: bool) -> String {
     let took = if ill { 40_000 } else { 1_900 + vary(n, 200) };
     moulds(
@@ -278,12 +269,6 @@ pub fn all() -> Vec<Mystery> {
             &["box-office-db"],
             &[Latency, Capacity],
             somebody_always_alters_it,
-        ),
-        crime(
-            "a worker waits and says for whom",
-            &["pattern-vault"],
-            &[Latency],
-            caster_waits_for_patterns,
         ),
         crime(
             "a worker takes long itself",
