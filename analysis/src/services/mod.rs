@@ -27,6 +27,7 @@ mod heed;
 mod hints;
 mod hog;
 mod idle;
+mod lag;
 mod latency;
 mod logs;
 mod more;
