@@ -100,7 +100,7 @@ pub(super) struct Origin {
     pub route: u32,
     /// A call of whose answer nothing is recorded.
     pub unanswered: bool,
-    /// One of these that was refused for want of rights.
+    /// A call that was refused for want of rights.
     pub denied: bool,
 }
 
@@ -208,7 +208,8 @@ fn own(trees: &Trees, n: usize, service: u32) -> Origin {
     // A failure deep inside a service is one of the request that came in.
     let request = match service == trees.service[n] {
         true => trees.entry(n),
-        false => n,
+        // What was asked for, where the answer says it.
+        false => trees.answer(n).unwrap_or(n),
     };
     let above = trees.parent(request).map(|it| trees.service[it]);
     let unanswered = service != trees.service[n] && trees.answer(n).is_none();
@@ -223,7 +224,7 @@ fn own(trees: &Trees, n: usize, service: u32) -> Origin {
         nameless: matches!(topic, Some(Topic::Name)),
         route: trees.operation[trees.entry(n)],
         unanswered,
-        denied: unanswered && matches!(topic, Some(Topic::Permission)),
+        denied: service != trees.service[n] && matches!(topic, Some(Topic::Permission)),
     }
 }
 

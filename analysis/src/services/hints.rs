@@ -165,7 +165,9 @@ pub(super) fn charge(all: &mut [Evidence], odd: &Oddities, graph: &Graph, sympto
             }
             let below = graph.above(all[n].service, *service);
             let best = odd.iter().map(|it| (scene.share(*service, it, below), it));
-            let best = best.max_by(|a, b| a.0.total_cmp(&b.0))?;
+            // A number says more than a line.
+            let best =
+                best.max_by_key(|(share, it)| ((share * 1_000.0) as u64, it.turn.is_some()))?;
             (best.0 >= MOSTLY).then_some((at, best.0, best.1))
         });
         // The deepest of them.

@@ -2,7 +2,7 @@
 //! name no trace. New ones speak of failures, those that stay away of work that was not done.
 
 use super::tree::{Names, Trees};
-use super::{Line, Period, errors};
+use super::{Line, Period, errors, numbers};
 use crate::case::text;
 use model::TraceId;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -98,7 +98,7 @@ pub(super) fn count(period: &Period, trees: &Trees, names: &mut Names) -> Counte
         let service = names.service(&line.service);
         let of = counted.touched.entry((service, traced)).or_default();
         of.insert(place);
-        let key = (service, text::template(&line.body), traced);
+        let key = (service, numbers::template(&line.body), traced);
         if counted.templates.len() >= MOST_TEMPLATES && !counted.templates.contains_key(&key) {
             continue;
         }

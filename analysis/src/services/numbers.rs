@@ -72,7 +72,13 @@ struct Range {
 impl Range {
     fn add(&mut self, trace: TraceId, value: f64, at: usize) {
         let of = self.of.entry(trace).or_insert((value, value, at));
-        *of = (of.0.min(value), of.1.max(value), of.2);
+        // One that is none makes the trace's none.
+        let least = if value.is_nan() || of.0.is_nan() {
+            f64::NAN
+        } else {
+            of.0.min(value)
+        };
+        *of = (least, of.1.max(value), of.2);
     }
 
     /// Least and most, but for the few that lie far out now and then.
@@ -181,6 +187,9 @@ const UNITS: [&str; 15] = [
     "m",
 ];
 
+/// What stands where there is no number.
+const NO_NUMBER: [&str; 7] = ["null", "nil", "None", "NaN", "nan", "undefined", "N/A"];
+
 /// True for a name of which one word, or the beginning of one, is among these.
 fn speaks_of(name: &str, words: &[&str]) -> bool {
     let lower = name.to_ascii_lowercase();
@@ -227,6 +236,9 @@ fn number(part: &str) -> Option<f64> {
     let bare = part
         .trim_start_matches(':')
         .trim_end_matches([':', '.', '%']);
+    if NO_NUMBER.contains(&bare) {
+        return Some(f64::NAN);
+    }
     let digits = bare.strip_prefix(['-', '+']).unwrap_or(bare);
     let plain = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
     // Longer ones are names of things.
@@ -234,9 +246,24 @@ fn number(part: &str) -> Option<f64> {
     (plain && short).then(|| bare.parse().ok()).flatten()
 }
 
+/// A line with what varies taken out; what stands for a number that there is not varies like one.
+pub(super) fn template(body: &str) -> String {
+    let template = text::template(body);
+    if !NO_NUMBER.iter().any(|it| body.contains(it)) {
+        return template;
+    }
+    let words = template.split(' ').map(|it| {
+        match NO_NUMBER.contains(&it.trim_end_matches([',', ';', '.'])) {
+            true => "<*>",
+            false => it,
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// How a line begins: what it says of itself, without what varies.
 fn beginning(body: &str) -> String {
-    text::template(body)
+    template(body)
         .split(' ')
         .take(2)
         .collect::<Vec<_>>()
@@ -255,7 +282,7 @@ fn numbers(period: &Period, trees: &Trees, names: &mut Names) -> Numbers {
     };
     for (n, line) in period.lines.iter().enumerate() {
         // What is said of a failure tells what was refused, and by whom it was made is another question.
-        if line.trace_id.is_zero() || line.severity >= 17 || !has_digits(line) {
+        if line.trace_id.is_zero() || line.severity >= 17 || !may_tell(line) {
             continue;
         }
         let (parts, found) = in_line(&line.body);
@@ -275,8 +302,9 @@ fn numbers(period: &Period, trees: &Trees, names: &mut Names) -> Numbers {
     all
 }
 
-fn has_digits(line: &Line) -> bool {
-    line.body.bytes().any(|it| it.is_ascii_digit())
+fn may_tell(line: &Line) -> bool {
+    let digits = line.body.bytes().any(|it| it.is_ascii_digit());
+    digits || NO_NUMBER.iter().any(|it| line.body.contains(it))
 }
 
 fn amounts(span: &Hop) -> impl Iterator<Item = &(Arc<str>, f64)> {
@@ -285,6 +313,12 @@ fn amounts(span: &Hop) -> impl Iterator<Item = &(Arc<str>, f64)> {
 
 /// How a number lies out of a range.
 fn out((least, most): (f64, f64), (from, to): (f64, f64), size: bool) -> Option<Turn> {
+    if from.is_nan() || to.is_nan() {
+        return None;
+    }
+    if least.is_nan() {
+        return Some(Turn::Nothing);
+    }
     if least < 0.0 && from >= 0.0 {
         return Some(Turn::Negative);
     }

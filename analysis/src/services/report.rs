@@ -84,7 +84,14 @@ fn reached(evidence: &Evidence, said: &str) -> Category {
 fn said_category(said: &str) -> Category {
     let lower = text::shortened(said).to_lowercase();
     let speaks = |words: &[&str]| words.iter().any(|it| lower.contains(it));
-    const DOWN: [&str; 9] = [
+    const DOWN: [&str; 16] = [
+        "read-only transaction",
+        "read only replica",
+        "read-only option",
+        "notwritableprimary",
+        "not primary",
+        "no primary",
+        "not the leader",
         "refused",
         "reset",
         "no healthy upstream",

@@ -93,7 +93,7 @@ fn a_new_statement_is_the_matter_of_who_sends_it() {
                 below.push(db("order", "SELECT orders JOIN lines", 300_000));
             }
             tape.trace(&asked(below, None));
-            if n % 2 == 0 {
+            if n.is_multiple_of(2) {
                 let read = db("report", "SELECT orders", 1_000 + slow);
                 tape.trace(&serve("report", "daily", 900, vec![read]));
             }
@@ -176,4 +176,164 @@ fn one_at_a_time_is_capacity_and_a_slow_way_is_not() {
     assert_eq!(verdict.culprit.map(|it| it.name).as_deref(), Some("stock"));
     let verdict = explain("x", &period(false, 600), &before);
     assert_eq!(verdict.category, Some(Category::Latency), "{verdict:#?}");
+}
+
+#[test]
+fn a_store_that_takes_no_writes_is_ill() {
+    let words = "ERROR: cannot execute INSERT in a read-only transaction";
+    let period = |ill: bool| {
+        tape(150, move |tape, _| {
+            let mut insert = query("order", "INSERT orders", 2_000);
+            insert.failed = ill.then_some(words);
+            let below = vec![query("order", "SELECT orders", 900), insert];
+            tape.trace(&asked(below, ill.then_some("")));
+        })
+    };
+    check(
+        &period(true),
+        &period(false),
+        Some(("orders-db", Category::Infrastructure)),
+    );
+}
+
+#[test]
+fn a_node_is_named_by_one_of_its_services() {
+    let period = |slow_us: i64| {
+        let mut period = tape(240, |tape, n| {
+            let more = if n % 3 == 1 { slow_us } else { 0 };
+            let quote = ask("order", serve("price", "quote", 2_000 + more, vec![]));
+            tape.trace(&asked(vec![quote, stock(900 + more)], None));
+        });
+        for hop in period
+            .spans
+            .iter_mut()
+            .filter(|it| matches!(&*it.service, "price" | "stock"))
+        {
+            let n = u128::from_be_bytes(hop.trace_id.0) as u64 - 1;
+            hop.host = Some(["node-1", "node-2", "node-3"][(n % 3) as usize].into());
+        }
+        period
+    };
+    let verdict = explain("x", &period(150_000), &period(0));
+    assert_eq!(verdict.culprit.map(|it| it.name).as_deref(), Some("node-2"));
+}
+
+#[test]
+fn a_certificate_that_is_over_is_its_owners() {
+    let words =
+        "tls: failed to verify certificate: x509: certificate has expired or is not yet valid";
+    let period = |ill: bool| {
+        tape(150, move |tape, n| {
+            let reach = |from| match ill {
+                true => unanswered(from, "stock", 300, words),
+                false => ask(from, serve("stock", "take", 900, vec![])),
+            };
+            tape.trace(&asked(vec![price(), reach("order")], ill.then_some("")));
+            if n.is_multiple_of(2) {
+                let mut page = serve("front", "/stock", 500, vec![reach("front")]);
+                page.failed = ill.then_some("");
+                tape.trace(&page);
+            }
+        })
+    };
+    let verdict = explain("x", &period(true), &period(false));
+    assert_eq!(
+        verdict.culprit.as_ref().map(|it| it.name.as_str()),
+        Some("stock"),
+        "{verdict:#?}"
+    );
+}
+
+#[test]
+fn a_number_that_is_no_number_any_more() {
+    let period = |ill: bool, nothing: bool| {
+        tape(150, move |tape, n| {
+            let thrown = ill.then_some("TypeError: Cannot read properties of null");
+            let mut create = serve(
+                "order",
+                "create",
+                1_500,
+                vec![
+                    serve("price", "quote", 2_000, vec![]),
+                    serve("stock", "take", 900, vec![]),
+                ],
+            );
+            create.failed = thrown;
+            let mut page = serve("front", "/buy", 800, vec![create]);
+            page.failed = thrown.map(|_| "");
+            tape.trace(&page);
+            let value = if nothing {
+                "null".to_owned()
+            } else {
+                format!("{}.5", 3 + n % 9)
+            };
+            tape.line(
+                "price",
+                9,
+                &format!("quote for cart {n}: {value} EUR"),
+                true,
+            );
+        })
+    };
+    check(
+        &period(true, true),
+        &period(false, false),
+        Some(("price", Category::SilentData)),
+    );
+    check(&period(false, true), &period(false, false), None);
+    check(
+        &period(true, false),
+        &period(false, false),
+        Some(("order", Category::Error)),
+    );
+}
+
+#[test]
+fn one_caller_without_rights_is_named_and_not_who_turns_it_away() {
+    let period = |ill: bool| {
+        tape(150, move |tape, _| {
+            let call = |from: &'static str, refused: bool| {
+                let mut call = ask(from, serve("stock", "take", 900, vec![]));
+                call.failed = refused.then_some("403 Forbidden: scope stock:write is missing");
+                call
+            };
+            tape.trace(&asked(vec![price(), call("order", ill)], ill.then_some("")));
+            tape.trace(&serve("front", "/stock", 500, vec![call("front", false)]));
+        })
+    };
+    check(
+        &period(true),
+        &period(false),
+        Some(("order", Category::Permission)),
+    );
+}
+
+#[test]
+fn an_empty_answer_that_nobody_fails_of_but_that_ends_the_work() {
+    let period = |empty: bool| {
+        tape(150, move |tape, n| {
+            let calls = match empty {
+                true => vec![price()],
+                false => vec![
+                    price(),
+                    stock(900),
+                    ask("order", serve("mail", "send", 700, vec![])),
+                ],
+            };
+            tape.trace(&asked(calls, None));
+            let found = if empty { 0 } else { 3 + n % 9 };
+            tape.line(
+                "price",
+                9,
+                &format!("search {n} found {found} offers"),
+                true,
+            );
+        })
+    };
+    let verdict = explain("x", &period(true), &period(false));
+    assert_eq!(
+        verdict.culprit.as_ref().map(|it| it.name.as_str()),
+        Some("price"),
+        "{verdict:#?}"
+    );
 }

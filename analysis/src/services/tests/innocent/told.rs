@@ -36,14 +36,15 @@ fn telling(
 fn a_number_out_of_its_range_is_the_reason_of_a_later_failure() {
     let period = |ill: bool| {
         tape(150, move |tape, n| {
-            let failed = (ill && n % 2 == 0).then_some("RangeError: score 41 out of range");
+            let failed =
+                (ill && n.is_multiple_of(2)).then_some("RangeError: score 41 out of range");
             tape.trace(&asked(vec![price(2_000), stock()], failed));
         })
     };
     let usual = |it: usize| 0.1 + (it % 9) as f64 / 10.0;
     let before = telling(period(false), "quote", "app.score", usual);
     let percent = |it: usize| {
-        if it % 2 == 0 {
+        if it.is_multiple_of(2) {
             100.0 * usual(it)
         } else {
             usual(it)
@@ -180,7 +181,7 @@ fn a_limit_within_what_is_usual_is_new() {
     };
     let period = |given_up: Option<i64>| {
         let mut period = tape(200, move |tape, n| {
-            let long = n % 5 == 0;
+            let long = n.is_multiple_of(5);
             let call = match given_up.filter(|_| long) {
                 Some(us) => late(us, "context deadline exceeded"),
                 None => price(if long { 16_000 } else { 1_000 }),
@@ -211,7 +212,7 @@ fn a_limit_within_what_is_usual_is_new() {
 fn lines_of_the_collector_tell_of_memory() {
     let period = |us: i64, full: bool, usual: bool| {
         tape(150, move |tape, n| {
-            let slow = n % 3 == 0;
+            let slow = n.is_multiple_of(3);
             let quote = price(if slow { us } else { 2_000 });
             tape.trace(&asked(vec![quote, stock()], None));
             if usual || full && slow {
