@@ -84,7 +84,7 @@ pub(super) fn written(
     let of = |period: &Period| {
         let lines = period.lines.iter();
         let own = lines.filter(|it| names.known(&it.service) == Some(service));
-        let mut all: BTreeMap<Lack, f64> = BTreeMap::new();
+        let mut all: BTreeMap<Short, f64> = BTreeMap::new();
         for line in own {
             if let Some(kind) = kind(&line.body) {
                 *all.entry(kind).or_default() += 1.0;
@@ -98,23 +98,23 @@ pub(super) fn written(
     });
     let most = more.max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(match most.0 {
-        Lack::Memory => (Category::Memory, "it writes that its memory runs short"),
-        Lack::Capacity => (Category::Capacity, "it writes that it has no place left"),
+        Short::Memory => (Category::Memory, "it writes that its memory runs short"),
+        Short::Capacity => (Category::Capacity, "it writes that it has no place left"),
     })
 }
 
-/// What a line may tell of its writer.
+/// What a line may tell that its writer is short of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Lack {
+enum Short {
     Memory,
     Capacity,
 }
 
-fn kind(body: &str) -> Option<Lack> {
+fn kind(body: &str) -> Option<Short> {
     let lower = text::shortened(body).to_lowercase();
     let speaks = |words: &[&str]| words.iter().any(|it| lower.contains(it));
-    let capacity = || speaks(&CAPACITY).then_some(Lack::Capacity);
-    speaks(&MEMORY).then_some(Lack::Memory).or_else(capacity)
+    let capacity = || speaks(&CAPACITY).then_some(Short::Capacity);
+    speaks(&MEMORY).then_some(Short::Memory).or_else(capacity)
 }
 
 /// Where it serves: requests of different processes do not wait for each other.

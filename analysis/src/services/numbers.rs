@@ -24,6 +24,9 @@ const MORE_THAN_CHANCE: f64 = 12.0;
 /// Parts of a line, and kinds of numbers, that are looked at.
 const MOST_PARTS: usize = 40;
 const MOST_KINDS: usize = 20_000;
+/// Traces of one kind of number, and numbers in all, that are looked at.
+const MOST_TRACES: usize = 20_000;
+const MOST_NUMBERS: usize = 4_000_000;
 
 /// How a number has turned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -273,11 +276,15 @@ fn beginning(body: &str) -> String {
 /// The numbers of a period.
 fn numbers(period: &Period, trees: &Trees, names: &mut Names) -> Numbers {
     let mut all = Numbers::new();
+    let mut left = MOST_NUMBERS;
     let mut note = |key: (u32, Teller), size: bool, of: (TraceId, f64, usize)| {
-        if all.len() < MOST_KINDS || all.contains_key(&key) {
+        if left > 0 && (all.len() < MOST_KINDS || all.contains_key(&key)) {
             let range = all.entry(key).or_default();
             range.size |= size;
-            range.add(of.0, of.1, of.2);
+            if range.of.len() < MOST_TRACES {
+                left -= 1;
+                range.add(of.0, of.1, of.2);
+            }
         }
     };
     for (n, line) in period.lines.iter().enumerate() {
@@ -286,9 +293,12 @@ fn numbers(period: &Period, trees: &Trees, names: &mut Names) -> Numbers {
             continue;
         }
         let (parts, found) = in_line(&line.body);
-        let service = names.service(&line.service);
+        if found.is_empty() {
+            continue;
+        }
+        let (service, begins) = (names.service(&line.service), beginning(&line.body));
         for (at, value, size) in found {
-            let teller = Teller::Line(beginning(&line.body), parts, at);
+            let teller = Teller::Line(begins.clone(), parts, at);
             note((service, teller), size, (line.trace_id, value, n));
         }
     }
