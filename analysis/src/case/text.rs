@@ -369,6 +369,12 @@ fn said(words: &str) -> Option<String> {
     )
 }
 
+/// The parts of a text's beginning between blanks, brackets, quotes, and the signs between names and values.
+pub(crate) fn shortened_parts(words: &str) -> impl Iterator<Item = &str> {
+    let most = floor(words, words.len().min(2_000));
+    words[..most].split(|c: char| c.is_whitespace() || "=,;|{}[]()\"'".contains(c))
+}
+
 /// A log message with what varies taken out, so that the same statement gives the same text.
 pub(crate) fn template(body: &str) -> String {
     let mut out = String::new();

@@ -89,7 +89,12 @@ impl Callers {
             && reached.contains(&it.service)
             && alone(&self.services, it.service, caller, CUT_OFF);
         // Rights are one's own: who is refused has others than those who are served. A store that refuses all is ill.
-        let denied = it.denied && others_fare_better(&self.services, it.service, caller, true);
+        // Where it says what was asked for, others have to be served just that.
+        let denied = it.denied
+            && match it.unanswered {
+                true => others_fare_better(&self.services, it.service, caller, true),
+                false => others_fare_better(&self.operations, it.operation, caller, false),
+            };
         let alone = alone(&self.operations, it.operation, caller, MOST);
         (new || refused || lost || astray || cut_off || denied || alone).then_some(caller)
     }

@@ -55,7 +55,7 @@ pub(super) fn faulty(
                 surprise: apart((began_in, traces), (usual as f64, usual_traces)),
                 rate: (began.roots.len() as f64 + 0.5) / (traces + 1.0),
                 usual: (usual as f64 + 0.5) / (usual_traces + 1.0),
-                span: Some(began.span),
+                span: Some(began.telling(before.get(&service), traces / usual_traces.max(1.0))),
                 traces: began.roots,
                 refused_by: began.refused_by,
                 hasty: began.hasty / began.failures.max(1.0),
@@ -100,7 +100,7 @@ pub(super) struct Origin {
     pub route: u32,
     /// A call of whose answer nothing is recorded.
     pub unanswered: bool,
-    /// One of these that was refused for want of rights.
+    /// A call that was refused for want of rights.
     pub denied: bool,
 }
 
@@ -118,10 +118,26 @@ struct Before {
 /// Errors that began in a service.
 struct Began {
     roots: HashSet<u32>,
-    span: usize,
+    /// What they say: how many, and the first of them.
+    said: BTreeMap<String, (f64, usize)>,
     refused_by: BTreeSet<u32>,
     failures: f64,
     hasty: f64,
+}
+
+impl Began {
+    /// A failure that says what is said so much more often than `before`, in a period so many times as long.
+    fn telling(&self, before: Option<&Began>, longer: f64) -> usize {
+        let more = |it: &(&String, &(f64, usize))| {
+            let usual = before.and_then(|of| of.said.get(it.0));
+            it.1.0 - longer * usual.map_or(0.0, |it| it.0)
+        };
+        let most = self
+            .said
+            .iter()
+            .max_by(|a, b| more(a).total_cmp(&more(b)).then(b.1.1.cmp(&a.1.1)));
+        most.map_or(0, |it| it.1.1)
+    }
 }
 
 fn origins(
@@ -149,12 +165,14 @@ fn origins(
         let entry = found.entry(at_fault.unwrap_or(it.service));
         let began = entry.or_insert_with(|| Began {
             roots: HashSet::new(),
-            span: it.span,
+            said: BTreeMap::new(),
             refused_by: BTreeSet::new(),
             failures: 0.0,
             hasty: 0.0,
         });
         began.failures += 1.0;
+        let said = text::template(&trees.spans[it.span].message);
+        began.said.entry(said).or_insert((0.0, it.span)).0 += 1.0;
         began.hasty += f64::from(u8::from(before.hasty.contains(&it.span)));
         began.roots.insert(it.root);
         if at_fault.is_some() {
@@ -190,7 +208,8 @@ fn own(trees: &Trees, n: usize, service: u32) -> Origin {
     // A failure deep inside a service is one of the request that came in.
     let request = match service == trees.service[n] {
         true => trees.entry(n),
-        false => n,
+        // What was asked for, where the answer says it.
+        false => trees.answer(n).unwrap_or(n),
     };
     let above = trees.parent(request).map(|it| trees.service[it]);
     let unanswered = service != trees.service[n] && trees.answer(n).is_none();
@@ -205,7 +224,7 @@ fn own(trees: &Trees, n: usize, service: u32) -> Origin {
         nameless: matches!(topic, Some(Topic::Name)),
         route: trees.operation[trees.entry(n)],
         unanswered,
-        denied: unanswered && matches!(topic, Some(Topic::Permission)),
+        denied: service != trees.service[n] && matches!(topic, Some(Topic::Permission)),
     }
 }
 

@@ -2,7 +2,9 @@
 //! left undone. Alone they accuse nobody. But where somebody fails in just those traces in which a callee, or who was
 //! asked before, answered oddly, the odd answer is what it failed of: a wrong or empty result, an exception swallowed.
 
+use super::absence::Lack;
 use super::logs::{self, Counted, SLICE};
+use super::numbers::{Turn, Turned};
 use super::rank::Evidence;
 use super::shift::{self, Logs};
 use super::signals::{self, Graph};
@@ -32,6 +34,8 @@ pub(super) struct Odd {
     lines: f64,
     /// Where only part of the requests is logged: those that are.
     seen: Option<HashSet<TraceId>>,
+    /// A number has left its range.
+    turn: Option<Turn>,
     /// A line that shows it, or a span.
     line: Option<usize>,
     span: Option<usize>,
@@ -45,6 +49,7 @@ pub(super) fn oddities(
     [symptom, baseline]: [&Trees; 2],
     answers: &Answers,
     [now, before]: [&Counted; 2],
+    turned: Vec<Turned>,
 ) -> Oddities {
     let mut found = quick(symptom, baseline, answers);
     for fresh in logs::fresh(now, before) {
@@ -59,18 +64,20 @@ pub(super) fn oddities(
             slices,
             lines: fresh.count,
             seen: None,
+            turn: None,
             line: Some(fresh.line),
             span: None,
         });
     }
-    for void in logs::void(now, before) {
-        found.entry(void.service).or_default().push(Odd {
-            traces: void.traces,
+    for it in turned {
+        found.entry(it.service).or_default().push(Odd {
+            traces: it.traces,
             slices: HashSet::new(),
             lines: 0.0,
-            seen: Some(void.seen),
-            line: Some(void.line),
-            span: None,
+            seen: Some(it.seen),
+            turn: Some(it.how),
+            line: it.line,
+            span: it.span,
         });
     }
     found
@@ -127,6 +134,7 @@ fn quick(symptom: &Trees, baseline: &Trees, answers: &Answers) -> Oddities {
                 slices: HashSet::new(),
                 lines: 0.0,
                 seen: None,
+                turn: None,
                 line: None,
                 span: Some(span),
             });
@@ -145,7 +153,10 @@ pub(super) fn charge(all: &mut [Evidence], odd: &Oddities, graph: &Graph, sympto
         if traces.is_empty() {
             continue;
         }
-        let scene = Scene::new(symptom, all[n].service, traces);
+        // After whom callers stop, they may as well stop for what any other told them.
+        let stops = all[n].undone.filter(|it| it.lack == Lack::Stops);
+        let stops = stops.is_some() && all[n].by_absence > all[n].by_error.max(all[n].by_log);
+        let scene = Scene::new(symptom, all[n].service, traces, stops);
         let found = odd.iter().filter_map(|(service, odd)| {
             let at = all.iter().position(|it| it.service == *service)?;
             let refused = all[n].faulty.map(|it| it.refused_by.contains(service));
@@ -154,7 +165,9 @@ pub(super) fn charge(all: &mut [Evidence], odd: &Oddities, graph: &Graph, sympto
             }
             let below = graph.above(all[n].service, *service);
             let best = odd.iter().map(|it| (scene.share(*service, it, below), it));
-            let best = best.max_by(|a, b| a.0.total_cmp(&b.0))?;
+            // A number says more than a line.
+            let best =
+                best.max_by_key(|(share, it)| ((share * 1_000.0) as u64, it.turn.is_some()))?;
             (best.0 >= MOSTLY).then_some((at, best.0, best.1))
         });
         // The deepest of them.
@@ -174,7 +187,7 @@ pub(super) fn charge(all: &mut [Evidence], odd: &Oddities, graph: &Graph, sympto
         let cause = &mut all[at];
         cause.by_oddity = cause.by_oddity.max(said * share);
         (cause.odd_line, cause.odd_span) = (odd.line, odd.span);
-        cause.void = odd.seen.is_some();
+        cause.turn = odd.turn;
     }
 }
 
@@ -222,7 +235,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(trees: &Trees, service: u32, failing: HashSet<TraceId>) -> Self {
+    fn new(trees: &Trees, service: u32, failing: HashSet<TraceId>, stops: bool) -> Self {
         let mut scene = Scene {
             failing,
             slices: HashSet::new(),
@@ -250,7 +263,7 @@ impl Scene {
                 scene.slices.insert(trees.spans[n].start.0 / SLICE);
                 let span = &trees.spans[n];
                 let end = span.start.0.saturating_add(span.duration_ns.max(0));
-                let earlier = began.is_some_and(|it| end <= it.0 && caller(n) == it.1);
+                let earlier = began.is_some_and(|it| (stops || end <= it.0) && caller(n) == it.1);
                 *of.entry(trees.service[n]).or_default() |= earlier && caller(n).is_some();
             }
         }

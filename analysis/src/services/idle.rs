@@ -4,8 +4,8 @@
 //! consumer that is gone is missed by nobody: messages are sent as ever, and its spans and lines stop.
 
 use super::absence::{Lack, Undone};
-use super::tree::Trees;
-use super::{Line, Period};
+use super::tree::{Names, Trees};
+use super::{Line, Period, logs};
 use model::SpanKind;
 use std::collections::BTreeMap;
 
@@ -95,16 +95,20 @@ fn fed(taking: &Taking, of: &Traffic) -> Sent {
     all
 }
 
-/// Lines that a service wrote.
-fn written(lines: &[Line], name: &str) -> f64 {
-    lines.iter().filter(|it| &*it.service == name).count() as f64
+/// Lines of its work that a service wrote. Who only complains, of every message that it throws away, does not work.
+fn written(lines: &[Line], service: u32, names: &Names) -> f64 {
+    let own = lines
+        .iter()
+        .filter(|it| names.known(&it.service) == Some(service));
+    let works = |it: &&Line| it.severity < 13 && !logs::speaks_of_failure(&it.body);
+    own.filter(works).count() as f64
 }
 
 /// The services that take no messages any more.
 pub(super) fn idle(
     [symptom, baseline]: [&Trees; 2],
     [now_said, before_said]: [&Period; 2],
-    name: impl Fn(u32) -> String,
+    names: &Names,
 ) -> BTreeMap<u32, Undone> {
     let (now, before) = (traffic(symptom), traffic(baseline));
     let mut found: BTreeMap<u32, Undone> = BTreeMap::new();
@@ -119,9 +123,8 @@ pub(super) fn idle(
         if expected < LEAST || taken > TAKEN * expected {
             continue;
         }
-        let name = name(usual.service);
-        let lines = written(&before_said.lines, &name) * grown;
-        if lines >= LEAST && written(&now_said.lines, &name) > WRITTEN * lines {
+        let lines = written(&before_said.lines, usual.service, names) * grown;
+        if lines >= LEAST && written(&now_said.lines, usual.service, names) > WRITTEN * lines {
             continue;
         }
         let surprise = 2.0 * (expected - taken + taken * (taken.max(1.0) / expected).ln());

@@ -1,5 +1,6 @@
 //! Time beyond the healthy period's, per service.
 
+use super::lag;
 use super::more;
 use super::shift::{self, Logs};
 use super::tree::{Answers, Names, Trees};
@@ -42,19 +43,21 @@ pub(super) struct Late {
     pub asks: bool,
 }
 
-/// Who waited for whom: in its own time, between call and answer, or between the answers that alone are recorded.
+/// Who waited for whom: in its own time, between call and answer, or between the answers that alone are recorded; or a
+/// message, between its sender and its consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Edge {
     Own(u32),
     Wire(u32, u32),
     Gap(u32, u32),
+    Queue(u32, u32),
 }
 
 impl Edge {
-    fn ends(self) -> (u32, u32) {
+    pub fn ends(self) -> (u32, u32) {
         match self {
             Edge::Own(of) => (of, of),
-            Edge::Wire(from, to) | Edge::Gap(from, to) => (from, to),
+            Edge::Wire(from, to) | Edge::Gap(from, to) | Edge::Queue(from, to) => (from, to),
         }
     }
 }
@@ -102,6 +105,14 @@ fn parts(trees: &Trees, n: usize, answers: &Answers, mut tell: impl FnMut(Edge, 
     });
 }
 
+/// The same, and how long a message waited that a span takes.
+fn parts_and_wait(trees: &Trees, n: usize, answers: &Answers, mut tell: impl FnMut(Edge, i64)) {
+    parts(trees, n, answers, &mut tell);
+    if let Some((edge, ns)) = lag::waited(trees, n) {
+        tell(edge, ns);
+    }
+}
+
 fn account(trees: &Trees, answers: &Answers) -> Account {
     let mut per_trace: HashMap<(u32, Edge), f64> = HashMap::new();
     let mut account = Account::default();
@@ -110,7 +121,7 @@ fn account(trees: &Trees, answers: &Answers) -> Account {
         if root == n {
             *account.traces.entry(trees.operation[n]).or_default() += 1.0;
         }
-        parts(trees, n, answers, |edge, ns| {
+        parts_and_wait(trees, n, answers, |edge, ns| {
             *per_trace.entry((root as u32, edge)).or_default() += ns as f64;
             let entry = trees.operation[root];
             *account.counts.entry((entry, edge)).or_default() += 1.0;
@@ -181,6 +192,9 @@ impl Told {
                 }
             }
         });
+        if let Some((edge, ns)) = lag::waited(trees, n) {
+            self.tell((edge, operation, true), ns);
+        }
         if let Some(ns) = own {
             self.tell((Edge::Own(trees.service[n]), operation, true), ns);
             self.request(trees.entry(n), ns);
@@ -250,10 +264,17 @@ fn late(
         let all = [Edge::Wire(from, to), Edge::Own(to)];
         all.iter().any(|it| edges.get(it).is_some_and(|it| it.slow))
     };
+    let fresh = more::new_statements([symptom, baseline], answers);
+    let busier = lag::busier([symptom, baseline]);
     let askers = more::askers([symptom, baseline], answers, slow);
     let mut found: BTreeMap<u32, Late> = BTreeMap::new();
     for (edge, more) in edges.iter().filter(|(_, it)| it.added > 0.0) {
-        let to = owner(*edge, &owners);
+        if matches!(edge, Edge::Queue(..)) && !lag::counts(*edge, more.added, &busier) {
+            continue;
+        }
+        // A statement that was never sent before is the matter of who sends it.
+        let sent = fresh.get(edge).filter(|it| **it > 0.5 * more.added);
+        let to = sent.map_or_else(|| owner(*edge, &owners), |_| edge.ends().0);
         let late = found.entry(to).or_default();
         late.added_ns += more.added;
         late.surprise = late.surprise.max(more.surprise);
@@ -289,7 +310,7 @@ fn show(
 ) {
     let mut longest: HashMap<u32, (i64, usize)> = HashMap::new();
     for n in 0..symptom.spans.len() {
-        parts(symptom, n, answers, |edge, ns| {
+        parts_and_wait(symptom, n, answers, |edge, ns| {
             let of = longest.entry(owner(edge, owners)).or_insert((ns, n));
             if ns > of.0 {
                 *of = (ns, n);
@@ -401,7 +422,7 @@ fn owners(edges: &BTreeMap<Edge, More>, services: usize) -> HashSet<u32> {
     let mut into: Vec<Vec<Edge>> = vec![Vec::new(); services];
     for edge in edges.keys() {
         let (from, to) = edge.ends();
-        if from != to {
+        if from != to && !matches!(edge, Edge::Queue(..)) {
             out[from as usize].push(*edge);
             into[to as usize].push(*edge);
         }

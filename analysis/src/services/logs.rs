@@ -2,7 +2,7 @@
 //! name no trace. New ones speak of failures, those that stay away of work that was not done.
 
 use super::tree::{Names, Trees};
-use super::{Line, Period, errors};
+use super::{Line, Period, errors, numbers};
 use crate::case::text;
 use model::TraceId;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,6 +19,9 @@ const MOST_WORK: usize = 300_000_000;
 const LEAST_PLACES: usize = 10;
 /// Twice the log-likelihood ratio above which a template is new.
 const FRESH: f64 = 12.0;
+/// Share of the likeliest operation's from which a line may as well be another's of the same traces: then it is missed
+/// only where both took place.
+const AS_LIKELY: f64 = 0.9;
 /// A template that is less likely in the traces of an operation is not expected there.
 const USUAL: f64 = 0.5;
 
@@ -72,8 +75,6 @@ type Key = (u32, String, bool);
 /// Templates of a period, and what each service touched.
 pub(super) struct Counted {
     templates: BTreeMap<Key, Presence>,
-    /// Of them those of whose numbers none is more than nothing.
-    zeros: BTreeMap<Key, Presence>,
     touched: HashMap<(u32, bool), HashSet<Place>>,
 }
 
@@ -81,7 +82,6 @@ pub(super) struct Counted {
 pub(super) fn count(period: &Period, trees: &Trees, names: &mut Names) -> Counted {
     let mut counted = Counted {
         templates: BTreeMap::new(),
-        zeros: BTreeMap::new(),
         touched: HashMap::new(),
     };
     // Only services that log in traces are asked in which traces they were.
@@ -98,12 +98,9 @@ pub(super) fn count(period: &Period, trees: &Trees, names: &mut Names) -> Counte
         let service = names.service(&line.service);
         let of = counted.touched.entry((service, traced)).or_default();
         of.insert(place);
-        let key = (service, text::template(&line.body), traced);
+        let key = (service, numbers::template(&line.body), traced);
         if counted.templates.len() >= MOST_TEMPLATES && !counted.templates.contains_key(&key) {
             continue;
-        }
-        if traced && amount(&line.body) == Some(0.0) {
-            note(&mut counted.zeros, key.clone(), n, line);
         }
         note(&mut counted.templates, key, n, line);
     }
@@ -118,53 +115,6 @@ fn note(all: &mut BTreeMap<Key, Presence>, key: Key, n: usize, line: &Line) {
     presence.places.insert(place(line));
     presence.count += 1;
     presence.severity = presence.severity.max(line.severity);
-}
-
-/// The largest of the numbers that stand by themselves in a line, if there is one.
-fn amount(body: &str) -> Option<f64> {
-    let words = body.split(|c: char| c.is_whitespace() || "=:,;()[]\"'".contains(c));
-    let numbers = words.filter_map(|it| {
-        let number = it.trim_end_matches(['.', '%']);
-        let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
-        plain.then(|| number.parse::<f64>().ok()).flatten()
-    });
-    numbers.reduce(f64::max)
-}
-
-/// A line whose number is nothing now, and always was something.
-pub(super) struct Void {
-    pub service: u32,
-    pub line: usize,
-    /// Traces with nothing, and traces with the line.
-    pub traces: HashSet<TraceId>,
-    pub seen: HashSet<TraceId>,
-}
-
-/// Lines whose numbers have become nothing.
-pub(super) fn void(now: &Counted, before: &Counted) -> Vec<Void> {
-    let of = |it: &Presence| {
-        it.places
-            .iter()
-            .map(|it| it.0)
-            .collect::<HashSet<TraceId>>()
-    };
-    let count = |all: &BTreeMap<Key, Presence>, key: &Key| {
-        all.get(key).map_or(0, |it| it.places.len()) as f64
-    };
-    let new = now.zeros.iter().filter(|(key, zeros)| {
-        let (k, n) = (zeros.places.len() as f64, count(&now.templates, key));
-        let (j, m) = (count(&before.zeros, key), count(&before.templates, key));
-        m >= LEAST_PLACES as f64 && j <= 0.05 * m && presence_gain(k, n, j, m) > FRESH
-    });
-    let found = new.filter_map(|(key, zeros)| {
-        Some(Void {
-            service: key.0,
-            line: zeros.line,
-            traces: of(zeros),
-            seen: of(now.templates.get(key)?),
-        })
-    });
-    found.collect()
 }
 
 /// The most telling new template of each service.
@@ -264,12 +214,11 @@ pub(super) fn silent(
         if presence.places.len() < LEAST_PLACES {
             continue;
         }
-        let Some((operation, with)) = home(&usual, key.0, presence) else {
+        let Some((all, with)) = home(&usual, key.0, presence) else {
             continue;
         };
-        let none = HashSet::new();
-        let traces = |of: &'_ Operations| of.traces.get(&operation).map_or(0, HashSet::len);
-        let here = well.traces.get(&operation).unwrap_or(&none);
+        let had = usual.with(&all).len() as f64;
+        let here = well.with(&all);
         work = work.saturating_sub(here.len());
         if work == 0 {
             break;
@@ -277,7 +226,6 @@ pub(super) fn silent(
         let still = now.templates.get(key);
         let lacks = |it: &&TraceId| !still.is_some_and(|still| still.places.contains(&(**it, 0)));
         let missing: HashSet<TraceId> = here.iter().filter(lacks).copied().collect();
-        let had = traces(&usual) as f64;
         let gain = presence_gain(missing.len() as f64, here.len() as f64, had - with, had);
         let entry = found.entry(key.0).or_default();
         if gain > 6.0 {
@@ -290,8 +238,8 @@ pub(super) fn silent(
     found
 }
 
-/// The operation in whose traces a template usually is, and in how many.
-fn home(usual: &Operations, service: u32, presence: &Presence) -> Option<(u32, f64)> {
+/// The operation in whose traces a template usually is, with those that are as likely its home, and in how many.
+fn home(usual: &Operations, service: u32, presence: &Presence) -> Option<(Vec<u32>, f64)> {
     let mut with: BTreeMap<u32, f64> = BTreeMap::new();
     for (trace, _) in &presence.places {
         for operation in usual.of.get(&(service, *trace)).into_iter().flatten() {
@@ -302,7 +250,24 @@ fn home(usual: &Operations, service: u32, presence: &Presence) -> Option<(u32, f
     let often = with
         .into_iter()
         .filter(|it| it.1 >= LEAST_PLACES as f64 && share(it) > USUAL);
-    often.max_by(|a, b| share(a).total_cmp(&share(b)).then(b.0.cmp(&a.0)))
+    let often: Vec<(u32, f64)> = often.collect();
+    let most = often.iter().map(share).fold(0.0, f64::max);
+    let homes = often.iter().filter(|it| share(it) >= AS_LIKELY * most);
+    let count = often.iter().map(|it| it.1).fold(f64::INFINITY, f64::min);
+    let homes: Vec<u32> = homes.map(|it| it.0).collect();
+    (!homes.is_empty()).then_some((homes, count))
+}
+
+impl Operations {
+    /// The traces in which all of some operations went well.
+    fn with(&self, all: &[u32]) -> HashSet<TraceId> {
+        let mut of = all.iter().map(|it| self.traces.get(it));
+        let mut both = of.next().flatten().cloned().unwrap_or_default();
+        for other in of {
+            both.retain(|it| other.is_some_and(|other| other.contains(it)));
+        }
+        both
+    }
 }
 
 /// Traces in which operations went well, and the operations of a service in a trace.

@@ -27,9 +27,12 @@ mod heed;
 mod hints;
 mod hog;
 mod idle;
+mod lag;
 mod latency;
 mod logs;
+mod means;
 mod more;
+mod numbers;
 mod patience;
 mod place;
 mod rank;
@@ -39,7 +42,9 @@ mod signals;
 mod starts;
 mod tree;
 
+pub use numbers::is_amount;
 pub use rank::explain;
+pub use starts::is_cold_start;
 
 use model::{SpanId, SpanKind, TraceId, UnixNanos};
 use std::sync::Arc;
@@ -75,6 +80,8 @@ pub struct Hop {
     pub pod: Option<Arc<str>>,
     /// Version of the service that it ran in.
     pub release: Option<Arc<str>>,
+    /// Numbers that it tells, by the names of its attributes.
+    pub amounts: Vec<(Arc<str>, f64)>,
 }
 
 /// What is looked at of a log record.

@@ -101,6 +101,64 @@ pub(super) fn by_count(now: (f64, f64), before: (f64, f64)) -> f64 {
 pub(super) fn waited_for(edge: Edge) -> u32 {
     match edge {
         Edge::Own(of) => of,
-        Edge::Wire(_, to) | Edge::Gap(_, to) => to,
+        Edge::Wire(_, to) | Edge::Gap(_, to) | Edge::Queue(_, to) => to,
     }
+}
+
+/// What was added per trace by statements that a caller never sent before, by edge, where those that it always sent are
+/// sent as ever and answered as ever: to stores and others that record nothing of themselves.
+pub(super) fn new_statements(
+    [symptom, baseline]: [&Trees; 2],
+    answers: &Answers,
+) -> HashMap<Edge, f64> {
+    let recorded: HashSet<u32> = symptom.service.iter().copied().collect();
+    let calls = |trees: &Trees| {
+        let mut all: HashMap<Edge, HashMap<u32, Sent>> = HashMap::new();
+        for n in (0..trees.spans.len()).filter(|n| trees.calls(*n, answers)) {
+            let (from, to) = (trees.service[n], trees.waits_for(n, answers));
+            if from != to && !recorded.contains(&to) {
+                let of = all.entry(Edge::Wire(from, to)).or_default();
+                let of = of.entry(trees.operation[n]).or_default();
+                let ns = trees.exclusive(n) as f64;
+                *of = Sent {
+                    count: of.count + 1.0,
+                    ns: of.ns + ns,
+                };
+            }
+        }
+        all
+    };
+    let (now, before) = (calls(symptom), calls(baseline));
+    let traces = [symptom, baseline].map(|it| (it.traces() as f64).max(1.0));
+    let mut found = HashMap::new();
+    for (edge, statements) in now {
+        let Some(usual) = before.get(&edge) else {
+            continue;
+        };
+        let sum = |of: &dyn Fn(&u32) -> bool, all: &HashMap<u32, Sent>| {
+            let mut sum = Sent::default();
+            for (_, it) in all.iter().filter(|it| of(it.0)) {
+                sum.count += it.count;
+                sum.ns += it.ns;
+            }
+            sum
+        };
+        let new = sum(&|it| !usual.contains_key(it), &statements);
+        let old = sum(&|it| usual.contains_key(it), &statements);
+        let was = sum(&|_| true, usual);
+        let each = |it: &Sent| it.ns / it.count.max(1.0);
+        let as_ever = old.count / traces[0] >= 0.5 * was.count / traces[1]
+            && each(&old) <= TIMES * each(&was) + 100_000.0;
+        if new.count >= LEAST && as_ever {
+            found.insert(edge, new.ns / traces[0]);
+        }
+    }
+    found
+}
+
+/// Statements of one kind: how many, and what they took.
+#[derive(Debug, Default, Clone, Copy)]
+struct Sent {
+    count: f64,
+    ns: f64,
 }

@@ -12,6 +12,10 @@ const LEAST_GIVEN_UP: usize = 4;
 const LEAST_USUAL: usize = 8;
 /// Share of the calls before that took longer than what is waited now, at least.
 const OFTEN: f64 = 0.3;
+/// The same where all are given up after one time, and where so large a part of those that are given up is explained by
+/// it.
+const RARELY: f64 = 0.05;
+const EXPLAINED: f64 = 0.6;
 
 /// How late the clock is looked at by which a limit is kept.
 const LATE_NS: i64 = 500_000;
@@ -42,6 +46,12 @@ pub(super) fn cut_short(symptom: &Trees, baseline: &Trees, answers: &Answers) ->
     if given_up.is_empty() {
         return HashSet::new();
     }
+    let mut calls: HashMap<Call, f64> = HashMap::new();
+    for n in 0..symptom.spans.len() {
+        if let Some(call) = call(symptom, answers, n).filter(|it| given_up.contains_key(it)) {
+            *calls.entry(call).or_default() += 1.0;
+        }
+    }
     let mut usual: HashMap<Call, Vec<i64>> = HashMap::new();
     for (n, span) in baseline.spans.iter().enumerate().filter(|it| !it.1.failed) {
         if let Some(call) = call(baseline, answers, n).filter(|it| given_up.contains_key(it)) {
@@ -59,8 +69,11 @@ pub(super) fn cut_short(symptom: &Trees, baseline: &Trees, answers: &Answers) ->
         waited.sort_unstable();
         // The limit, and now and then a clock that was looked at late.
         let limit = waited[waited.len() * 3 / 4].saturating_add(LATE_NS);
-        let longer = usual.iter().filter(|it| **it > limit).count();
-        longer as f64 >= OFTEN * usual.len() as f64
+        let longer = usual.iter().filter(|it| **it > limit).count() as f64 / usual.len() as f64;
+        let share = spans.len() as f64 / calls.get(call).copied().unwrap_or(1.0).max(1.0);
+        // As many are given up as always took longer: the limit lies in what is usual.
+        let even = waited[waited.len() * 3 / 4] - waited[waited.len() / 4] <= waited[0] / 20;
+        longer >= OFTEN || even && longer >= RARELY && longer >= EXPLAINED * share
     });
     hasty.flat_map(|it| it.1).collect()
 }

@@ -11,13 +11,15 @@ use super::{
     idle,
     latency::{self, Late},
     logs::{self, Loud, Silent},
+    means,
+    numbers::{self, Turn},
     place, report,
     signals::{self, Graph},
     starts,
     tree::{Answers, Names, Trees},
 };
-use model::{Outcome, Verdict};
-use std::collections::{BTreeMap, BTreeSet};
+use model::{Outcome, TraceId, Verdict};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A service that weighs less is not accused: where nothing happened, 97 of 100 firsts weigh less (docs/bench.md).
 const LEAST: f64 = 0.15;
@@ -37,8 +39,8 @@ pub(super) struct Evidence<'a> {
     pub by_absence: f64,
     /// What others fail of: its odd answers, or its keeping somebody busy.
     pub by_oddity: f64,
-    /// What it answered is nothing, and always was something.
-    pub void: bool,
+    /// How a number that it answered has turned.
+    pub turn: Option<Turn>,
     /// A line of another that complains of it.
     pub complaint: Option<usize>,
     /// Others fail of what it leaves out.
@@ -87,22 +89,18 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         return verdict;
     }
     let mut names = Names::default();
-    for period in [baseline, symptom] {
-        period
-            .spans
-            .iter()
-            .for_each(|it| names.introduce(&it.service));
-        period
-            .lines
-            .iter()
-            .for_each(|it| names.introduce(&it.service));
-    }
+    let periods = [baseline, symptom];
+    let spans = periods.iter().flat_map(|it| &it.spans);
+    spans.for_each(|it| names.introduce(&it.service));
+    let lines = periods.iter().flat_map(|it| &it.lines);
+    lines.for_each(|it| names.hear(&it.service));
     let now = Trees::new(&symptom.spans, &mut names);
     let before = Trees::new(&baseline.spans, &mut names);
     let (now_lines, before_lines) = (
         logs::count(symptom, &now, &mut names),
         logs::count(baseline, &before, &mut names),
     );
+    let turned = numbers::turned([symptom, baseline], [&now, &before], &mut names);
     let mut answers = Answers::new();
     before.learn(&mut answers);
     now.learn(&mut answers);
@@ -116,7 +114,12 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
         silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
         undone: left_undone([&now, &before], [symptom, baseline], &answers, &names),
         hogs: hog::hogs(&now, &before, &answers),
-        odd: hints::oddities([&now, &before], &answers, [&now_lines, &before_lines]),
+        odd: hints::oddities(
+            [&now, &before],
+            &answers,
+            [&now_lines, &before_lines],
+            turned,
+        ),
     };
     let mut all = weigh(&findings, &names);
     heed::alone(&mut all, &now, &before);
@@ -132,7 +135,16 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
             let places = place::of(first.service, &now, &before);
             let became = report::Became {
                 released: starts::released(first.service, &now, &before),
-                restarts: starts::restarts(&first.name, [symptom, baseline]),
+                restarts: starts::restarts(first.service, [symptom, baseline], &names)
+                    || starts::cold(first.service, [&now, &before])
+                    || starts::warms_up(
+                        first.service,
+                        [&now, &before],
+                        [symptom, baseline],
+                        &names,
+                    ),
+                writes: means::written(first.service, [symptom, baseline], &names),
+                in_line: means::in_line(first.service, &now, &answers),
             };
             let verdict = report::accuse(verdict, first, &all, [symptom, baseline], &names);
             report::placed(report::became(verdict, became), &places, symptom)
@@ -158,7 +170,7 @@ fn left_undone(
     names: &Names,
 ) -> BTreeMap<u32, Undone> {
     let mut all = absence::undone(now, before, answers);
-    let idle = idle::idle([now, before], periods, |it| names.name(it).to_owned());
+    let idle = idle::idle([now, before], periods, names);
     for (service, undone) in idle {
         let of = all.entry(service).or_default();
         if undone.surprise > of.surprise {
@@ -208,7 +220,7 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
                 by_absence: 0.0,
                 by_oddity: 0.0,
                 missed: false,
-                void: false,
+                turn: None,
                 complaint: None,
                 hog: None,
                 odd_line: None,
@@ -250,7 +262,7 @@ fn clear<'a>(all: &mut [Evidence<'a>], findings: &'a Findings, periods: [&Trees;
         evidence.by_log *= left;
         evidence.by_absence *= left;
     }
-    refuse(all);
+    refuse(all, periods[0]);
     hints::omitted(all, &graph, periods[0]);
     hints::charge(all, &findings.odd, &graph, periods[0]);
     hog::charge(all, &findings.hogs);
@@ -289,19 +301,32 @@ fn told(evidence: &Evidence) -> f64 {
 }
 
 /// Who refuses what one caller alone sends says so, and is well.
-fn refuse(all: &mut [Evidence]) {
+fn refuse(all: &mut [Evidence], symptom: &Trees) {
     let blamed = |it: &Evidence| it.by_error > 0.3;
     let refusals = all
         .iter()
         .filter(|it| blamed(it))
         .filter_map(|it| it.faulty);
-    let refusals: BTreeSet<u32> = refusals
-        .flat_map(|it| it.refused_by.iter().copied())
-        .collect();
-    for evidence in all.iter_mut() {
-        if refusals.contains(&evidence.service) && evidence.by_error < 0.3 {
-            evidence.by_log *= 0.15;
-        }
+    let refusals: BTreeMap<u32, HashSet<TraceId>> =
+        refusals.fold(BTreeMap::new(), |mut all, it| {
+            for by in &it.refused_by {
+                let roots = it.traces.iter();
+                let traces = roots.map(|it| symptom.spans[*it as usize].trace_id);
+                all.entry(*by).or_insert_with(HashSet::new).extend(traces);
+            }
+            all
+        });
+    for evidence in all.iter_mut().filter(|it| it.by_error < 0.3) {
+        let Some(traces) = refusals.get(&evidence.service) else {
+            continue;
+        };
+        evidence.by_log *= 0.15;
+        // What it does not do for a request that it turned down, it need not do.
+        let undone = evidence.undone.map(|it| &it.traces);
+        let silent = evidence.silent.map(|it| &it.traces);
+        let missed: HashSet<&TraceId> = undone.into_iter().chain(silent).flatten().collect();
+        let shared = missed.iter().filter(|it| traces.contains(**it)).count();
+        evidence.by_absence *= 1.0 - 0.85 * shared as f64 / missed.len().max(1) as f64;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was found, as a verdict.
 
 use super::absence::Lack;
+use super::numbers::Turn;
 use super::place::Place;
 use super::rank::Evidence;
 use super::tree::{Names, Trees};
@@ -41,8 +42,11 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
     if line.is_none() && complaint.map(said_category) == Some(Category::Infrastructure) {
         return Category::Infrastructure;
     }
-    if is_odd(evidence) && evidence.void {
-        return Category::SilentData;
+    if let Some(turn) = evidence.turn.filter(|_| is_odd(evidence)) {
+        return match turn {
+            Turn::Grown => Category::DataSize,
+            _ => Category::SilentData,
+        };
     }
     // Work that is left undone and odd answers are no matter of time, and say nothing.
     if let Some(undone) = evidence.undone.filter(|_| is_undone(evidence)) {
@@ -56,8 +60,22 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
         return Category::Error;
     }
     match told > evidence.by_time {
-        true => said_category(&said),
+        true => reached(evidence, &said),
         false => Category::Latency,
+    }
+}
+
+/// What the words of a failure make of it, by who is not reached: whom one caller alone does not reach is cut off from it
+/// by the network between; who takes nobody's connections in time is down.
+fn reached(evidence: &Evidence, said: &str) -> Category {
+    let category = said_category(said);
+    let alone =
+        evidence.by_error > 0.2 && evidence.faulty.is_some_and(|it| !it.refused_by.is_empty());
+    let connection = matches!(text::topic(said), Some(Topic::Connection));
+    match category {
+        Category::Infrastructure if alone => Category::NetworkConfig,
+        Category::NetworkConfig if connection && !alone => Category::Infrastructure,
+        category => category,
     }
 }
 
@@ -66,7 +84,14 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
 fn said_category(said: &str) -> Category {
     let lower = text::shortened(said).to_lowercase();
     let speaks = |words: &[&str]| words.iter().any(|it| lower.contains(it));
-    const DOWN: [&str; 9] = [
+    const DOWN: [&str; 16] = [
+        "read-only transaction",
+        "read only replica",
+        "read-only option",
+        "notwritableprimary",
+        "not primary",
+        "no primary",
+        "not the leader",
         "refused",
         "reset",
         "no healthy upstream",
@@ -142,20 +167,31 @@ fn reason(line: &str) -> Option<Category> {
 pub(super) struct Became {
     /// It runs in another release.
     pub released: bool,
-    /// Its processes start again and again.
+    /// Its processes start again and again, or started and are not warm yet.
     pub restarts: bool,
+    /// What it writes of itself.
+    pub writes: Option<(Category, &'static str)>,
+    /// Requests stand in line before it.
+    pub in_line: bool,
 }
 
 /// What became of it tells why it is slow or fails, where nothing tells it better.
 pub(super) fn became(mut verdict: Verdict, it: Became) -> Verdict {
+    let written = it.writes.unwrap_or((Category::Error, ""));
     let (category, why) = match verdict.category {
         Some(Category::Error | Category::Latency) if it.released => (
             Category::BadDeploy,
             "it runs in another release than before",
         ),
-        Some(Category::Latency) if it.restarts => {
-            (Category::ColdStart, "its processes start again and again")
-        }
+        Some(Category::Error | Category::Latency) if it.writes.is_some() => written,
+        Some(Category::Latency) if it.restarts => (
+            Category::ColdStart,
+            "its requests wait for processes that start",
+        ),
+        Some(Category::Latency) if it.in_line => (
+            Category::Capacity,
+            "requests stand in line before it, and take as long as ever",
+        ),
         _ => return verdict,
     };
     verdict.category = Some(category);
@@ -402,8 +438,14 @@ fn odd(evidence: &Evidence, names: &Names) -> String {
             names.name(hog.of),
             hog.share * 100.0
         ),
-        (None, Some(_)) if evidence.void => {
-            "others fail where what it tells is nothing, and always was something".to_owned()
+        (None, _) if evidence.turn.is_some() => {
+            let how = match evidence.turn {
+                Some(Turn::Nothing) => "nothing, and always was something",
+                Some(Turn::Negative) => "negative, and never was",
+                Some(Turn::Smaller) => "far smaller than it ever was",
+                _ => "far larger than it ever was",
+            };
+            format!("others fail where a number that it tells is {how}")
         }
         (None, Some(_)) => "others fail where it logs what it did not log before".to_owned(),
         (None, None) => "others fail where it answers quicker than it ever did".to_owned(),
@@ -494,7 +536,15 @@ fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit
     if let Some(n) = evidence.odd_span.filter(|_| evidence.by_oddity > 0.2) {
         let hop = &symptom.spans[n];
         let took = time::human_duration(hop.duration_ns);
-        let text = format!("{} {} took only {took}", hop.service, hop.name);
+        let amounts: Vec<String> = hop
+            .amounts
+            .iter()
+            .map(|it| format!("{} {}", it.0, it.1))
+            .collect();
+        let text = match evidence.turn {
+            Some(_) => format!("{} {} told {}", hop.service, hop.name, amounts.join(", ")),
+            None => format!("{} {} took only {took}", hop.service, hop.name),
+        };
         all.push(span(hop, text));
     }
     if let Some(hog) = evidence.hog.filter(|_| evidence.by_oddity > 0.2) {

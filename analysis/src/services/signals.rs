@@ -71,6 +71,12 @@ pub(super) fn traces(evidence: &Evidence, symptom: &Trees) -> HashSet<TraceId> {
     all
 }
 
+/// True for one who only refused what the first alone sends, and fails of nothing itself.
+fn refused(it: &Evidence, by: &Evidence) -> bool {
+    let refusals = it.faulty.filter(|_| it.by_error > 0.3);
+    refusals.is_some_and(|it| it.refused_by.contains(&by.service)) && by.by_error < 0.3
+}
+
 /// The share of each service's traces in which somebody below it has a part.
 pub(super) fn explained(all: &[Evidence], graph: &Graph, symptom: &Trees) -> Vec<f64> {
     let traces: Vec<HashSet<TraceId>> = all.iter().map(|it| traces(it, symptom)).collect();
@@ -79,6 +85,7 @@ pub(super) fn explained(all: &[Evidence], graph: &Graph, symptom: &Trees) -> Vec
         .map(|(n, it)| {
             let below: Vec<&HashSet<TraceId>> = (0..all.len())
                 .filter(|other| graph.above(it.service, all[*other].service))
+                .filter(|other| !refused(it, &all[*other]))
                 .map(|other| &traces[other])
                 .collect();
             let shared = traces[n]

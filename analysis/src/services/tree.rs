@@ -19,6 +19,8 @@ pub(super) struct Names {
     of_services: Vec<Arc<str>>,
     /// Services by their plain names; none where two share one.
     plain: HashMap<String, Option<u32>>,
+    /// Services by the first label of a longer name (`quote` of `quote.shop`); none where two share one.
+    labels: HashMap<String, Option<u32>>,
     operations: HashMap<(u32, Arc<str>), u32>,
     of_operations: Vec<Arc<str>>,
 }
@@ -44,6 +46,20 @@ impl Names {
             let of = self.plain.entry(plain).or_insert(Some(new));
             *of = of.filter(|it| *it == new);
         }
+        if let Some(label) = label(name) {
+            let of = self.labels.entry(label.to_owned()).or_insert(Some(new));
+            *of = of.filter(|it| *it == new);
+        }
+    }
+
+    /// Notes a service that writes lines: where a proxy records its spans under a longer name, it is that one.
+    pub fn hear(&mut self, name: &Arc<str>) {
+        match self.labels.get(&**name).copied().flatten() {
+            Some(known) if !self.services.contains_key(name) => {
+                self.services.insert(name.clone(), known);
+            }
+            _ => self.introduce(name),
+        }
     }
 
     /// The service that a call says it goes to: by its own name, by the name of its interface (`shop.CartService` of
@@ -61,7 +77,8 @@ impl Names {
     }
 
     pub fn known(&self, name: &str) -> Option<u32> {
-        self.services.get(name).copied()
+        let own = self.services.get(name).copied();
+        own.or_else(|| self.labels.get(name).copied().flatten())
     }
 
     fn operation(&mut self, service: u32, name: &Arc<str>) -> u32 {
@@ -86,6 +103,15 @@ impl Names {
     pub fn services(&self) -> usize {
         self.of_services.len()
     }
+}
+
+/// The first label of a service's name within a mesh: `quote` of `quote.shop`. Names that begin with a domain are those of
+/// packages.
+fn label(name: &str) -> Option<&str> {
+    const DOMAINS: [&str; 8] = ["com", "org", "net", "io", "dev", "edu", "www", "app"];
+    let (first, rest) = name.split_once('.')?;
+    let says = first.len() > 2 && !rest.is_empty() && !DOMAINS.contains(&first);
+    says.then_some(first)
 }
 
 /// The part of a peer's name that names a service: the interface of an RPC, the first label of an address in a cluster.

@@ -21,6 +21,7 @@ mod job;
 mod letters;
 mod load;
 pub mod mysteries;
+mod numbers;
 mod recent;
 mod roster;
 pub mod services;

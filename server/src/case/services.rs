@@ -1,6 +1,6 @@
 //! Suspects in plain traces and logs: what is held of a symptom and of a baseline, read lean, and compared.
 
-use super::spoken;
+use super::{numbers, spoken};
 use crate::{clock, core::Core, times};
 use analysis::services::{self, Hop, Line, Period};
 use anyhow::{Context, Result, bail};
@@ -182,11 +182,14 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
         &["k8s.pod.name", "container.id", "service.instance.id"],
     );
     let release = place(core, &["service.version", "container.image.tag"]);
+    let amounts = numbers::columns(&core.store.snapshot().schema(store::Table::Spans));
+    let told = numbers::selected(&amounts);
     let flags = attribute(core, &["response_flags", "envoy.response_flags"]);
     let question = format!(
         "SELECT trace_id, span_id, parent_span_id, service_name, name, kind, CAST(start_time AS BIGINT) AS began, duration_ns, \
          status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host, {pod} AS pod, \
-         {release} AS release, {flags} AS flags, CASE WHEN status_code = 'error' THEN events END AS thrown \
+         {release} AS release, {flags} AS flags, CASE WHEN status_code = 'error' THEN events END AS thrown, \
+         attributes AS rest{told} \
          FROM spans WHERE source NOT IN ('workflow', 'lambda') AND ({condition}) LIMIT {MOST_SPANS}"
     );
     let mut found = Vec::new();
@@ -194,8 +197,9 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
     for batch in ask(core, &question).await? {
         let text = Texts::of(
             &batch,
-            &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+            &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17],
         )?;
+        let told = numbers::Told::of(&batch, 18, &amounts)?;
         let began = cast(batch.column(6), &DataType::Int64)?;
         let took = cast(batch.column(7), &DataType::Int64)?;
         for row in 0..batch.num_rows() {
@@ -220,6 +224,7 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
                 host: Some(words.of(text.get(10, row))).filter(|it| !it.is_empty()),
                 pod: Some(words.of(text.get(11, row))).filter(|it| !it.is_empty()),
                 release: Some(words.of(text.get(12, row))).filter(|it| !it.is_empty()),
+                amounts: told.row(row, text.get(15, row)),
             });
         }
     }

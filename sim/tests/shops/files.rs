@@ -44,6 +44,7 @@ fn hop(resource: &Value, span: &Value) -> Hop {
         host: attribute(resource, "host.name").map(Into::into),
         pod: attribute(resource, "k8s.pod.name").map(Into::into),
         release: attribute(resource, "service.version").map(Into::into),
+        ..Hop::default()
     }
 }
 

@@ -34,8 +34,7 @@ fn period(side: &Side) -> Period {
             .and_then(|it| it.1.as_str())
             .map(Into::into),
         host: it.host.as_deref().map(Into::into),
-        pod: None,
-        release: None,
+        ..Hop::default()
     });
     let lines = side.records.iter().enumerate().map(|(n, it)| Line {
         log_id: format!("{n:032x}").parse().expect("an id"),

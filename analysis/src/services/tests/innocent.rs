@@ -1,9 +1,12 @@
 //! Who is loud and did not do it: victims of a callee, of a caller, of a neighbour, and lines that mean nothing.
 
 mod causes;
+mod far;
+mod told;
 
 use crate::services::*;
 use model::{Category, Outcome};
+use std::collections::BTreeMap;
 
 const MS: i64 = 1_000_000;
 
