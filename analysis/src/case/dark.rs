@@ -28,7 +28,12 @@ pub(super) struct Dark {
 /// all that there will be, and they are told.
 pub(super) fn of(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<Dark> {
     let case = scene.case;
-    let watched = !case.invocations.is_empty() || !case.spans.is_empty() || !case.logs.is_empty();
+    let known = scene.healthy.iter();
+    let known = known
+        .into_iter()
+        .any(|it| !it.templates.is_empty() || !it.charges.is_empty());
+    let watched =
+        known || !case.invocations.is_empty() || !case.spans.is_empty() || !case.logs.is_empty();
     let nobody = watched && clues.iter().all(|it| it.weight <= NOBODY_ELSE);
     if let Some((child, silent)) = clues::untold(scene, fatal).filter(|it| it.1 || nobody) {
         return Some(Dark {
