@@ -12,10 +12,12 @@
 //! | which item of a Map had the slot before | `slots` |
 //! | the walk | `walk` |
 //! | what happened inside of a try: queue, cold start, compute, calls | `inside` |
+//! | the life of a job: queue, provisioning, image pull, run | `jobs` |
 //! | how much later something could have ended | `slack` |
 //! | how long it would have taken otherwise | `replay` |
 
 mod inside;
+mod jobs;
 mod replay;
 mod slack;
 mod slots;
