@@ -376,7 +376,7 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
                 } else {
                     Fatality::None
                 };
-                clue.but_for = Some(but_for::of_slowness(&slow));
+                clue.but_for = but_for::of_time(scene, clue, &slow);
             }
             all.extend(found);
         }

@@ -14,11 +14,12 @@
 //! | what happened inside of a try: queue, cold start, compute, calls | `inside` |
 //! | the life of a job: queue, provisioning, image pull, run | `jobs` |
 //! | how much later something could have ended | `slack` |
-//! | how long it would have taken otherwise | `replay` |
+//! | how long it would have taken otherwise | `replay`, `rows` |
 
 mod inside;
 mod jobs;
 mod replay;
+mod rows;
 mod slack;
 mod slots;
 mod tree;
