@@ -5,7 +5,7 @@ use super::{
     jobs::{self, Life},
     walk::Use,
 };
-use crate::lambda::time_is_unknown;
+use crate::{containers::answer::waits, lambda::time_is_unknown};
 use model::{
     Attempt, ColdStart, Invocation, Span, SpanId, SpanKind, SpanSource, TimeCategory, TraceId,
     Value,
@@ -82,7 +82,7 @@ impl<'a> Insides<'a> {
         let started = attempt.started_time.map(|it| it.0);
         let life = self.lives.get(&attempt.span_id);
         // A history may leave the submission out, where the answer tells when it was.
-        let begun = || Some(life?.parts.first()?.0.max(lo)).filter(|_| attempt.end_time.is_some());
+        let begun = || Some(life?.parts.first()?.0.max(lo)).filter(|_| waits(attempt));
         let submitted = attempt.submitted_time.map(|it| it.0).or_else(begun);
         let calls_function = attempt.function_name.is_some() || attempt.resource_type == "lambda";
         match started.or(submitted) {
