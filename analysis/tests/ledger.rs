@@ -406,3 +406,93 @@ fn nothing_at_all_is_an_empty_account() {
     let ledger = account(&facts(&WorkflowTrace::default(), &[]));
     assert_eq!((ledger.duration_ns, ledger.critical_path.len()), (0, 0));
 }
+
+/// A run that waits for one job from second 5 to 30, whose answer is this; `{n}` stands for second n in milliseconds.
+fn waited_for(service: &str, resource: &str, answer: &str) -> Ledger {
+    let events = history(&format!(
+        "1<0 ExecutionStarted
+         2<1 TaskStateEntered name=Print
+         3<2 TaskScheduled resourceType={service} resource={resource}
+         4<3 TaskStarted
+         5<4 TaskSubmitted
+         30<5 TaskSucceeded
+         31<30 TaskStateExited name=Print
+         32<31 ExecutionSucceeded"
+    ));
+    let mut trace = build(&events, &[]);
+    trace.execution.complete = true;
+    let zero = trace.execution.start_time.0 / 1_000_000 - 1_000;
+    let mut text = answer.to_owned();
+    for second in -99..99 {
+        let time = (zero + second * 1_000).to_string();
+        text = text.replace(&format!("<{second}>"), &time);
+    }
+    trace.attempts[0].output = Some(text);
+    account(&facts(&trace, &events))
+}
+
+#[test]
+fn a_job_without_events_is_split_by_its_answer() {
+    let check = |service: &str, resource: &str, answer: &str, expect: &str| {
+        let found = path(&waited_for(service, resource, answer));
+        let inside = found.lines().filter(|it| it.ends_with("@Print"));
+        let inside: Vec<&str> = inside
+            .skip(2)
+            .map(|it| it.trim_end_matches(" @Print"))
+            .collect();
+        assert_eq!(inside[..inside.len() - 1].join(", "), expect, "{found}");
+    };
+    check(
+        "ecs",
+        "runTask.sync",
+        r#"{"TaskArn": "a", "CreatedAt": <5>, "PullStartedAt": <9>, "PullStoppedAt": <14>, "StartedAt": <15>,
+            "ExecutionStoppedAt": <27>, "StoppedAt": <29>}"#,
+        "3+1 downstream ecs:runTask.sync, 4+4 cold_start provisioning, 8+5 cold_start image pull, \
+         13+1 cold_start container start, 14+12 compute run, 26+2 orchestration stop, \
+         28+1 orchestration the job had ended",
+    );
+    check(
+        "batch",
+        "submitJob.sync",
+        r#"{"JobId": "j", "CreatedAt": <5>, "StartedAt": <18>, "StoppedAt": <29>,
+            "Attempts": [{"StartedAt": <8>, "StoppedAt": <12>}, {"StartedAt": <18>, "StoppedAt": <29>}]}"#,
+        "3+1 downstream batch:submitJob.sync, 4+3 queueing submitted, 7+4 compute run, \
+         11+6 queueing between tries of the job, 17+11 compute run, 28+1 orchestration the job had ended",
+    );
+    check(
+        "glue",
+        "startJobRun.sync",
+        r#"{"JobName": "g", "StartedOn": <6>, "CompletedOn": <28>, "ExecutionTime": 15}"#,
+        "3+1 downstream glue:startJobRun.sync, 4+1 queueing between phases of the job, \
+         5+7 cold_start provisioning, 12+15 compute run, 27+2 orchestration the job had ended",
+    );
+    // Times of another day are nobody's.
+    check(
+        "ecs",
+        "runTask.sync",
+        r#"{"TaskArn": "a", "CreatedAt": <-90>, "PullStartedAt": <-80>, "StoppedAt": <-70>}"#,
+        "3+1 downstream ecs:runTask.sync, 4+25 compute ecs:runTask.sync (job)",
+    );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whatever an answer tells, the pieces are the whole: `path` asserts it.
+    #[test]
+    fn answers_never_break_the_sum(
+        times in proptest::collection::vec(proptest::option::of(-10_i64..45), 6),
+        seconds in -5_i64..60,
+        which in 0_usize..3,
+    ) {
+        let (service, resource, keys) = [
+            ("ecs", "runTask.sync", ["CreatedAt", "PullStartedAt", "PullStoppedAt", "StartedAt", "ExecutionStoppedAt", "StoppedAt"]),
+            ("batch", "submitJob.sync", ["CreatedAt", "StartedAt", "StoppedAt", "X", "Y", "Z"]),
+            ("glue", "startJobRun.sync", ["StartedOn", "CompletedOn", "LastModifiedOn", "X", "Y", "Z"]),
+        ][which];
+        let told = keys.iter().zip(&times).filter_map(|(key, time)| Some(format!("\"{key}\": <{}>, ", (*time)?)));
+        let told: String = told.collect();
+        let answer = format!("{{{told}\"ExecutionTime\": {seconds}, \"TaskArn\": \"a\", \"JobId\": \"j\"}}");
+        path(&waited_for(service, resource, &answer));
+    }
+}

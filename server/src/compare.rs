@@ -5,6 +5,7 @@ use analysis::{
     baseline::Run,
     cold_starts::{self, Effect},
     compare::{Side, align, groups, nearest},
+    cost::PriceBook,
     ledger::{Replay, account},
 };
 use anyhow::{Context, Result, bail};
@@ -15,7 +16,10 @@ use model::{
     compare::{Comparison, Twins},
 };
 use query::{Engine, Options};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 use store::{Snapshot, Table, rows};
 
 /// Healthy executions among which twins are looked for, those nearest in time.
@@ -216,11 +220,16 @@ pub struct Which {
     pub limit: Option<usize>,
 }
 
-/// Cold starts by function and version, with what they did to executions.
+/// Cold starts by function and version, with what they did to executions; advice is weighed against `prices`.
 ///
 /// # Errors
 /// When nothing can be read.
-pub async fn cold_starts(engine: &Engine, snapshot: &Snapshot, which: Which) -> Result<ColdStarts> {
+pub async fn cold_starts(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    prices: Arc<PriceBook>,
+    which: Which,
+) -> Result<ColdStarts> {
     let mut conditions = vec!["true".to_owned()];
     conditions.extend(
         which
@@ -245,7 +254,7 @@ pub async fn cold_starts(engine: &Engine, snapshot: &Snapshot, which: Which) -> 
     }
     let effects = effects(engine, snapshot, &invocations).await?;
     let limit = which.limit.unwrap_or(200).min(5_000);
-    let judge = move || cold_starts::summarise(&invocations, &effects, limit);
+    let judge = move || cold_starts::summarise(&invocations, &effects, &prices, limit);
     let summary = tokio::task::spawn_blocking(judge).await?;
     Ok(ColdStarts {
         truncated,

@@ -1,7 +1,9 @@
 //! What would have happened otherwise, by the rules of the workflow and the times of healthy runs.
 
-use super::{failures::Failure, scene::Scene, slow::Slow};
-use model::{Fatality, State, Status, time::human_duration};
+use super::{clue::Clue, failures::Failure, scene::Scene, slow::Slow};
+use crate::ledger::Replay;
+use model::{Category, Fatality, Invocation, SpanId, State, Status, time::human_duration};
+use std::collections::{BTreeSet, HashMap};
 
 /// Without a failure. `None` when it would have changed nothing that is known.
 pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
@@ -105,6 +107,53 @@ pub(crate) fn of_slowness(slow: &Slow) -> String {
         human_duration(slow.usual_ns),
         human_duration(slow.took_ns)
     )
+}
+
+/// Without what a clue of slowness speaks of: for cold starts the execution is played again without them, as the page of
+/// cold starts does. `None` where that would have changed nothing.
+pub(crate) fn of_time(scene: &Scene, clue: &Clue, slow: &Slow) -> Option<String> {
+    let name = &clue.suspect.name;
+    let (count, shorter) = match clue.category {
+        Category::ColdStart => waits(scene, name),
+        _ => (0, HashMap::new()),
+    };
+    if count == 0 {
+        return Some(of_slowness(slow));
+    }
+    let added = Replay::of_case(scene.case).effect(&shorter);
+    let what = match count {
+        1 => "it".to_owned(),
+        n => format!("the {n} cold starts of {name}"),
+    };
+    (added > 0).then(|| {
+        format!(
+            "without {what} this run would have taken about {} instead of {}",
+            human_duration(slow.took_ns - added),
+            human_duration(slow.took_ns)
+        )
+    })
+}
+
+/// The cold starts of a function whose time is told: how many, and what each try would have been shorter.
+fn waits(scene: &Scene, function: &str) -> (usize, HashMap<SpanId, i64>) {
+    let mut shorter: HashMap<SpanId, i64> = HashMap::new();
+    let mut seen = BTreeSet::new();
+    for attempt in &scene.case.attempts {
+        let own = scene.invocations(attempt).into_iter().map(|it| it.0);
+        let all: Vec<&Invocation> = own.chain(scene.callees(attempt)).collect();
+        for invocation in all {
+            let wait = invocation
+                .init_duration_ms
+                .or(invocation.restore_duration_ms);
+            let cold = invocation.cold_start.is_cold() == Some(true);
+            let ns = wait.map_or(0, |ms| (ms.clamp(0.0, 1e9) * 1e6) as i64);
+            let named = invocation.function_name == function;
+            if cold && named && ns > 0 && seen.insert(invocation.span_id) {
+                *shorter.entry(attempt.span_id).or_default() += ns;
+            }
+        }
+    }
+    (seen.len(), shorter)
 }
 
 /// Siblings that were cut off by a failure.

@@ -352,7 +352,7 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
                 if retried && failed {
                     clue.fate = Fatality::Survived;
                 }
-                clue.but_for = Some(but_for::of_slowness(&slow));
+                clue.but_for = but_for::of_time(scene, clue, &slow);
                 // What a fallback left is worse than what a retry cost.
                 if retried && known && !masked.is_empty() {
                     clue.weight *= AFTERMATH;

@@ -101,6 +101,7 @@ mod waits;
 mod world;
 
 pub use charges::Charge;
+pub(crate) use critical::block_of;
 pub use drift::Kind;
 pub use judge::{hangs_on_siblings, judge};
 pub use profile::{FunctionProfile, Profile, StateProfile, profile};

@@ -6,10 +6,12 @@
 
 mod advice;
 mod cause;
+mod concurrency;
 
 pub use cause::{Cause, Judged, causes};
 
-use advice::advice;
+use crate::cost::PriceBook;
+use advice::{Seen, advice};
 use model::{
     Invocation, SpanId, UnixNanos,
     api::cold_starts::{ColdStartRow, ColdStarts, FunctionColdStarts},
@@ -30,10 +32,12 @@ pub struct Effect {
     pub added_ns: i64,
 }
 
-/// By function and version, and one by one (newest first, at most `limit`). `effects` by the invocation's span.
+/// By function and version, and one by one (newest first, at most `limit`). `effects` by the invocation's span. Advice
+/// weighs time against the prices of `book`.
 pub fn summarise(
     invocations: &[Invocation],
     effects: &HashMap<SpanId, Effect>,
+    book: &PriceBook,
     limit: usize,
 ) -> ColdStarts {
     let judged = causes(invocations);
@@ -50,6 +54,7 @@ pub fn summarise(
                 members: members.iter().map(|n| &invocations[*n]).collect(),
                 causes: members.iter().map(|n| judged[*n].as_ref()).collect(),
                 effects,
+                book,
             };
             group.summary(function, version)
         })
@@ -113,6 +118,7 @@ struct Group<'a> {
     members: Vec<&'a Invocation>,
     causes: Vec<Option<&'a Judged>>,
     effects: &'a HashMap<SpanId, Effect>,
+    book: &'a PriceBook,
 }
 
 impl Group<'_> {
@@ -162,7 +168,12 @@ impl Group<'_> {
             buckets: self.buckets(),
             advice: Vec::new(),
         };
-        summary.advice = advice(&summary, &self.members);
+        let seen = Seen {
+            members: &self.members,
+            effects: self.effects,
+            book: self.book,
+        };
+        summary.advice = advice(&summary, &seen);
         summary
     }
 

@@ -3,6 +3,8 @@
 //! Events come doubled and unordered; each description tells what was so at one time. Times are facts that never
 //! change once they are there, so any description may tell them; the words are those of the latest one.
 
+pub(crate) mod answer;
+pub(crate) mod glue;
 mod size;
 mod spans;
 
@@ -26,7 +28,10 @@ pub fn build(documents: &[Document]) -> Option<Container> {
         .filter_map(Read::new)
         .collect();
     read.sort_by(|a, b| a.age().cmp(&b.age()).then_with(|| a.text.cmp(&b.text)));
-    let all = All { read };
+    made(All { read })
+}
+
+fn made(all: All) -> Option<Container> {
     let latest = all.read.last()?;
     let id = latest.id.clone();
     let trace_id = TraceId::of_execution(&id);

@@ -6,6 +6,8 @@ use serde_json::Value as Json;
 
 /// CPU units in a vCPU.
 const UNITS: f64 = 1_024.0;
+/// A task on Fargate, an instance under a job: a minute at least is paid for.
+const SHORTEST_NS: i64 = 60_000_000_000;
 
 impl All {
     /// Attributes for the bill, as far as they are told: `docs/cost.md` names them.
@@ -35,6 +37,7 @@ impl All {
         let storage = storage.iter().find_map(|pointer| self.number(pointer));
         set("inquest.container.storage_gb", storage.map(Value::Double));
         set("aws.ecs.launchtype", self.launch(task).map(Value::String));
+        set("os.type", self.system().map(Value::from));
         set("host.arch", self.architecture().map(Value::from));
         set(
             "inquest.container.billed_ns",
@@ -88,6 +91,15 @@ impl All {
         Some(kind.to_owned())
     }
 
+    /// Windows costs more, and its licence (`platformFamily`, `operatingSystemFamily`).
+    fn system(&self) -> Option<&'static str> {
+        let told = self
+            .text("/platformFamily")
+            .or_else(|| self.text("/container/runtimePlatform/operatingSystemFamily"))?;
+        let windows = told.to_ascii_lowercase().starts_with("windows");
+        Some(if windows { "windows" } else { "linux" })
+    }
+
     fn architecture(&self) -> Option<&'static str> {
         let told = self
             .text("/container/runtimePlatform/cpuArchitecture")
@@ -108,15 +120,18 @@ impl All {
         }
     }
 
-    /// From the image pull to the stop; of a Batch job its tries.
+    /// From the image pull to the stop; of a Batch job its tries, each of which is a task with its own least time. 0 if it
+    /// stopped before anything began.
     fn billed_ns(&self, task: bool, tries: &[Try]) -> Option<i64> {
         if !task && !tries.is_empty() {
-            let each = tries.iter().map(|it| Some(it.end?.since(it.start?).max(0)));
+            let began = tries.iter().filter_map(|it| Some((it.start?, it.end)));
+            let each = began.map(|(start, end)| Some(end?.since(start).max(SHORTEST_NS)));
             return each.sum();
         }
-        let from = self
+        let stopped = self.time("/stoppedAt")?;
+        let began = self
             .time("/pullStartedAt")
-            .or_else(|| self.time("/startedAt"))?;
-        Some(self.time("/stoppedAt")?.since(from).max(0))
+            .or_else(|| self.time("/startedAt"));
+        Some(began.map_or(0, |from| stopped.since(from).max(1)))
     }
 }

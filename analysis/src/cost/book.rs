@@ -97,7 +97,7 @@ struct Region {
 }
 
 /// The prices that something is billed by. EC2 adds `ec2_hour:` and an instance type.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 22] = [
     "lambda_request",
     "lambda_gb_second_x86_64",
     "lambda_gb_second_arm64",
@@ -112,7 +112,13 @@ const NAMES: [&str; 16] = [
     "fargate_gb_hour_x86_64",
     "fargate_vcpu_hour_arm64",
     "fargate_gb_hour_arm64",
+    "fargate_vcpu_hour_windows",
+    "fargate_gb_hour_windows",
     "fargate_storage_gb_hour",
+    "glue_dpu_hour",
+    "glue_flex_dpu_hour",
+    "provisioned_held_gb_second_x86_64",
+    "provisioned_held_gb_second_arm64",
     "logs_gb",
 ];
 

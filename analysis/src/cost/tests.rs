@@ -434,6 +434,70 @@ fn fargate_is_billed_by_the_second_from_a_minute_on() {
     assert_eq!(line(&report, "fargate_vcpu").quantity, 0.25 / 60.0);
 }
 
+/// A try of a job of which no event is held.
+fn job(service: &str, resource: &str, answer: Option<&str>) -> CostReport {
+    let mut world = world().state("Run");
+    world.attempts.push(Attempt {
+        state: "Run".to_owned(),
+        span_id: SpanId::of_parts(&["attempt"]),
+        resource_type: service.to_owned(),
+        resource: resource.to_owned(),
+        status: Status::Succeeded,
+        input: Some(r#"{"JobName": "nightly"}"#.to_owned()),
+        output: answer.map(str::to_owned),
+        ..Attempt::default()
+    });
+    world.report(&told())
+}
+
+#[test]
+fn jobs_are_billed_by_what_their_answers_tell() {
+    let task = r#"{"TaskArn": "arn:aws:ecs:us-east-1:1:task/jobs/d1", "LaunchType": "FARGATE", "Cpu": "1024", "Memory": "2048",
+        "CreatedAt": 1793791680829, "PullStartedAt": 1793791691209, "StoppedAt": 1793791748326,
+        "TaskDefinitionArn": "arn:aws:ecs:us-east-1:1:task-definition/printer:31"}"#;
+    let report = job("ecs", "runTask.sync", Some(task));
+    // 57.117 s are a minute: 0.04048 / 60 and 2 × 0.004445 / 60.
+    assert_eq!(line(&report, "fargate_vcpu").picodollars, Some(674_666_667));
+    assert_eq!(
+        line(&report, "fargate_memory").picodollars,
+        Some(148_166_667)
+    );
+    assert_eq!(line(&report, "fargate_vcpu").resource, "printer");
+    assert_eq!(report.confidence, CostConfidence::Estimated);
+    let batch = r#"{"JobId": "j", "JobName": "nightly", "PlatformCapabilities": ["FARGATE"], "CreatedAt": 1793791680829,
+        "StartedAt": 1793791700000, "StoppedAt": 1793791820000, "Container": {"ResourceRequirements":
+        [{"Type": "VCPU", "Value": "0.25"}, {"Type": "MEMORY", "Value": "512"}]}, "Attempts":
+        [{"StartedAt": 1793791690000, "StoppedAt": 1793791700000}, {"StartedAt": 1793791700000, "StoppedAt": 1793791820000}]}"#;
+    let report = job("batch", "submitJob.sync", Some(batch));
+    // Ten seconds count as a minute, and two minutes.
+    assert_eq!(
+        line(&report, "fargate_vcpu").quantity,
+        0.25 * 180.0 / 3_600.0
+    );
+}
+
+#[test]
+fn jobs_without_a_price_or_a_size_are_named() {
+    let check = |service: &str, resource: &str, answer: Option<&str>, item: &str, part: &str| {
+        let report = job(service, resource, answer);
+        assert_eq!(report.confidence, CostConfidence::Partial);
+        let note = &line(&report, item).note;
+        assert!(note.contains(part), "{note}");
+    };
+    check("ecs", "runTask.sync", None, "job", "the ecs job nightly");
+    check("batch", "submitJob", None, "job", "the batch job nightly");
+    check("codebuild", "startBuild.sync", None, "job", "nightly");
+    let ec2 = r#"{"JobId": "j", "JobName": "nightly", "Container": {"Vcpus": 2, "Memory": 4096},
+        "StartedAt": 1793791700000, "StoppedAt": 1793791820000}"#;
+    let batch = "submitJob.sync";
+    check("batch", batch, Some(ec2), "batch_ec2", "under nightly");
+    let glue = r#"{"JobName": "features", "ExecutionTime": 585, "MaxCapacity": 10.0}"#;
+    let start = "startJobRun.sync";
+    check("glue", start, Some(glue), "glue_dpu", "Glue job features");
+    let report = job("states", "startExecution.sync", None);
+    assert_eq!(report.confidence, CostConfidence::Exact);
+}
+
 /// 1 GiB of lines.
 #[test]
 fn log_lines_are_billed_by_the_byte() {

@@ -1,7 +1,11 @@
 //! What happened inside of a try: on its way, starting a runtime, computing, calling others, waiting for an answer.
 
-use super::{Facts, walk::Use};
-use crate::lambda::time_is_unknown;
+use super::{
+    Facts,
+    jobs::{self, Life},
+    walk::Use,
+};
+use crate::{containers::answer::waits, lambda::time_is_unknown};
 use model::{
     Attempt, ColdStart, Invocation, Span, SpanId, SpanKind, SpanSource, TimeCategory, TraceId,
     Value,
@@ -16,8 +20,8 @@ pub(super) struct Insides<'a> {
     invocations: HashMap<SpanId, Vec<&'a Invocation>>,
     /// Calls to others by invocation.
     calls: HashMap<SpanId, Vec<&'a Span>>,
-    /// Phases of a job or container by try.
-    phases: HashMap<SpanId, Vec<&'a Span>>,
+    /// The life of the job or container of each try.
+    lives: HashMap<SpanId, Life>,
     map_runs: HashSet<SpanId>,
 }
 
@@ -59,7 +63,7 @@ impl<'a> Insides<'a> {
         Insides {
             invocations,
             calls,
-            phases: below.phases(facts),
+            lives: below.lives(facts),
             map_runs: map_runs(facts),
         }
     }
@@ -76,7 +80,10 @@ impl<'a> Insides<'a> {
             return parts.done;
         }
         let started = attempt.started_time.map(|it| it.0);
-        let submitted = attempt.submitted_time.map(|it| it.0);
+        let life = self.lives.get(&attempt.span_id);
+        // A history may leave the submission out, where the answer tells when it was.
+        let begun = || Some(life?.parts.first()?.0.max(lo)).filter(|_| waits(attempt));
+        let submitted = attempt.submitted_time.map(|it| it.0).or_else(begun);
         let calls_function = attempt.function_name.is_some() || attempt.resource_type == "lambda";
         match started.or(submitted) {
             Some(started) => parts.until(started, Use::new(TimeCategory::Queueing, "scheduled")),
@@ -168,12 +175,16 @@ impl<'a> Insides<'a> {
             let what = Use::new(TimeCategory::Downstream, format!("execution of {name}"));
             return parts.until(hi, what);
         }
-        for span in self.phases.get(&attempt.span_id).into_iter().flatten() {
-            let gap = Use::new(TimeCategory::Queueing, "between phases of the job");
-            parts.until(span.start_time.0, gap);
-            let (category, detail) = phase(span);
-            let what = Use::new(category, detail).of_span(span.span_id);
-            parts.until(span.end_time.0, what);
+        if let Some(life) = self.lives.get(&attempt.span_id) {
+            for (from, to, what) in &life.parts {
+                let gap = Use::new(TimeCategory::Queueing, "between phases of the job");
+                parts.until(*from, gap);
+                parts.until(*to, what.clone());
+            }
+            if life.ended {
+                let what = Use::new(TimeCategory::Orchestration, "the job had ended");
+                return parts.until(hi, what);
+            }
         }
         let what = Use::new(TimeCategory::Compute, format!("{} (job)", service(attempt)));
         parts.until(hi, what.estimated());
@@ -303,8 +314,9 @@ impl<'a> Below<'a> {
         calls
     }
 
-    /// Phases of the task or job that each try waited for; of several, of the one that ended last.
-    fn phases(&self, facts: &Facts<'_>) -> HashMap<SpanId, Vec<&'a Span>> {
+    /// Of the task or job that each try waited for; of several, of the one that ended last. What state-change events tell
+    /// comes before what the answer does.
+    fn lives(&self, facts: &Facts<'_>) -> HashMap<SpanId, Life> {
         let mut last: HashMap<SpanId, &Span> = HashMap::new();
         for join in facts.joins.iter().filter(|join| join.child.kind == "job") {
             let id = (join.child.trace_id, join.child.span_id);
@@ -315,35 +327,20 @@ impl<'a> Below<'a> {
                 }
             }
         }
-        let each = last.into_iter().map(|(attempt, job)| {
+        let mut lives: HashMap<SpanId, Life> = HashMap::new();
+        for (attempt, job) in last {
             let below = self.children.get(&(job.trace_id, job.span_id));
-            let mut phases: Vec<&Span> = below
-                .into_iter()
-                .flatten()
-                .copied()
-                .filter(is_phase)
-                .collect();
-            phases.sort_by_key(|span| (span.start_time, span.end_time, span.span_id));
-            (attempt, phases)
-        });
-        each.collect()
+            let below = below.into_iter().flatten().copied();
+            lives.insert(attempt, jobs::held(job, below));
+        }
+        for attempt in facts.attempts {
+            let known = lives.get(&attempt.span_id).is_some_and(|it| it.ended);
+            if !known && let Some(life) = jobs::told(attempt) {
+                lives.insert(attempt.span_id, life);
+            }
+        }
+        lives
     }
-}
-
-/// The parts of a job's life follow each other; its tries lie across them.
-fn is_phase(span: &&Span) -> bool {
-    let kind = span.attributes.get("inquest.kind");
-    kind == Some(&Value::from("phase")) && !span.name.starts_with("attempt ")
-}
-
-fn phase(span: &Span) -> (TimeCategory, String) {
-    let category = match span.name.as_str() {
-        "provisioning" | "image pull" | "container start" | "starting" => TimeCategory::ColdStart,
-        "submitted" | "waiting for capacity" => TimeCategory::Queueing,
-        "stop" => TimeCategory::Orchestration,
-        _ => TimeCategory::Compute,
-    };
-    (category, span.name.clone())
 }
 
 fn map_runs(facts: &Facts<'_>) -> HashSet<SpanId> {

@@ -12,11 +12,14 @@
 //! | which item of a Map had the slot before | `slots` |
 //! | the walk | `walk` |
 //! | what happened inside of a try: queue, cold start, compute, calls | `inside` |
+//! | the life of a job: queue, provisioning, image pull, run | `jobs` |
 //! | how much later something could have ended | `slack` |
-//! | how long it would have taken otherwise | `replay` |
+//! | how long it would have taken otherwise | `replay`, `rows` |
 
 mod inside;
+mod jobs;
 mod replay;
+mod rows;
 mod slack;
 mod slots;
 mod tree;

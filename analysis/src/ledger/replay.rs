@@ -40,6 +40,16 @@ impl Replay {
         }
     }
 
+    /// Of a case, which holds rows and no workflow spans.
+    pub(crate) fn of_case(case: &crate::case::Case) -> Self {
+        let facts = Facts::from(case);
+        let spans = super::rows::spans(&facts);
+        Replay::of(&Facts {
+            spans: &spans,
+            ..facts
+        })
+    }
+
     /// How long the execution takes when the spans named (attempts, states) are shorter by so many nanoseconds
     /// (longer, if negative). Waits, pauses between tries and the engine's own time stay as they were; a Map
     /// item waits for its slot, a join for its last track.

@@ -92,7 +92,7 @@ pub async fn cold_starts(
     };
     let snapshot = app.store.snapshot();
     let function = which.function.clone();
-    let found = compare::cold_starts(&app.engine, &snapshot, which).await;
+    let found = compare::cold_starts(&app.engine, &snapshot, app.prices.clone(), which).await;
     let mut found = found.map_err(failure)?;
     if found.functions.is_empty() {
         found.hint = hints::of_data(&app, &hints::FUNCTIONS, function.as_deref()).await;
