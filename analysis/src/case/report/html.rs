@@ -11,7 +11,7 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding
 h1{font-size:1.4rem;overflow-wrap:anywhere}h2{font-size:1.1rem;margin-top:2rem}p{overflow-wrap:anywhere}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}\
 dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}li{margin:.4rem 0;overflow-wrap:anywhere}code,time{font:13px ui-monospace,monospace;opacity:.75}\
-.t{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}\
+.t{overflow-x:auto}.t>*{min-width:34rem}table{border-collapse:collapse;width:100%;font-size:14px}\
 th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}\
 thead th{font-size:12px;opacity:.75;white-space:nowrap}tbody th{font-weight:600}tr.m>*{border-top:2px solid var(--bad);border-bottom-color:var(--bad)}\
 svg{display:block;width:100%;overflow:visible}.e{display:flex;justify-content:space-between;font-size:12px;opacity:.75}\
@@ -141,7 +141,7 @@ fn time_line(exhibits: &[Exhibit], start: i64, end: Option<i64>) -> String {
         after = at[*n];
     }
     let mut out = format!(
-        "<svg viewBox=\"0 0 {WIDTH} 26\" role=\"img\" aria-label=\"The exhibits by number, from the start of the execution to its end\">\
+        "<div class=\"t\"><div><svg viewBox=\"0 0 {WIDTH} 26\" role=\"img\" aria-label=\"The exhibits by number, from the start of the execution to its end\">\
          <line class=\"l\" x1=\"0\" x2=\"{WIDTH}\" y1=\"13\" y2=\"13\"></line>"
     );
     for (n, (x, (_, outside))) in at.iter().zip(&places).enumerate() {
@@ -158,7 +158,7 @@ fn time_line(exhibits: &[Exhibit], start: i64, end: Option<i64>) -> String {
     });
     let _ = write!(
         out,
-        "</svg><div class=\"e\"><span>start</span><span>{length}</span></div>"
+        "</svg><div class=\"e\"><span>start</span><span>{length}</span></div></div></div>"
     );
     out
 }

@@ -187,7 +187,7 @@ fn twins(twins: &Twins) -> Option<Table> {
                 visit(it.subject.as_ref()),
                 visit(other),
                 difference(it.subject.as_ref(), other),
-                it.differences.join("; "),
+                told_of(it),
             ]
         })
         .collect();
@@ -217,6 +217,17 @@ fn visit(visit: Option<&AlignedVisit>) -> String {
         out = format!("{out}, {}", visit.status.to_lowercase().replace('_', " "));
     }
     out
+}
+
+/// In what it differs; of a visit that is missing here, that some of the twins miss it, too.
+fn told_of(state: &AlignedState) -> String {
+    if state.subject.is_some() || !state.differences.is_empty() {
+        return state.differences.join("; ");
+    }
+    match state.twins.iter().filter(|it| it.is_none()).count() {
+        0 => "not visited".to_owned(),
+        n => format!("not visited, as in {n} of {} twins", state.twins.len()),
+    }
 }
 
 fn difference(own: Option<&AlignedVisit>, other: Option<&AlignedVisit>) -> String {
