@@ -68,7 +68,7 @@ pub struct AlignedState {
     pub subject: Option<AlignedVisit>,
     /// In each twin, in the order of [`Twins::twins`].
     pub twins: Vec<Option<AlignedVisit>>,
-    /// Duration minus the twins' median, nanoseconds.
+    /// Duration minus the median of all twins', nanoseconds; the difference to one of them is that of the visits.
     pub delta_ns: Option<i64>,
     /// How it differs, in words, most important first; empty if it does not.
     pub differences: Vec<String>,
@@ -159,6 +159,9 @@ pub struct Distinguishing {
     pub q_value: f64,
     /// Another attribute that explains it away: it only goes along with that one.
     pub explained_by: Option<String>,
+    /// True when it only follows from how the executions went: it explains nothing, and stands behind what does.
+    #[serde(default)]
+    pub consequence: bool,
 }
 
 /// Two executions or groups beside each other: `GET /api/v1/compare`.

@@ -49,14 +49,27 @@ fn describe_column(error: &SchemaError) -> (String, Option<String>) {
             valid_fields,
         } => {
             let wanted = field.name().to_owned();
-            let message = match nearest(&wanted, valid_fields.iter().map(Column::name)) {
-                Some(near) => format!("there is no column '{wanted}' here; did you mean '{near}'?"),
-                None if valid_fields.is_empty() => {
+            // Of a table that is named, only its own columns are meant.
+            let table = field.relation.as_ref();
+            let own: Vec<Column> = valid_fields
+                .iter()
+                .filter(|held| table.is_some() && held.relation.as_ref() == table)
+                .cloned()
+                .collect();
+            let (fields, place) = match table {
+                Some(table) if !own.is_empty() => (&own, format!("in {}", table.table())),
+                _ => (valid_fields, "here".to_owned()),
+            };
+            let message = match nearest(&wanted, fields.iter().map(Column::name)) {
+                Some(near) => {
+                    format!("there is no column '{wanted}' {place}; did you mean '{near}'?")
+                }
+                None if fields.is_empty() => {
                     format!("there is no column '{wanted}': nothing is selected from")
                 }
                 None => format!(
-                    "there is no column '{wanted}' here; the columns are {}",
-                    listing(valid_fields)
+                    "there is no column '{wanted}' {place}; the columns are {}",
+                    listing(fields)
                 ),
             };
             (message, Some(wanted))
@@ -168,6 +181,34 @@ mod tests {
         check("select names, name from x", "name", Some((1, 15)));
         check("select 'é', Foo", "foo", Some((1, 13)));
         check("select 1", "foo", None);
+    }
+
+    #[test]
+    fn a_table_that_is_named_has_its_own_columns() {
+        let check = |wanted: Column, expect: &str| {
+            let of = |table: &str, name: &str| Column::new(Some(table.to_owned()), name);
+            let error = SchemaError::FieldNotFound {
+                field: Box::new(wanted),
+                valid_fields: vec![
+                    of("v", "execution"),
+                    of("v", "outcome"),
+                    of("e", "execution_arn"),
+                ],
+            };
+            assert_eq!(describe_column(&error).0, expect);
+        };
+        check(
+            Column::new(Some("v"), "execution_arn"),
+            "there is no column 'execution_arn' in v; did you mean 'execution'?",
+        );
+        check(
+            Column::new(Some("v"), "name"),
+            "there is no column 'name' in v; the columns are execution, outcome",
+        );
+        check(
+            Column::new_unqualified("executon_arn"),
+            "there is no column 'executon_arn' here; did you mean 'execution_arn'?",
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::accounts::{self, Facts};
 use analysis::{
     baseline::Run,
+    case::report::Rest,
     cold_starts::{self, Effect},
     compare::{Side, align, groups, nearest},
     cost::PriceBook,
@@ -24,6 +25,8 @@ use store::{Snapshot, Table, rows};
 
 /// Healthy executions among which twins are looked for, those nearest in time.
 const MOST_CANDIDATES: usize = 200;
+/// Twins when nobody says how many.
+pub const TWINS: usize = 3;
 /// Most twins that may be asked for.
 const MOST_TWINS: usize = 10;
 /// Executions of a group that are looked at, the newest.
@@ -33,7 +36,7 @@ const MOST_EVENTS: u64 = 300_000;
 /// Invocations looked at, the newest.
 const MOST_INVOCATIONS: usize = 50_000;
 
-async fn ask(
+pub(crate) async fn ask(
     engine: &Engine,
     snapshot: &Snapshot,
     query: &str,
@@ -42,7 +45,7 @@ async fn ask(
     answer.collect().await
 }
 
-fn ids_of(batches: &[RecordBatch]) -> Result<Vec<TraceId>> {
+pub(crate) fn ids_of(batches: &[RecordBatch]) -> Result<Vec<TraceId>> {
     let mut ids = Vec::new();
     for batch in batches {
         let column = batch
@@ -59,7 +62,7 @@ fn ids_of(batches: &[RecordBatch]) -> Result<Vec<TraceId>> {
     Ok(ids)
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
@@ -103,6 +106,31 @@ pub async fn twins(
         align(&subject.run(), &twins, candidates)
     };
     Ok(tokio::task::spawn_blocking(judge).await?)
+}
+
+/// What a case file tells besides the verdict: time, money, and how it goes when all is well.
+///
+/// # Errors
+/// When nothing can be read.
+pub async fn told_besides(
+    engine: &Engine,
+    snapshot: &Snapshot,
+    subject: Facts,
+    prices: Arc<PriceBook>,
+) -> Result<Rest> {
+    let judged = subject.clone();
+    let judge = move || {
+        let items = analysis::cost::bill(&judged.view(), &prices);
+        let cost = analysis::cost::report(&judged.execution, items, &prices);
+        (account(&judged.view()), cost)
+    };
+    let (ledger, cost) = tokio::task::spawn_blocking(judge).await?;
+    let twins = twins(engine, snapshot, subject, TWINS).await?;
+    Ok(Rest {
+        ledger: Some(ledger),
+        cost: Some(cost),
+        twins: Some(twins),
+    })
 }
 
 /// A group as it was found.

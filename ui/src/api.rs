@@ -6,6 +6,7 @@ use model::api::{LiveUpdate, Problem};
 use model::trace_file::TraceFile;
 use send_wrapper::SendWrapper;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -172,7 +173,7 @@ pub fn ask_bytes(
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    serde_json::from_slice(&straight(bytes)).map_err(|error| {
         let text = format!(
             "The answer is not what this page expects ({error}). Reload: the server may be newer."
         );
@@ -180,10 +181,48 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     })
 }
 
+/// JSON in which marks that turn the direction of writing are written out, `\u202e`: whatever is drawn of an answer,
+/// and wherever, reads from left to right as it was sent. JSON inside of a text means the same as before.
+fn straight(bytes: &[u8]) -> Cow<'_, [u8]> {
+    // In UTF-8: U+202A to U+202E, and U+2066 to U+2069.
+    let turns = |part: &[u8]| match part {
+        [0xe2, 0x80, last @ 0xaa..=0xae] => Some(0x2000 + u32::from(*last) - 0x80),
+        [0xe2, 0x81, last @ 0xa6..=0xa9] => Some(0x2040 + u32::from(*last) - 0x80),
+        _ => None,
+    };
+    if !bytes.windows(3).any(|part| turns(part).is_some()) {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len() + 64);
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        match rest.get(..3).and_then(turns) {
+            Some(letter) => {
+                // An escape of the escape: it shall be read as text.
+                out.extend(format!("\\\\u{letter:04x}").bytes());
+                rest = &rest[3..];
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// A trace's rows.
 fn read_tree(bytes: &[u8]) -> Result<Tree, Failure> {
+    let straightened = |mut file: TraceFile| {
+        for text in &mut file.header.strings {
+            if let Cow::Owned(shown) = model::text::visible_line(text) {
+                *text = shown;
+            }
+        }
+        file
+    };
     TraceFile::decode(bytes)
-        .map(Tree::new)
+        .map(|file| Tree::new(straightened(file)))
         .map_err(|error| Failure::new(200, format!("The trace cannot be read: {error}.")))
 }
 
@@ -354,5 +393,28 @@ impl Live {
     /// From the context.
     pub fn get() -> Self {
         use_context().expect("the app provides the live stream to every page")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_that_turn_the_direction_of_writing_are_written_out() {
+        let check = |text: &str, expect: &str| {
+            let json = serde_json::to_string(text).expect("JSON");
+            let read: String = read(json.as_bytes()).expect("read");
+            assert_eq!(read, expect);
+        };
+        check("pay\u{202e}dias", "pay\\u202edias");
+        check("a\u{2066}b\u{2069}\u{202a}", "a\\u2066b\\u2069\\u202a");
+        check("… – Überweisung 💶 \u{2060}", "… – Überweisung 💶 \u{2060}");
+        // JSON inside of a text stays the same JSON.
+        let inner = serde_json::json!({ "a": "x\u{202e}y" });
+        let outer = serde_json::to_string(&inner.to_string()).expect("JSON");
+        let text: String = read(outer.as_bytes()).expect("read");
+        let again: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(again, inner);
     }
 }

@@ -1,7 +1,7 @@
 //! The frame of every page: navigation, live indicator, theme, help.
 
 use crate::api::Live;
-use crate::browser::{Preferences, on_keys};
+use crate::browser::{self, Preferences, on_keys};
 use crate::components::icon;
 use crate::components::palette::{Deed, Entry, Palette};
 use crate::format;
@@ -15,7 +15,7 @@ use leptos::prelude::*;
 type Link = (&'static str, &'static str, fn(&Page) -> bool);
 
 /// The pages in the navigation.
-const NAV: [Link; 8] = [
+const NAV: [Link; 9] = [
     ("/", "Executions", |page| {
         matches!(page, Page::Executions | Page::Execution(_))
     }),
@@ -24,6 +24,9 @@ const NAV: [Link; 8] = [
     }),
     ("/traces", "Traces", |page| {
         matches!(page, Page::Traces | Page::Trace(_))
+    }),
+    ("/cold-starts", "Cold starts", |page| {
+        *page == Page::ColdStarts
     }),
     ("/compare", "Compare", |page| *page == Page::Compare),
     ("/map", "Map", |page| *page == Page::Map),
@@ -35,7 +38,7 @@ const NAV: [Link; 8] = [
 ];
 
 /// Keys, for the help and nothing else to keep in step by hand.
-const KEYS: [(&str, &[(&str, &str)]); 5] = [
+const KEYS: [(&str, &[(&str, &str)]); 6] = [
     (
         "Everywhere",
         &[
@@ -43,6 +46,7 @@ const KEYS: [(&str, &[(&str, &str)]); 5] = [
             ("/", "Search"),
             ("?", "This help"),
             ("U", "UTC or local time"),
+            ("Home End PageUp PageDown", "Scroll the page"),
         ],
     ),
     (
@@ -69,6 +73,14 @@ const KEYS: [(&str, &[(&str, &str)]); 5] = [
             ("N  Shift+N", "Next, previous match of the search"),
             ("Enter", "Details of the row"),
             ("Esc", "Close the details"),
+        ],
+    ),
+    (
+        "Case file",
+        &[
+            ("J K", "Next, previous exhibit"),
+            ("E", "Show the exhibit where it belongs"),
+            ("Enter", "Its raw record"),
         ],
     ),
     (
@@ -143,6 +155,7 @@ fn Frame() -> impl IntoView {
             preferences.switch_zone();
             true
         }
+        "Home" | "End" | "PageUp" | "PageDown" => browser::scroll_page(&event.key()),
         _ => false,
     });
     let router = Router::get();
@@ -193,7 +206,7 @@ fn Frame() -> impl IntoView {
     view! {
         <a class="skip" href="#main">"Skip to content"</a>
         <header class="frame">
-            <a href="/" class="brand">
+            <a href="/" class="brand" aria-label="Inquest, all executions">
                 <svg viewBox="0 0 32 32" aria-hidden="true">
                     <rect class="ground" width="32" height="32" rx="7"></rect>
                     <path class="one" d="M7 9h18"></path>

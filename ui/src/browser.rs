@@ -188,6 +188,51 @@ pub fn on_keys(handle: impl Fn(&web_sys::KeyboardEvent) -> bool + 'static) {
     on_cleanup(move || listener.remove());
 }
 
+/// Scrolls the part of the page that scrolls, if nothing in particular has the focus: the document itself does not.
+pub fn scroll_page(key: &str) -> bool {
+    let focused = document().active_element();
+    if focused.is_some_and(|element| element.tag_name() != "BODY") {
+        return false;
+    }
+    let Ok(Some(part)) = document().query_selector(".detail-body, .scroll-page") else {
+        return false;
+    };
+    let height = part.client_height();
+    if part.scroll_height() <= height + 1 {
+        return false;
+    }
+    let page = (height - 40).max(40);
+    part.set_scroll_top(match key {
+        "Home" => 0,
+        "End" => part.scroll_height(),
+        "PageUp" => part.scroll_top() - page,
+        _ => part.scroll_top() + page,
+    });
+    true
+}
+
+thread_local! {
+    /// What measures texts.
+    static PAPER: Option<web_sys::CanvasRenderingContext2d> = {
+        let canvas = document().create_element("canvas").ok();
+        let canvas = canvas.and_then(|it| it.dyn_into::<web_sys::HtmlCanvasElement>().ok());
+        let context = canvas.and_then(|it| it.get_context("2d").ok().flatten());
+        context.and_then(|it| it.dyn_into().ok())
+    };
+}
+
+/// How wide a text is in the font of the page, pixels; a guess by its letters where nothing can measure.
+pub fn text_width(text: &str, weight: u32, size: f64) -> f64 {
+    let measured = PAPER.with(|paper| {
+        let paper = paper.as_ref()?;
+        let body = document().body()?;
+        let family = computed(&body, "font-family");
+        paper.set_font(&format!("{weight} {size}px {family}"));
+        Some(paper.measure_text(text).ok()?.width())
+    });
+    measured.unwrap_or(text.chars().count() as f64 * size * 0.6)
+}
+
 /// Puts text on the clipboard.
 pub fn copy(text: &str) {
     let _ = window().navigator().clipboard().write_text(text);

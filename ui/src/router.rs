@@ -20,6 +20,8 @@ pub enum Page {
     Trace(String),
     /// `/mysteries`.
     Mysteries,
+    /// `/cold-starts`.
+    ColdStarts,
     /// `/compare`.
     Compare,
     /// `/sql`.
@@ -49,6 +51,7 @@ impl Page {
             (Some("traces"), None, None) => Page::Traces,
             (Some("t"), Some(part), None) => Page::Trace(id(part)),
             (Some("mysteries"), None, None) => Page::Mysteries,
+            (Some("cold-starts"), None, None) => Page::ColdStarts,
             (Some("compare"), None, None) => Page::Compare,
             (Some("sql"), None, None) => Page::Sql,
             (Some("slos"), None, None) => Page::Slos,
@@ -161,6 +164,7 @@ mod tests {
         check("/traces", Page::Traces);
         check("/mysteries", Page::Mysteries);
         check("/compare/", Page::Compare);
+        check("/cold-starts", Page::ColdStarts);
         check("/sql/more", Page::Unknown);
         check("/slos/new", Page::Slo(String::new()));
         check("/slo/orders%3Aeu", Page::Slo("orders:eu".into()));

@@ -292,10 +292,16 @@ fn slower(
     };
     let spread = (most - least).max(usual_spread).max(NOISE_NS);
     let matters = added <= 0 || delta >= added / 10;
-    let usual = length - delta;
     (length > most.saturating_add(spread) && matters).then(|| {
-        let (length, usual) = (human_duration(length), human_duration(usual));
-        format!("took {length} instead of {usual}")
+        let (length, low, high) = (
+            human_duration(length),
+            human_duration(least),
+            human_duration(most),
+        );
+        match low == high {
+            true => format!("took {length} instead of {low}"),
+            false => format!("took {length} instead of {low} to {high}"),
+        }
     })
 }
 

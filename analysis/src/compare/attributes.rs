@@ -1,5 +1,6 @@
 //! Which attributes tell two groups apart, best first, and which only go along with a better one.
 
+use super::consequence::Course;
 use super::significance::{Table, conditional_p, q_values};
 use crate::baseline::{Run, general_path};
 use model::compare::Distinguishing;
@@ -157,7 +158,8 @@ pub(super) fn distinguishing(a: &[Run<'_>], b: &[Run<'_>]) -> Vec<Distinguishing
     });
     found.truncate(SHOWN);
     let explained = explained(&found, a.len());
-    found
+    let course = Course::of(a, b);
+    let mut told: Vec<Distinguishing> = found
         .iter()
         .zip(explained)
         .map(|((score, q_value, feature), explained_by)| {
@@ -173,9 +175,13 @@ pub(super) fn distinguishing(a: &[Run<'_>], b: &[Run<'_>]) -> Vec<Distinguishing
                 score: *score,
                 q_value: *q_value,
                 explained_by,
+                consequence: course.follows(&feature.attribute, &feature.value, &feature.has),
             }
         })
-        .collect()
+        .collect();
+    // What comes before explains; what comes of it stands behind, each in the order of strength.
+    told.sort_by_key(|it| it.consequence);
+    told
 }
 
 fn words(all: &[Attributes]) -> Vec<Feature> {

@@ -9,6 +9,7 @@
 
 mod align;
 mod attributes;
+mod consequence;
 mod groups;
 mod nearest;
 mod significance;

@@ -119,7 +119,7 @@ fn the_first_departure_from_all_twins_is_marked() {
     check(&[("A", 105, None), ("B", 195, None), ("C", 52, None)], None);
     check(
         &[("A", 105, None), ("B", 1_950, None), ("C", 52, None)],
-        Some("B: took 1.95 s instead of 190 ms"),
+        Some("B: took 1.95 s instead of 190 ms to 200 ms"),
     );
     check(
         &[("A", 105, None), ("B", 195, Some("Boom"))],

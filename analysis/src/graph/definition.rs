@@ -168,6 +168,9 @@ fn subject(state: &Value) -> String {
     if resource.contains(":lambda:") && !resource.contains(":states:") {
         return crate::graph::last_part(resource);
     }
+    if let Some((_, name)) = resource.split_once(":activity:") {
+        return format!("activity {}", cut(name, 50));
+    }
     let service = resource.split(":states:::").nth(1).unwrap_or(resource);
     if let Some(name) = argument(&[
         "FunctionName",
@@ -341,6 +344,9 @@ mod tests {
         assert_eq!(of("C").ways[0].title, "a = 1 or a = 2");
         let task = of("E");
         assert_eq!(task.subject, "lambda charge");
+        let state =
+            json!({"Resource": "arn:aws:states:eu-central-1:123456789012:activity:review-refund"});
+        assert_eq!(subject(&state), "activity review-refund");
         assert_eq!(
             task.retry,
             "up to 2 × on any error, after 3 s, each time 1.5 × as long"

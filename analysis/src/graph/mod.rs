@@ -5,6 +5,7 @@
 //! and is one box in the scope around it.
 
 mod definition;
+mod items;
 mod layout;
 mod observed;
 mod overlay;
@@ -12,6 +13,7 @@ mod place;
 mod services;
 mod visits;
 
+pub use items::with_items;
 pub use services::place as place_services;
 
 use model::api::graph::Graph;

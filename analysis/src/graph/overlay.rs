@@ -2,7 +2,7 @@
 
 use super::visits::Visits;
 use model::api::graph::{Graph, GraphVisit, IterationGroup};
-use model::{Attempt, Execution, SpanId, State};
+use model::{Attempt, Execution, SpanId, State, TraceId};
 use std::collections::{BTreeMap, HashMap};
 
 /// Visits told with each state.
@@ -63,7 +63,7 @@ pub fn overlay(
         .enumerate()
         .filter(|(_, visits)| !visits.is_empty())
     {
-        visited(graph, at, visits);
+        visited(graph, at, visits, execution.trace_id);
     }
     for (at, tries) in tries
         .iter()
@@ -72,7 +72,7 @@ pub fn overlay(
     {
         tried(graph, at, tries);
     }
-    iterations(graph, states, &at_span);
+    iterations(graph, states, &at_span, execution.trace_id);
     root_cause(graph, execution, states, attempts, &at_span);
     ways(graph, visits, &at_span, states);
 }
@@ -99,7 +99,7 @@ impl Places {
     }
 }
 
-fn visited(graph: &mut Graph, at: usize, visits: &[&State]) {
+fn visited(graph: &mut Graph, at: usize, visits: &[&State], own: TraceId) {
     let node = &mut graph.nodes[at];
     let mut counts: BTreeMap<usize, (String, u32)> = BTreeMap::new();
     let mut errors: BTreeMap<&str, u32> = BTreeMap::new();
@@ -131,12 +131,18 @@ fn visited(graph: &mut Graph, at: usize, visits: &[&State]) {
     node.some = order
         .into_iter()
         .take(SOME)
-        .map(|state| told(state))
+        .map(|state| told(state, own))
         .collect();
 }
 
-fn told(state: &State) -> GraphVisit {
+/// The execution of its own that a state is in, if it is not the one that is drawn: an item of a distributed Map.
+fn elsewhere(trace: TraceId, own: TraceId) -> Option<String> {
+    (trace != own).then(|| trace.to_string())
+}
+
+fn told(state: &State, own: TraceId) -> GraphVisit {
     GraphVisit {
+        execution: elsewhere(state.trace_id, own),
         span_id: state.span_id.to_string(),
         path: state.path.clone(),
         status: outcome(state).to_owned(),
@@ -182,7 +188,7 @@ fn tried(graph: &mut Graph, at: usize, tries: &[&Attempt]) {
 }
 
 /// Iterations of Maps, grouped by how they ended: as the last state visited in them did.
-fn iterations(graph: &mut Graph, states: &[State], at_span: &HashMap<SpanId, usize>) {
+fn iterations(graph: &mut Graph, states: &[State], at_span: &HashMap<SpanId, usize>, own: TraceId) {
     // Span of the iteration → its last visit.
     let mut last: HashMap<SpanId, &State> = HashMap::new();
     for state in states
@@ -195,7 +201,7 @@ fn iterations(graph: &mut Graph, states: &[State], at_span: &HashMap<SpanId, usi
         }
     }
     // Node of the Map → outcome and error → indices and a span.
-    type Groups<'a> = BTreeMap<(usize, Option<&'a str>), (Vec<u32>, SpanId)>;
+    type Groups<'a> = BTreeMap<(usize, Option<&'a str>), (Vec<u32>, SpanId, TraceId)>;
     let mut groups: HashMap<usize, Groups> = HashMap::new();
     for state in last.into_values() {
         let Some(map) = at_span
@@ -210,19 +216,21 @@ fn iterations(graph: &mut Graph, states: &[State], at_span: &HashMap<SpanId, usi
         let word = outcome(state);
         let error = state.error.as_deref().filter(|_| word != "SUCCEEDED");
         let group = groups.entry(map as usize).or_default();
-        let entry = group
-            .entry((badness(word), error))
-            .or_insert((Vec::new(), state.span_id));
+        let entry = group.entry((badness(word), error)).or_insert((
+            Vec::new(),
+            state.span_id,
+            state.trace_id,
+        ));
         let index = state.iteration_index.unwrap_or(0);
         if entry.0.iter().all(|held| index < *held) {
-            entry.1 = state.span_id;
+            (entry.1, entry.2) = (state.span_id, state.trace_id);
         }
         entry.0.push(index);
     }
     for (at, groups) in groups {
         graph.nodes[at].iterations = groups
             .into_iter()
-            .map(|((bad, error), (mut indices, span_id))| {
+            .map(|((bad, error), (mut indices, span_id, trace))| {
                 indices.sort_unstable();
                 let count = indices.len() as u32;
                 indices.truncate(INDICES);
@@ -232,6 +240,7 @@ fn iterations(graph: &mut Graph, states: &[State], at_span: &HashMap<SpanId, usi
                     count,
                     indices,
                     span_id: span_id.to_string(),
+                    execution: elsewhere(trace, own),
                 }
             })
             .collect();

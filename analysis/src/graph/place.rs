@@ -12,8 +12,9 @@ const DOT: f64 = 14.0;
 /// Room around what is in a container, and for its name.
 const PADDING: f64 = 16.0;
 const TITLE: f64 = 60.0;
-/// Width of a letter of a name, on average.
-const LETTER: f64 = 7.6;
+/// Width of a letter of a name, and of the line below it, in the widest of the fonts that pages are drawn in.
+const LETTER: f64 = 8.8;
+const BELOW: f64 = 7.1;
 /// Width of a letter of a label.
 const SMALL: f64 = 6.2;
 
@@ -102,8 +103,8 @@ fn link(from: usize, to: usize, kind: Kind, label: &str) -> Link {
 
 fn size(spec: &Spec, inner: &[Sheet]) -> (f64, f64) {
     let letters = |text: &str, each: f64| text.chars().count() as f64 * each;
-    let words = (letters(&spec.name, LETTER) + 62.0).max(letters(&spec.subject, SMALL) + 44.0);
-    let width = words.clamp(124.0, 250.0);
+    let words = (letters(&spec.name, LETTER) + 62.0).max(letters(&spec.subject, BELOW) + 44.0);
+    let width = words.clamp(124.0, 290.0);
     if inner.is_empty() {
         return (width, HEIGHT);
     }

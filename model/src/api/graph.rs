@@ -85,6 +85,9 @@ pub struct GraphVisit {
     pub error: Option<String>,
     /// Nanoseconds; `None` if it did not end.
     pub duration_ns: Option<i64>,
+    /// Trace of the execution it is in, if that is not the one that is drawn: an item of a distributed Map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
 }
 
 /// Iterations of a Map that ended in the same way.
@@ -100,6 +103,9 @@ pub struct IterationGroup {
     pub indices: Vec<u32>,
     /// A span in the first of them, hex.
     pub span_id: String,
+    /// Trace of that one's execution, if it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
 }
 
 /// A transition.

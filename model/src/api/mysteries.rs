@@ -12,6 +12,10 @@ pub struct MysteryPage {
     pub to: String,
     /// Width of a bucket of [`Mystery::trend`], decimal nanoseconds.
     pub bucket_ns: String,
+    /// Executions with a culprit, or cold, that lie before `from`: when nobody says a beginning, the trend shows the
+    /// time in which most lie.
+    #[serde(default)]
+    pub earlier: u64,
     /// Executions of the range that were judged.
     pub judged: u64,
     /// Those of them that nobody is to blame for.
@@ -42,8 +46,11 @@ pub struct Mystery {
     pub count: u64,
     /// Those of them that it ended.
     pub fatal: u64,
-    /// Those that got over it by a retry or ran slow.
+    /// Those that got over it by a retry.
     pub survived: u64,
+    /// Those that went through without a failure: slower, or green with a wrong result.
+    #[serde(default)]
+    pub unharmed: u64,
     /// Those where a Catch swallowed it.
     pub masked: u64,
     /// Start of the first of them, decimal nanoseconds since the epoch.

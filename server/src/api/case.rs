@@ -1,11 +1,13 @@
 //! The case file of an execution, and mysteries.
 
 use super::{
-    App, hints,
+    App,
+    accounts::facts,
+    hints,
     params::{NoParams, Params},
     problem::{Answer, Failure},
 };
-use crate::{case::mysteries::Filter, times};
+use crate::{case::mysteries::Filter, compare, times};
 use analysis::case::report;
 use axum::{
     Json,
@@ -26,6 +28,14 @@ async fn found(app: &App, id: &str) -> Answer<(Execution, Verdict)> {
     app.court.verdict(trace).await.map_err(Failure::internal)
 }
 
+/// What the file tells besides the verdict.
+async fn rest(app: &App, id: &str) -> Answer<report::Rest> {
+    let facts = facts(app, id).await?;
+    let snapshot = app.store.snapshot();
+    let told = compare::told_besides(&app.engine, &snapshot, facts, app.prices.clone()).await;
+    told.map_err(|error| Failure::internal(format!("{error:#}")))
+}
+
 /// `GET /api/v1/executions/{ARN or trace id}/verdict`
 pub async fn verdict(
     _: NoParams,
@@ -42,15 +52,14 @@ pub async fn html(
     Path(id): Path<String>,
 ) -> Answer<impl IntoResponse> {
     let (execution, verdict) = found(&app, &id).await?;
+    let more = rest(&app, &id).await?;
     // It shows what came from outside: nothing in it may run.
+    let policy = format!("{}; frame-ancestors 'none'; sandbox", report::policy());
     let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-        ),
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, policy),
     ];
-    Ok((headers, report::html(&execution, &verdict)))
+    Ok((headers, report::html(&execution, &verdict, &more)))
 }
 
 /// `GET /api/v1/executions/{…}/case.md`
@@ -60,8 +69,9 @@ pub async fn markdown(
     Path(id): Path<String>,
 ) -> Answer<impl IntoResponse> {
     let (execution, verdict) = found(&app, &id).await?;
+    let more = rest(&app, &id).await?;
     let headers = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
-    Ok((headers, report::markdown(&execution, &verdict)))
+    Ok((headers, report::markdown(&execution, &verdict, &more)))
 }
 
 /// Which verdicts.

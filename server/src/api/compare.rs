@@ -27,9 +27,6 @@ use query::{Format, Options};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Twins when nobody says how many.
-const TWINS: usize = 3;
-
 /// How many twins.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -45,7 +42,7 @@ pub async fn twins(
 ) -> Answer<Json<Twins>> {
     let subject = facts(&app, &id).await?;
     let snapshot = app.store.snapshot();
-    let k = how.k.unwrap_or(TWINS);
+    let k = how.k.unwrap_or(compare::TWINS);
     let twins = compare::twins(&app.engine, &snapshot, subject, k).await;
     twins.map(Json).map_err(failure)
 }

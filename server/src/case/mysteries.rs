@@ -3,7 +3,7 @@
 use super::Court;
 use anyhow::Result;
 use model::{
-    Fatality, Outcome, UnixNanos,
+    Entity, Fatality, Outcome, UnixNanos,
     api::{Mystery, MysteryExample, MysteryPage},
     time,
 };
@@ -76,17 +76,16 @@ impl Court {
 
 /// Groups verdicts, the most frequent first.
 fn page(all: &[Judged], filter: &Filter) -> MysteryPage {
-    let first = all
-        .iter()
-        .map(|it| it.start_time.0)
-        .min()
-        .unwrap_or_default();
-    let last = all
-        .iter()
-        .map(|it| it.start_time.0)
-        .max()
-        .unwrap_or_default();
-    let from = filter.from.unwrap_or(first);
+    let told = |it: &&Judged| it.verdict.outcome != Outcome::NoCrime && !it.verdict.still_runs();
+    let mut times: Vec<i64> = all.iter().filter(told).map(|it| it.start_time.0).collect();
+    times.sort_unstable();
+    let (first, last) = (
+        times.first().copied().unwrap_or_default(),
+        times.last().copied().unwrap_or_default(),
+    );
+    let from = filter
+        .from
+        .unwrap_or_else(|| beginning(&times).unwrap_or(first));
     let to = filter
         .to
         .unwrap_or(last.saturating_add(1))
@@ -100,12 +99,10 @@ fn page(all: &[Judged], filter: &Filter) -> MysteryPage {
             .filter(|it| it.verdict.outcome == outcome && !it.verdict.still_runs())
             .count() as u64
     };
-    for judged in all
-        .iter()
-        .filter(|it| it.verdict.outcome != Outcome::NoCrime && !it.verdict.still_runs())
-    {
+    for judged in all.iter().filter(told) {
         let culprit = judged.verdict.culprit.clone().unwrap_or_default();
-        let key = (culprit.kind, culprit.name, judged.verdict.category);
+        let name = one_of(&culprit.kind, culprit.name);
+        let key = (culprit.kind, name, judged.verdict.category);
         groups.entry(key).or_default().push(judged);
     }
     let mut mysteries: Vec<Mystery> = groups
@@ -123,12 +120,34 @@ fn page(all: &[Judged], filter: &Filter) -> MysteryPage {
         from: from.to_string(),
         to: to.to_string(),
         bucket_ns: width.to_string(),
+        earlier: times.iter().filter(|at| **at < from).count() as u64,
         judged: all.iter().filter(|it| !it.verdict.still_runs()).count() as u64,
         no_crimes: count(Outcome::NoCrime),
         cold_cases: count(Outcome::ColdCase),
         mysteries,
         more,
     }
+}
+
+/// Items of one state are one mystery, whatever their index: `PriceItems[2]` and `PriceItems[0]` are `PriceItems`.
+fn one_of(kind: &str, name: String) -> String {
+    let of = name.strip_suffix(']').and_then(|it| it.rsplit_once('['));
+    match of {
+        Some((state, index)) if kind == "item" && index.bytes().all(|it| it.is_ascii_digit()) => {
+            state.to_owned()
+        }
+        _ => name,
+    }
+}
+
+/// Where a trend begins when nobody says: at the first, but where four in five lie in the last fifth of the time, with
+/// those. Else a single one of long ago presses all others into one column.
+fn beginning(times: &[i64]) -> Option<i64> {
+    let late = *times.get(times.len() / 5)?;
+    let (first, last) = (*times.first()?, *times.last()?);
+    let whole = last.saturating_sub(first);
+    let dense = last.saturating_sub(late);
+    Some(if dense <= whole / 5 { late } else { first })
 }
 
 fn mystery(mut group: Vec<&Judged>, from: i64, width: i64, buckets: usize) -> Mystery {
@@ -142,20 +161,32 @@ fn mystery(mut group: Vec<&Judged>, from: i64, width: i64, buckets: usize) -> My
             .count() as u64
     };
     let mut trend = vec![0_u64; buckets];
-    for it in &group {
+    for it in group.iter().filter(|it| it.start_time.0 >= from) {
         let at = usize::try_from((it.start_time.0.saturating_sub(from)) / width).unwrap_or(0);
         trend[at.min(buckets - 1)] += 1;
     }
     let machines: BTreeSet<String> = group.iter().map(|it| it.state_machine.clone()).collect();
     let sum: f64 = group.iter().map(|it| it.verdict.confidence).sum();
+    let culprit = latest.verdict.culprit.clone();
+    let same = |it: &&Judged| {
+        it.verdict.culprit.as_ref().map(|it| &it.name) == culprit.as_ref().map(|it| &it.name)
+    };
+    let culprit = match group.iter().all(same) {
+        true => culprit,
+        false => culprit.map(|it| Entity {
+            name: one_of(&it.kind, it.name),
+            ..it
+        }),
+    };
     Mystery {
-        culprit: latest.verdict.culprit.clone(),
+        sentence: sentence(&group, culprit.as_ref(), first),
+        culprit,
         category: latest.verdict.category,
-        sentence: sentence(&group, first),
         mechanism: latest.verdict.mechanism.clone(),
         count: group.len() as u64,
         fatal: fate(&[Fatality::Fatal]),
-        survived: fate(&[Fatality::Survived, Fatality::None]),
+        survived: fate(&[Fatality::Survived]),
+        unharmed: fate(&[Fatality::None]),
         masked: fate(&[Fatality::Masked]),
         first_seen: first.0.to_string(),
         last_seen: latest.start_time.0.to_string(),
@@ -166,7 +197,7 @@ fn mystery(mut group: Vec<&Judged>, from: i64, width: i64, buckets: usize) -> My
     }
 }
 
-fn sentence(group: &[&Judged], first: UnixNanos) -> String {
+fn sentence(group: &[&Judged], culprit: Option<&Entity>, first: UnixNanos) -> String {
     let verdict = &group[0].verdict;
     let (n, s) = (group.len(), if group.len() == 1 { "" } else { "s" });
     let since = time::rfc3339(first);
@@ -175,7 +206,7 @@ fn sentence(group: &[&Judged], first: UnixNanos) -> String {
         since.get(..10).unwrap_or_default(),
         since.get(11..16).unwrap_or_default()
     );
-    let Some(culprit) = &verdict.culprit else {
+    let Some(culprit) = culprit else {
         return format!("{n} cold case{s} since {since}");
     };
     let what = match verdict.fatality {
@@ -207,7 +238,7 @@ fn example(judged: &Judged) -> MysteryExample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Category, Entity, TraceId, Verdict};
+    use model::{Category, TraceId, Verdict};
 
     fn judged(n: u8, culprit: Option<&str>, outcome: Outcome) -> Judged {
         Judged {
@@ -225,6 +256,32 @@ mod tests {
             },
             ..Judged::default()
         }
+    }
+
+    #[test]
+    fn items_of_one_state_are_one_mystery() {
+        let all = ["Price[2]", "Price[0]", "Price"].map(|name| {
+            let mut it = judged(1, Some(name), Outcome::Verdict);
+            it.verdict.fatality = Fatality::None;
+            it.verdict.culprit.as_mut().expect("one").kind = "item".into();
+            it
+        });
+        let page = page(&all, &Filter::default());
+        assert_eq!(page.mysteries.len(), 1);
+        let one = &page.mysteries[0];
+        assert_eq!(one.culprit.as_ref().expect("one").name, "Price");
+        assert_eq!((one.count, one.survived, one.unharmed), (3, 0, 3));
+        assert_eq!(one_of("state", "Price[2]".into()), "Price[2]");
+        assert_eq!(one_of("item", "Price[x]".into()), "Price[x]");
+    }
+
+    #[test]
+    fn a_trend_begins_where_the_data_is() {
+        let check = |times: &[i64], expect| assert_eq!(beginning(times), expect, "{times:?}");
+        check(&[], None);
+        check(&[7], Some(7));
+        check(&[0, 990, 992, 994, 1_000], Some(990));
+        check(&[0, 250, 500, 750, 1_000], Some(0));
     }
 
     #[test]

@@ -76,7 +76,8 @@ fn read(question: &str) -> Result<Which> {
     let lower = text.to_ascii_lowercase();
     let selects = lower.starts_with("select") || lower.starts_with("with");
     Ok(Which::Traces(match selects {
-        true => format!("SELECT trace_id FROM ({text})"),
+        // By a name of its own: else a trace_id that the question does not yield is taken from around it.
+        true => format!("SELECT asked.trace_id FROM ({text}) AS asked"),
         false => format!("SELECT trace_id FROM spans WHERE {text}"),
     }))
 }

@@ -90,14 +90,18 @@ fn text(found: &Comparison) -> Result<String> {
     for it in found.attributes.iter().take(MOST) {
         write!(
             out,
-            "  {} {}  {:.0} % of A, {:.0} % of B (q {:.3})",
+            "  {} {}  {:.0} % of A, {:.0} % of B (q {})",
             it.attribute,
             it.value,
             it.share_a * 100.0,
             it.share_b * 100.0,
-            it.q_value
+            match it.q_value {
+                q if q < 0.001 => "< 0.001".to_owned(),
+                q => format!("{q:.3}"),
+            }
         )?;
         match &it.explained_by {
+            _ if it.consequence => writeln!(out, ", follows from how it went")?,
             Some(other) => writeln!(out, ", goes along with {other}")?,
             None => writeln!(out)?,
         }

@@ -1,14 +1,16 @@
 //! `inquest explain`: the verdict on one execution.
 
 use crate::{
+    accounts,
     ask::Source,
     case::services,
     cli::{Explain, ExplainFormat},
+    compare,
     config::Config,
     core::Core,
     terminal,
 };
-use analysis::case::report::{self, Subject};
+use analysis::case::report::{self, Rest, Subject};
 use anyhow::{Context, Result};
 use model::{TraceId, Verdict};
 use std::process::ExitCode;
@@ -22,7 +24,7 @@ pub async fn explain(config: &Config, command: Explain) -> Result<ExitCode> {
         let core = Core::open_read_only(config).await?;
         let verdict = services::explain(&core, symptom, baseline).await?;
         let subject = Subject::Traces { symptom, baseline };
-        write(command.format, subject, &verdict)?;
+        write(command.format, subject, &verdict, &Rest::default())?;
         return Ok(ExitCode::SUCCESS);
     }
     let source = Source::open(config, command.url.as_deref()).await?;
@@ -48,19 +50,48 @@ pub async fn explain(config: &Config, command: Explain) -> Result<ExitCode> {
             (detail.execution, verdict)
         }
     };
-    write(command.format, (&execution).into(), &verdict)?;
+    let more = match command.format {
+        ExplainFormat::Html | ExplainFormat::Markdown => rest(&source, id).await?,
+        ExplainFormat::Json | ExplainFormat::Text => Rest::default(),
+    };
+    write(command.format, (&execution).into(), &verdict, &more)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(format: ExplainFormat, subject: Subject<'_>, verdict: &Verdict) -> Result<()> {
+/// What the file tells besides the verdict.
+async fn rest(source: &Source, id: TraceId) -> Result<Rest> {
+    match source {
+        Source::Folder(core) => {
+            let snapshot = core.store.snapshot();
+            let facts = accounts::load(&snapshot, &[id]).await?.pop();
+            let facts = facts.context("nothing is held of the execution")?;
+            compare::told_besides(&core.engine, &snapshot, facts, core.prices.clone()).await
+        }
+        Source::Server(client) => {
+            let of = |part: &str| format!("api/v1/executions/{id}/{part}");
+            Ok(Rest {
+                ledger: Some(client.get(&of("ledger")).await?),
+                cost: Some(client.get(&of("cost")).await?),
+                twins: Some(client.get(&of("twins")).await?),
+            })
+        }
+    }
+}
+
+fn write(
+    format: ExplainFormat,
+    subject: Subject<'_>,
+    verdict: &Verdict,
+    more: &Rest,
+) -> Result<()> {
     let text = match format {
         ExplainFormat::Json => {
             let json = serde_json::to_string_pretty(verdict)? + "\n";
             return Ok(terminal::exactly(&json)?);
         }
         ExplainFormat::Text => report::plain(subject, verdict),
-        ExplainFormat::Markdown => report::markdown(subject, verdict),
-        ExplainFormat::Html => report::html(subject, verdict),
+        ExplainFormat::Markdown => report::markdown(subject, verdict, more),
+        ExplainFormat::Html => report::html(subject, verdict, more),
     };
     Ok(terminal::say(&text)?)
 }

@@ -1,5 +1,6 @@
 //! Executions over time, coloured by status; dragging over it selects a range.
 
+use super::changes::Changes;
 use super::status::{status_class, status_word};
 use crate::browser::{Preferences, now};
 use crate::format;
@@ -56,8 +57,13 @@ pub fn TimeHistogram(
         }
     };
     let preferences = Preferences::get();
+    let line = Signal::derive(move || {
+        let histogram = histogram.get().filter(|it| !it.counts.is_empty())?;
+        Some((format::nanos(&histogram.from), format::nanos(&histogram.to)))
+    });
     view! {
         <figure class="histogram" aria-label="Executions over time; drag to select a range">
+            <Changes line=line />
             <div
                 class="bars"
                 node_ref=node

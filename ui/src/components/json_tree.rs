@@ -4,6 +4,7 @@ use super::icon;
 use crate::browser::copy;
 use crate::geometry::json::{Json, Line, Shown, lines};
 use leptos::prelude::*;
+use model::text::visible;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ pub fn JsonTree(
     depth: usize,
 ) -> impl IntoView {
     let Some(value) = Json::read(&text) else {
-        return view! { <pre class="text">{text}</pre> }.into_any();
+        return view! { <pre class="text">{visible(&text).into_owned()}</pre> }.into_any();
     };
     let value = Arc::new(value);
     let toggled = RwSignal::new(HashSet::new());
@@ -65,7 +66,8 @@ fn JsonLine(line: Line, toggle: impl Fn(&str) + 'static) -> impl IntoView {
         value,
     } = line;
     let indent = format!("{}px", 14 * depth.min(30));
-    let key = (!key.is_empty()).then(|| view! { <span class="key">{key} ": "</span> });
+    let key = (!key.is_empty())
+        .then(|| view! { <span class="key">{visible(&key).into_owned()} ": "</span> });
     match value {
         Shown::Container {
             object,
@@ -97,7 +99,7 @@ fn JsonLine(line: Line, toggle: impl Fn(&str) + 'static) -> impl IntoView {
         }
         other => {
             let (class, text) = match other {
-                Shown::Text(text) => ("string", text),
+                Shown::Text(text) => ("string", visible(&text).into_owned()),
                 Shown::Number(text) => ("number-value", text),
                 Shown::Word(word) => ("word", word.to_owned()),
                 Shown::More(n) => ("more", format!("… {n} more; copy to see all")),

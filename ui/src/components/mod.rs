@@ -1,6 +1,7 @@
 //! Parts of pages: values in, callbacks out.
 
 pub mod case;
+pub mod changes;
 pub mod chart;
 pub mod editor;
 pub mod events;

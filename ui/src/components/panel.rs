@@ -161,6 +161,7 @@ fn Details(detail: Arc<SpanDetail>, waterfall: Waterfall) -> impl IntoView {
                     </ul>
                 }
             })}
+        {cold_starts_of(&detail.attributes)}
         {payload("Input", &detail.input)}
         {payload("Output", &detail.output)}
         {attribute_table("Attributes", &detail.attributes)}
@@ -213,6 +214,17 @@ fn join_view(join: &Join, waterfall: Waterfall) -> impl IntoView + use<> {
             <p class="quiet">{join.evidence.clone()}</p>
         </li>
     }
+}
+
+/// Where the cold starts of a function are, on an invocation.
+fn cold_starts_of(attributes: &[(String, serde_json::Value)]) -> impl IntoView + use<> {
+    let of = |key: &str| attributes.iter().find(|(name, _)| name == key);
+    let name = of("faas.name").or_else(|| of("aws.lambda.function_name"));
+    let name = name.and_then(|(_, value)| value.as_str());
+    name.map(|name| {
+        let href = format!("/cold-starts?function={}", crate::url::escape(name));
+        view! { <p><a href=href>{icon("cold")} " Cold starts of " {name.to_owned()}</a></p> }
+    })
 }
 
 fn attribute_table(

@@ -1,6 +1,7 @@
 //! Where things go on the screen: plain functions on plain data, tested natively.
 
 pub mod case;
+pub mod changes;
 pub mod grid;
 pub mod histogram;
 pub mod json;

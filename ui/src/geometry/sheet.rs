@@ -138,16 +138,22 @@ pub fn towards(nodes: &[Place], from: usize, key: &str) -> Option<usize> {
         .map(|(_, at)| at)
 }
 
-/// A text cut to a width, given the width of a letter.
-pub fn cut(text: &str, width: f64, letter: f64) -> String {
-    let most = (width / letter).max(1.0) as usize;
-    if text.chars().count() <= most {
+/// A text cut to a width, by what measures it; at least one letter stays.
+pub fn cut(text: &str, width: f64, measure: impl Fn(&str) -> f64) -> String {
+    if measure(text) <= width {
         return text.to_owned();
     }
-    text.chars()
-        .take(most.saturating_sub(1))
-        .chain(['…'])
-        .collect()
+    let letters: Vec<char> = text.chars().collect();
+    let shortened = |n: usize| letters[..n].iter().chain(['…'].iter()).collect::<String>();
+    let (mut fits, mut beyond) = (1, letters.len());
+    while fits + 1 < beyond {
+        let middle = (fits + beyond) / 2;
+        match measure(&shortened(middle)) <= width {
+            true => fits = middle,
+            false => beyond = middle,
+        }
+    }
+    shortened(fits.min(letters.len()))
 }
 
 #[cfg(test)]
@@ -239,8 +245,11 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut() {
-        assert_eq!(cut("Charge", 100.0, 7.0), "Charge");
-        assert_eq!(cut("ChargeTheCustomer", 70.0, 7.0), "ChargeThe…");
-        assert_eq!(cut("Ä", -5.0, 7.0), "Ä");
+        let each = |text: &str| text.chars().count() as f64 * 7.0;
+        assert_eq!(cut("Charge", 100.0, each), "Charge");
+        assert_eq!(cut("ChargeTheCustomer", 70.0, each), "ChargeThe…");
+        assert_eq!(cut("ChargeTheCustomer", 7.0, each), "C…");
+        assert_eq!(cut("Ä", -5.0, each), "Ä…");
+        assert_eq!(cut("", -5.0, each), "…");
     }
 }

@@ -184,7 +184,7 @@ fn Start(go: Callback<(String, String)>) -> impl IntoView {
 fn shown(found: &Arc<Comparison>) -> AnyView {
     let alignment = found.alignment.clone().map(|twins| {
         let base = format!("/x/{}", twins.subject.trace_id);
-        view! { <section class="card wide"><h2>"State by state"</h2> <Beside twins=Arc::new(twins) base=base /></section> }
+        view! { <section class="card wide"><h2>"State by state"</h2> <Beside twins=Arc::new(twins) base=base chosen=true /></section> }
     });
     let single = alignment.is_some();
     let states: Vec<_> = found.states.iter().take(MOST).map(state_line).collect();
@@ -215,7 +215,7 @@ fn shown(found: &Arc<Comparison>) -> AnyView {
                     <div class="scrolled" tabindex="0"><table class="plain-table">
                         <thead><tr>
                             <th scope="col">"Attribute"</th><th scope="col">"Value"</th><th scope="col">"In A"</th><th scope="col">"In B"</th>
-                            <th scope="col" class="number">"Strength"</th><th scope="col"></th>
+                            <th scope="col" class="number">"Strength"</th><th scope="col" class="number">"q"</th><th scope="col">"Mind"</th>
                         </tr></thead>
                         <tbody>{attributes}</tbody>
                     </table></div>
@@ -337,6 +337,7 @@ fn attribute_line(attribute: &Distinguishing) -> impl IntoView + use<> {
         }
     };
     let why = match &attribute.explained_by {
+        _ if attribute.consequence => "a consequence: it follows from how they went".to_owned(),
         Some(other) => format!("only goes along with {other}"),
         None if attribute.q_value > 0.05 => "may be chance".to_owned(),
         None => String::new(),
@@ -349,13 +350,28 @@ fn attribute_line(attribute: &Distinguishing) -> impl IntoView + use<> {
             <td>{share(attribute.share_a, attribute.count_a)}</td>
             <td>{share(attribute.share_b, attribute.count_b)}</td>
             <td class="number">{format!("{:+.1}", attribute.score)}</td>
+            <td class="number">{q_word(attribute.q_value)}</td>
             <td><small>{why}</small></td>
         </tr>
     }
 }
 
+/// How likely it is chance, corrected for all that was tried; never 0.
+fn q_word(q: f64) -> String {
+    match q {
+        q if q < 0.001 => "< 0.001".to_owned(),
+        q => format!("{q:.3}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn nothing_is_certain() {
+        assert_eq!(super::q_word(0.0), "< 0.001");
+        assert_eq!(super::q_word(0.0123), "0.012");
+    }
+
     #[test]
     fn presets_name_the_machine_safely() {
         assert_eq!(

@@ -87,7 +87,9 @@ pub fn ExecutionPage(
         .into_any(),
         Load::Ready(detail) => {
             let href = Signal::derive(move || format!("/x/{}?tab=case", escape(&id.get())));
-            view! { <Head detail=detail band=view! { <VerdictBand verdict=verdict href=href /> }.into_any() /> }.into_any()
+            let below = Signal::derive(move || tab.get() == "case");
+            let band = view! { <VerdictBand verdict=verdict href=href below=below /> }.into_any();
+            view! { <Head detail=detail band=band /> }.into_any()
         }
     };
     let title = move || {
@@ -264,7 +266,13 @@ fn Facts(detail: Arc<ExecutionDetail>) -> impl IntoView {
             </div>
             {facts
                 .into_iter()
-                .map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> })
+                .map(|(name, value)| {
+                    let value = match name {
+                        "Cold starts" => view! { <a href="/cold-starts">{value}</a> }.into_any(),
+                        _ => value.into_any(),
+                    };
+                    view! { <div><dt>{name}</dt><dd>{value}</dd></div> }
+                })
                 .collect_view()}
         </dl>
     }

@@ -1,6 +1,7 @@
 //! The service map as a drawing: boxes and lines as the server laid them out.
 
 use super::map::{kind_word, named};
+use crate::browser::text_width;
 use crate::format;
 use crate::geometry::sheet::cut;
 use crate::router::Router;
@@ -20,9 +21,6 @@ pub struct Chosen {
     /// The time that is looked at.
     pub range: Memo<String>,
 }
-
-/// Widths of a letter of a name and of the line below it, pixels.
-const LETTERS: (f64, f64) = (7.3, 5.7);
 
 /// The drawing; a box or a line leads to its calls.
 #[component]
@@ -188,8 +186,8 @@ fn node(map: Arc<ServiceMap>, node: &MapNode, chosen: Chosen) -> impl IntoView +
         >
             <title>{title}</title>
             <rect x=x y=y width=node.width height=node.height rx="7"></rect>
-            <text x=x + 12.0 y=y + 20.0>{cut(named(&node.name), node.width - 22.0, LETTERS.0)}</text>
-            <text class="kind" x=x + 12.0 y=y + 36.0>{cut(&about, node.width - 16.0, LETTERS.1)}</text>
+            <text x=x + 12.0 y=y + 20.0>{cut(named(&node.name), node.width - 22.0, |text| text_width(text, 600, 12.5))}</text>
+            <text class="kind" x=x + 12.0 y=y + 36.0>{cut(&about, node.width - 16.0, |text| text_width(text, 400, 11.0))}</text>
         </g>
     }
 }

@@ -1,6 +1,7 @@
 //! One file per page: the address becomes requests, the answers become components.
 
 pub mod alerts;
+pub mod cold_starts;
 pub mod compare;
 pub mod execution;
 pub mod executions;
@@ -45,6 +46,7 @@ pub fn of_many(page: Page) -> AnyView {
     match page {
         Page::Traces => view! { <traces::Traces /> }.into_any(),
         Page::Mysteries => view! { <mysteries::Mysteries /> }.into_any(),
+        Page::ColdStarts => view! { <cold_starts::ColdStartsPage /> }.into_any(),
         Page::Compare => view! { <compare::Compare /> }.into_any(),
         Page::Sql => view! { <sql::Sql /> }.into_any(),
         _ => ().into_any(),

@@ -2,12 +2,14 @@
 
 use crate::api::{Live, Load, remote_json};
 use crate::browser::{self, Preferences};
-use crate::components::{Empty, Problem, Waiting, icon};
+use crate::components::changes::Changes;
+use crate::components::{Empty, Problem, Waiting, icon, moment};
 use crate::format;
 use crate::router::Router;
 use crate::url::{Filters, escape, query_string};
 use leptos::prelude::*;
 use model::api::{Mystery, MysteryExample, MysteryPage};
+use model::{Category, Entity};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -255,6 +257,8 @@ fn list(page: Arc<MysteryPage>, wanted: Memo<Wanted>, change: Callback<Wanted>) 
         format::count(page.cold_cases),
         format::count(page.no_crimes),
     );
+    let page_line = (page.from.clone(), page.to.clone());
+    let (any, earlier) = (!page.mysteries.is_empty(), page.earlier);
     let rows = move || {
         let wanted = wanted.get();
         let rows: Vec<&Mystery> = page.mysteries.iter().filter(|m| wanted.admits(m)).collect();
@@ -267,13 +271,26 @@ fn list(page: Arc<MysteryPage>, wanted: Memo<Wanted>, change: Callback<Wanted>) 
             .max()
             .unwrap_or(1)
             .max(1);
+        let range = (format::nanos(&page.from), format::nanos(&page.to));
         let rows = rows
             .iter()
-            .map(|m| view! { <Group mystery=(*m).clone() peak=peak /> });
+            .map(|m| view! { <Group mystery=(*m).clone() peak=peak range=range /> });
         rows.collect_view().into_any()
     };
+    let preferences = Preferences::get();
+    let (from, to) = (format::nanos(&page_line.0), format::nanos(&page_line.1));
+    let point = move |at: i64| moment(at, preferences);
     view! {
         <p class="quiet" role="status">{summary}</p>
+        {any.then(|| view! {
+            <div class="trend-axis">
+                <p class="quiet">
+                    "The trends show " {move || point(from)} " to " {move || point(to)}
+                    {(earlier > 0).then(|| format!("; {} before that", format::plural(earlier, "execution", "executions")))}
+                </p>
+                <div class="trend-line"><Changes line=Signal::derive(move || Some((from, to))) /></div>
+            </div>
+        })}
         <div class="mysteries">{rows}</div>
     }
     .into_any()
@@ -305,7 +322,7 @@ fn nothing(page: &MysteryPage, change: Callback<Wanted>) -> impl IntoView + use<
 }
 
 #[component]
-fn Group(mystery: Mystery, peak: u64) -> impl IntoView {
+fn Group(mystery: Mystery, peak: u64, range: (i64, i64)) -> impl IntoView {
     let preferences = Preferences::get();
     let when = move |text: &str| {
         let at = format::nanos(text);
@@ -342,8 +359,8 @@ fn Group(mystery: Mystery, peak: u64) -> impl IntoView {
         .map(|(culprit, machine)| {
             let quoted = |text: &str| text.replace('\'', "''");
             let a = format!(
-                "trace_id in (select trace_id from verdicts where culprit_name = '{}')",
-                quoted(&culprit.name)
+                "trace_id in (select trace_id from verdicts where {})",
+                named(culprit)
             );
             let b = format!(
                 "state_machine = '{}' and status = 'SUCCEEDED'",
@@ -351,6 +368,12 @@ fn Group(mystery: Mystery, peak: u64) -> impl IntoView {
             );
             format!("/compare?a={}&b={}", escape(&a), escape(&b))
         });
+    let of_cold = mystery.category == Some(Category::ColdStart);
+    let cold = mystery
+        .culprit
+        .as_ref()
+        .filter(|culprit| of_cold && culprit.kind == "function")
+        .map(|culprit| format!("/cold-starts?function={}", escape(&culprit.name)));
     view! {
         <details class="mystery card">
             <summary>
@@ -364,10 +387,11 @@ fn Group(mystery: Mystery, peak: u64) -> impl IntoView {
                         {counted(mystery.fatal, "failed", "failed", "killed")}
                         {counted(mystery.survived, "running", "retry", "survived")}
                         {counted(mystery.masked, "aborted", "caught", "masked")}
+                        {counted(mystery.unharmed, "ok", "clock", "green, but slow or wrong")}
                         <small>{mystery.state_machines.join(", ")}</small>
                     </p>
                 </div>
-                <Trend trend=mystery.trend.clone() peak=peak />
+                <Trend trend=mystery.trend.clone() peak=peak range=range />
                 <dl class="mystery-times">
                     <div><dt>"Executions"</dt><dd class="large">{format::count(mystery.count)}</dd></div>
                     <div><dt>"Since"</dt><dd>{when(&mystery.first_seen)}</dd></div>
@@ -382,9 +406,19 @@ fn Group(mystery: Mystery, peak: u64) -> impl IntoView {
                     {(mystery.count > shown).then(|| format!("and {} more", format::count(mystery.count - shown)))}
                     <a href=all>{format!("All {} in SQL", format::count(mystery.count))}</a>
                     {compare.map(|href| view! { <a href=href>"Compare with healthy executions"</a> })}
+                    {cold.map(|href| view! { <a href=href>"Cold starts of it"</a> })}
                 </p>
             </div>
         </details>
+    }
+}
+
+/// The condition for the culprit's name: of an item without its index, any item of the state.
+fn named(culprit: &Entity) -> String {
+    let name = culprit.name.replace('\'', "''");
+    match culprit.kind == "item" && !name.ends_with(']') {
+        true => format!("(culprit_name = '{name}' or starts_with(culprit_name, '{name}['))"),
+        false => format!("culprit_name = '{name}'"),
     }
 }
 
@@ -393,9 +427,9 @@ fn query(mystery: &Mystery) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let culprit = match &mystery.culprit {
         Some(culprit) => format!(
-            "culprit_kind = {} and culprit_name = {}",
+            "culprit_kind = {} and {}",
             quoted(&culprit.kind),
-            quoted(&culprit.name)
+            named(culprit)
         ),
         None => "outcome = 'cold_case'".to_owned(),
     };
@@ -430,7 +464,8 @@ fn line(example: &MysteryExample, preferences: Preferences) -> impl IntoView + u
 
 /// Executions over time as small bars.
 #[component]
-fn Trend(trend: Vec<u64>, peak: u64) -> impl IntoView {
+fn Trend(trend: Vec<u64>, peak: u64, range: (i64, i64)) -> impl IntoView {
+    let preferences = Preferences::get();
     let count = trend.len().max(1) as f64;
     let bars: Vec<_> = trend
         .iter()
@@ -449,12 +484,17 @@ fn Trend(trend: Vec<u64>, peak: u64) -> impl IntoView {
         })
         .collect();
     let total: u64 = trend.iter().sum();
-    let label = format!(
-        "{} over the time shown",
-        format::plural(total, "execution", "executions")
-    );
+    let label = move || {
+        format!(
+            "{} from {} to {}",
+            format::plural(total, "execution", "executions"),
+            moment(range.0, preferences),
+            moment(range.1, preferences)
+        )
+    };
     view! {
         <svg class="trend" viewBox="0 0 200 37" preserveAspectRatio="none" role="img" aria-label=label>
+            <title>{label}</title>
             <path d="M0 36.5h200"></path>
             {bars}
         </svg>
@@ -464,7 +504,6 @@ fn Trend(trend: Vec<u64>, peak: u64) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Category, Entity};
 
     fn mystery() -> Mystery {
         Mystery {
@@ -485,6 +524,10 @@ mod tests {
             "culprit_kind = 'function' and culprit_name = 'o''brien' and category = 'cold_start'"
         ));
         assert!(query(&Mystery::default()).contains("outcome = 'cold_case'"));
+        let mut items = mystery();
+        let culprit = items.culprit.as_mut().expect("one");
+        (culprit.kind, culprit.name) = ("item".into(), "Price".into());
+        assert!(query(&items).contains("starts_with(culprit_name, 'Price[')"));
     }
 
     #[test]

@@ -4,10 +4,12 @@
 mod html;
 mod markdown;
 mod plain;
+mod rest;
 
-pub use html::html;
+pub use html::{html, policy};
 pub use markdown::markdown;
 pub use plain::plain;
+pub use rest::Rest;
 
 use model::{Execution, Verdict, time};
 
@@ -97,7 +99,10 @@ fn findings(verdict: &Verdict) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Category, Cleared, Entity, Exhibit, Outcome};
+    use model::{
+        Category, Cleared, CostReport, Entity, Exhibit, Ledger, LedgerEntry, Outcome,
+        compare::{AlignedState, Compared, Twins},
+    };
 
     fn hostile() -> (Execution, Verdict) {
         let nasty = "<script>alert(1)</script> `x` | [a](javascript:b) *b*\n# h".to_owned();
@@ -132,13 +137,85 @@ mod tests {
         (execution, verdict)
     }
 
+    /// The same in what is told besides the verdict.
+    fn hostile_rest() -> Rest {
+        let nasty = hostile().1.mechanism;
+        Rest {
+            ledger: Some(Ledger {
+                duration_ns: 7,
+                totals: vec![(model::TimeCategory::Compute, 7)],
+                entries: vec![LedgerEntry {
+                    state: nasty.clone(),
+                    detail: nasty.clone(),
+                    duration_ns: 7,
+                    ..LedgerEntry::default()
+                }],
+                ..Ledger::default()
+            }),
+            cost: Some(CostReport {
+                by_state: vec![(nasty.clone(), 7, 7)],
+                gaps: vec![nasty.clone()],
+                ..CostReport::default()
+            }),
+            twins: Some(Twins {
+                twins: vec![Compared {
+                    name: nasty.clone(),
+                    ..Compared::default()
+                }],
+                states: vec![AlignedState {
+                    path: nasty.clone(),
+                    differences: vec![nasty.clone()],
+                    ..AlignedState::default()
+                }],
+                divergence: Some(nasty),
+                diverges_at: Some(0),
+                ..Twins::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn every_part_is_in_the_file() {
+        let (execution, verdict) = hostile();
+        for text in [
+            html(&execution, &verdict, &hostile_rest()),
+            markdown(&execution, &verdict, &hostile_rest()),
+        ] {
+            for part in [
+                "Where the time went",
+                "Beside its healthy twin",
+                "What it cost",
+                "They part",
+                "Compute",
+            ] {
+                assert!(text.contains(part), "{part} is not in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_direction_of_writing_is_not_turned() {
+        let verdict = Verdict {
+            mechanism: "pay \u{202e}dias\u{2066}".into(),
+            ..Verdict::default()
+        };
+        let execution = Execution::default();
+        for text in [
+            plain(&execution, &verdict),
+            html(&execution, &verdict, &Rest::default()),
+            markdown(&execution, &verdict, &Rest::default()),
+        ] {
+            assert!(!text.contains(['\u{202e}', '\u{2066}']), "{text:?}");
+        }
+    }
+
     #[test]
     fn nothing_from_outside_is_markup() {
         let (execution, verdict) = hostile();
-        let html = html(&execution, &verdict);
+        let html = html(&execution, &verdict, &hostile_rest());
         assert!(!html.contains("<script") && !html.contains("javascript:b\""));
         assert!(html.contains("&lt;script&gt;"));
-        let markdown = markdown(&execution, &verdict);
+        let markdown = markdown(&execution, &verdict, &hostile_rest());
         assert!(!markdown.contains("<script"));
         assert!(!markdown.contains("\n# h"));
         assert!(!markdown.contains("[a](javascript"));
@@ -151,7 +228,10 @@ mod tests {
             symptom: "status_code = 'error' <b>",
             baseline: "status_code <> 'error'",
         };
-        let (html, markdown) = (html(subject, &verdict), markdown(subject, &verdict));
+        let (html, markdown) = (
+            html(subject, &verdict, &Rest::default()),
+            markdown(subject, &verdict, &Rest::default()),
+        );
         for text in [&plain(subject, &verdict), &html, &markdown] {
             for part in ["Symptom", "Compared with", "version"] {
                 assert!(text.contains(part), "{part} is not in {text}");
@@ -184,8 +264,8 @@ mod tests {
         let execution = Execution::default();
         for text in [
             plain(&execution, &verdict),
-            markdown(&execution, &verdict),
-            html(&execution, &verdict),
+            markdown(&execution, &verdict, &Rest::default()),
+            html(&execution, &verdict, &Rest::default()),
         ] {
             for part in ["pay", "memory", "95 %", "beyond reasonable doubt"] {
                 assert!(text.contains(part), "{part} is not in {text}");

@@ -61,6 +61,10 @@ fn section<'a>(out: &mut String, title: &str, rows: impl Iterator<Item = (&'a St
 }
 
 fn line(out: &mut String, text: &str) {
-    out.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    out.push_str(&model::text::visible(&text));
     out.push('\n');
 }

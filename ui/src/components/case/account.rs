@@ -75,7 +75,7 @@ pub fn Cost(cost: Arc<CostReport>, base: String) -> impl IntoView {
         </dl>
         <div class="two-tables">
             <table class="plain-table"><caption class="visually-hidden">"By kind"</caption>
-                <thead><tr><th scope="col">"Billed"</th><th></th><th scope="col" class="number">"Cost"</th></tr></thead>
+                <thead><tr><th scope="col">"Billed"</th><th scope="col"><span class="visually-hidden">"Share"</span></th><th scope="col" class="number">"Cost"</th></tr></thead>
                 <tbody>{items.collect_view()}</tbody>
             </table>
             <table class="plain-table"><caption class="visually-hidden">"By state"</caption>

@@ -1,7 +1,8 @@
 //! The proof: exhibits in causal order, on the line of time and as raw facts.
 
 use crate::api::{Abort, Failure, ask_json};
-use crate::browser::Preferences;
+use crate::browser::{Preferences, on_keys};
+use crate::components::changes::Changes;
 use crate::components::{JsonTree, icon};
 use crate::format;
 use crate::geometry::case::{Reference, marks};
@@ -41,7 +42,17 @@ pub fn Exhibits(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl Int
         .zip(times)
         .map(|(exhibit, time)| view! { <Line exhibit=exhibit.clone() offset=time - start time=time trace_id=trace_id.clone() /> })
         .collect();
+    on_keys(|event| match event.key().as_str() {
+        "j" => step(1),
+        "k" => step(-1),
+        "e" | "E" => press(".exhibit-links a[href^='/x/']"),
+        "Enter" => current().is_some() && press(".exhibit-links button"),
+        _ => false,
+    });
     view! {
+        <div class="exhibit-changes">
+            <Changes line=Signal::derive(move || Some((start, end))) />
+        </div>
         <div class="exhibit-line" aria-hidden="true">
             <span></span>
             {dots}
@@ -51,6 +62,57 @@ pub fn Exhibits(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl Int
             <small>{human_duration(end - start)}</small>
         </div>
         <ol class="exhibits">{rows}</ol>
+    }
+}
+
+/// The exhibits on the page.
+fn all() -> Vec<web_sys::HtmlElement> {
+    use leptos::wasm_bindgen::JsCast;
+    let Ok(list) = document().query_selector_all(".exhibits > li") else {
+        return Vec::new();
+    };
+    let nodes = (0..list.length()).filter_map(|at| list.item(at));
+    nodes.filter_map(|node| node.dyn_into().ok()).collect()
+}
+
+/// The exhibit that has the focus itself.
+fn current() -> Option<usize> {
+    let now = document().active_element()?;
+    all().iter().position(|node| node.is_same_node(Some(&now)))
+}
+
+/// Moves the focus from exhibit to exhibit, from wherever in one it is.
+fn step(by: isize) -> bool {
+    let all = all();
+    let now = document().active_element();
+    let within =
+        |node: &web_sys::HtmlElement| now.as_ref().is_some_and(|now| node.contains(Some(now)));
+    let next = match all.iter().position(within) {
+        Some(at) => at
+            .saturating_add_signed(by)
+            .min(all.len().saturating_sub(1)),
+        None => 0,
+    };
+    match all.get(next) {
+        Some(node) => node.focus().is_ok(),
+        None => false,
+    }
+}
+
+/// Presses what is at this place of the current exhibit, of the first if none is current.
+fn press(selector: &str) -> bool {
+    use leptos::wasm_bindgen::JsCast;
+    let all = all();
+    let Some(node) = all.get(current().unwrap_or(0)) else {
+        return false;
+    };
+    let found = node.query_selector(selector).ok().flatten();
+    match found.and_then(|found| found.dyn_into::<web_sys::HtmlElement>().ok()) {
+        Some(found) => {
+            found.click();
+            true
+        }
+        None => false,
     }
 }
 
@@ -100,7 +162,7 @@ fn Line(exhibit: Exhibit, offset: i64, time: i64, trace_id: String) -> impl Into
         .clone()
         .map(|sql| format!("/sql{}", query_string(&[("q", &sql)])));
     view! {
-        <li>
+        <li tabindex="-1">
             <div class="exhibit-head">
                 <small class="source">{exhibit.source.clone()}</small>
                 <time title=format::exact(time)>{offset_words(offset)}</time>

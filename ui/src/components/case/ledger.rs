@@ -65,7 +65,10 @@ pub fn TimeLedger(ledger: Arc<Ledger>, base: String) -> impl IntoView {
         view! {
             <li>
                 <i class=format!("cat-{}", category.as_str()) aria-hidden="true"></i>
-                {category_word(*category)}
+                {match category {
+                    TimeCategory::ColdStart => view! { <a href="/cold-starts">{category_word(*category)}</a> }.into_any(),
+                    _ => category_word(*category).into_any(),
+                }}
                 " "
                 <b>{human_duration(*ns)}</b>
                 " "
@@ -100,7 +103,7 @@ pub fn TimeLedger(ledger: Arc<Ledger>, base: String) -> impl IntoView {
             "Critical path" <small class="quiet">{format!(" {} from start to end, to scale", format::plural(ledger.critical_path.len() as u64, "piece", "pieces"))}</small>
         </h3>
         <div class="bar-line thin">{pieces.collect_view()}</div>
-        <div class="scrolled" tabindex="0">
+        <div class="scrolled" tabindex="0" role="group" aria-label="Where the time went">
             <table class="plain-table">
                 <thead>
                     <tr>

@@ -3,7 +3,7 @@
 use crate::components::{Empty, Status, icon};
 use crate::format;
 use leptos::prelude::*;
-use model::compare::{AlignedState, AlignedVisit, Twins};
+use model::compare::{AlignedState, AlignedVisit, Compared, Twins};
 use model::time::human_duration;
 use std::sync::Arc;
 
@@ -24,7 +24,15 @@ fn rows(twins: &Twins) -> Vec<usize> {
 
 /// The alignment as a table, with the place where they part.
 #[component]
-pub fn Beside(twins: Arc<Twins>, base: String) -> impl IntoView {
+pub fn Beside(
+    /// What is beside what.
+    twins: Arc<Twins>,
+    /// The page of the execution.
+    base: String,
+    /// Two that somebody chose: they are called A and B, and neither is healthy by being there.
+    #[prop(optional)]
+    chosen: bool,
+) -> impl IntoView {
     let Some(twin) = twins.twins.first().cloned() else {
         return view! {
             <Empty title="No healthy twin yet">
@@ -53,25 +61,29 @@ pub fn Beside(twins: Arc<Twins>, base: String) -> impl IntoView {
         })
         .collect();
     let compare = format!("/compare?a={}&b={}", twins.subject.trace_id, twin.trace_id);
+    let head = match chosen {
+        true => [
+            format!("A: {}", twins.subject.name),
+            format!("B: {}", twin.name),
+        ],
+        false => ["This execution".to_owned(), "Healthy twin".to_owned()],
+    };
+    let [own, other] = head;
+    let intro = match chosen {
+        true => pair(&twins).into_any(),
+        false => nearest(&twins, &twin, &compare).into_any(),
+    };
     view! {
-        <p>
-            "Most like " <a href=format!("/x/{}", twin.trace_id)>{twin.name.clone()}</a>
-            {format!(
-                ", which took {} against {}. {} looked at. ",
-                twin.duration_ns.map_or("no time".into(), human_duration),
-                twins.subject.duration_ns.map_or("no end yet".into(), human_duration),
-                format::plural(twins.candidates.into(), "healthy execution", "healthy executions"),
-            )} <a href=compare>"Compare in full"</a>
-        </p>
+        {intro}
         {twins.divergence.clone().map(|text| view! { <p class="parting">{icon("branch")} <span><b>"They part: "</b> {text}</span></p> })}
-        <div class="scrolled" tabindex="0">
+        <div class="scrolled" tabindex="0" role="group" aria-label="State by state">
             <table class="plain-table aligned">
                 <thead>
                     <tr>
                         <th scope="col">"State"</th>
-                        <th scope="col">"This execution"</th>
-                        <th scope="col">"Healthy twin"</th>
-                        <th scope="col" class="number">"Difference"</th>
+                        <th scope="col">{own}</th>
+                        <th scope="col">{other}</th>
+                        <th scope="col" class="number">{if chosen { "A − B" } else { "Difference to it" }}</th>
                         <th scope="col">"How it differs"</th>
                     </tr>
                 </thead>
@@ -83,6 +95,61 @@ pub fn Beside(twins: Arc<Twins>, base: String) -> impl IntoView {
     .into_any()
 }
 
+/// Two that were chosen, by what they are.
+fn pair(twins: &Twins) -> impl IntoView + use<> {
+    let side = |letter: &'static str, of: &Compared| {
+        view! {
+            <span class="of-pair">
+                <b>{letter}</b> " " <a href=format!("/x/{}", of.trace_id)>{of.name.clone()}</a> " "
+                <Status status=of.status.clone() /> " "
+                {of.duration_ns.map_or("no end yet".to_owned(), human_duration)}
+            </span>
+        }
+    };
+    let other = twins.twins.first().cloned().unwrap_or_default();
+    view! { <p class="pair">{side("A", &twins.subject)} {side("B", &other)}</p> }
+}
+
+fn nearest(twins: &Twins, twin: &Compared, compare: &str) -> impl IntoView + use<> {
+    let against = (twins.twins.len() > 1).then(|| {
+        format!(
+            "How it differs is told against the {} nearest together: what none of them shows. ",
+            twins.twins.len()
+        )
+    });
+    let compare = compare.to_owned();
+    view! {
+        <p>
+            "Most like " <a href=format!("/x/{}", twin.trace_id)>{twin.name.clone()}</a>
+            {format!(
+                ", which took {} against {}. {} looked at. ",
+                twin.duration_ns.map_or("no time".into(), human_duration),
+                twins.subject.duration_ns.map_or("no end yet".into(), human_duration),
+                format::plural(twins.candidates.into(), "healthy execution", "healthy executions"),
+            )} {against} <a href=compare>"Compare in full"</a>
+        </p>
+    }
+}
+
+/// How much longer the visit took than the one that is shown beside it.
+fn difference(state: &AlignedState) -> Option<i64> {
+    let of = |visit: Option<&AlignedVisit>| visit.and_then(|visit| visit.duration_ns);
+    let other = state.twins.first().and_then(Option::as_ref);
+    Some(of(state.subject.as_ref())?.saturating_sub(of(other)?))
+}
+
+/// Why a row says nothing of a visit that is missing here: some of the twins miss it, too.
+fn words(state: &AlignedState) -> String {
+    if state.subject.is_some() || !state.differences.is_empty() {
+        return state.differences.join("; ");
+    }
+    let without = state.twins.iter().filter(|it| it.is_none()).count();
+    match without {
+        0 => "not visited".to_owned(),
+        n => format!("not visited, as in {n} of {} twins", state.twins.len()),
+    }
+}
+
 fn line(
     state: &AlignedState,
     parts: bool,
@@ -90,11 +157,12 @@ fn line(
     base: &str,
     twin: &str,
 ) -> impl IntoView + use<> {
-    let delta = state.delta_ns.map(|delta| match delta {
+    let found = difference(state);
+    let delta = found.map(|delta| match delta {
         0.. => format!("+{}", human_duration(delta)),
         _ => human_duration(delta),
     });
-    let slower = state.delta_ns.is_some_and(|delta| delta > 0);
+    let slower = found.is_some_and(|delta| delta > 0);
     let of_twin = state.twins.first().and_then(Option::as_ref);
     view! {
         <tr class:parts=parts>
@@ -104,7 +172,7 @@ fn line(
             <td>{visit(state.subject.as_ref(), longest, base)}</td>
             <td>{visit(of_twin, longest, &format!("/x/{twin}"))}</td>
             <td class="number" class:slower=slower>{delta}</td>
-            <td>{state.differences.join("; ")}</td>
+            <td>{words(state)}</td>
         </tr>
     }
 }
@@ -134,6 +202,27 @@ fn visit(visit: Option<&AlignedVisit>, longest: i64, base: &str) -> AnyView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_difference_is_to_the_twin_that_is_shown() {
+        let visit = |ns: i64| {
+            Some(AlignedVisit {
+                duration_ns: Some(ns),
+                ..AlignedVisit::default()
+            })
+        };
+        let mut state = AlignedState {
+            subject: visit(119),
+            twins: vec![visit(95), visit(633), None],
+            delta_ns: Some(-514),
+            ..AlignedState::default()
+        };
+        assert_eq!(difference(&state), Some(24));
+        assert_eq!(words(&state), "");
+        state.subject = None;
+        assert_eq!(difference(&state), None);
+        assert_eq!(words(&state), "not visited, as in 1 of 3 twins");
+    }
 
     #[test]
     fn long_alignments_keep_what_differs_and_where_they_part() {

@@ -8,7 +8,7 @@ use crate::geometry::case::Reference;
 use crate::url::query_string;
 use leptos::prelude::*;
 use model::api::ExecutionDetail;
-use model::{Fatality, Outcome, Verdict};
+use model::{Category, Fatality, Outcome, Verdict};
 use std::sync::Arc;
 
 /// The class that carries the colour of an outcome.
@@ -31,12 +31,21 @@ fn outcome_icon(class: &str) -> &'static str {
 }
 
 /// What the fault did, in words.
-fn fatality_word(fatality: Fatality) -> &'static str {
-    match fatality {
+fn fatality_word(verdict: &Verdict) -> &'static str {
+    let slow = verdict
+        .but_for
+        .as_deref()
+        .is_some_and(|text| text.contains("would have taken"));
+    match verdict.fatality {
         Fatality::Fatal => "ended the execution",
         Fatality::Survived => "survived by a retry",
         Fatality::Masked => "masked by a Catch",
-        Fatality::None => "no harm",
+        Fatality::None if verdict.still_runs() => "it still runs",
+        Fatality::None if verdict.category == Some(Category::SilentData) => {
+            "green, but the result is wrong"
+        }
+        Fatality::None if slow => "green, but slow",
+        Fatality::None => "green, but not as in healthy runs",
     }
 }
 
@@ -48,11 +57,14 @@ pub fn VerdictBand(
     /// The address of the case file.
     #[prop(into)]
     href: Signal<String>,
+    /// The case file is below and says the same.
+    #[prop(into)]
+    below: Signal<bool>,
 ) -> impl IntoView {
     move || {
         let verdict = verdict.ready()?;
         // That nothing happened needs no line.
-        (verdict.outcome != Outcome::NoCrime).then(|| {
+        (verdict.outcome != Outcome::NoCrime && !below.get()).then(|| {
             let class = outcome_class(&verdict);
             view! {
                 <p class=format!("verdict-band {class}")>
@@ -127,8 +139,7 @@ pub fn Judged(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl IntoV
         text.filter(|text| !text.is_empty())
             .map(|text| view! { <div><dt>{label}</dt><dd>{text}</dd></div> })
     };
-    let harm =
-        (verdict.outcome == Outcome::Verdict).then(|| fatality_word(verdict.fatality).to_owned());
+    let harm = (verdict.outcome == Outcome::Verdict).then(|| fatality_word(&verdict).to_owned());
     let missing: Vec<_> = verdict
         .missing
         .iter()
@@ -261,7 +272,27 @@ fn cleared(verdict: &Verdict, trace_id: &str) -> impl IntoView + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Category, Entity};
+    use model::Entity;
+
+    #[test]
+    fn what_went_green_did_not_go_well() {
+        let check = |category, but_for: &str, expect: &str| {
+            let verdict = Verdict {
+                category: Some(category),
+                but_for: Some(but_for.to_owned()),
+                fatality: Fatality::None,
+                ..Verdict::default()
+            };
+            assert_eq!(fatality_word(&verdict), expect);
+        };
+        check(
+            Category::Capacity,
+            "Without it this run would have taken about 2 min",
+            "green, but slow",
+        );
+        check(Category::SilentData, "", "green, but the result is wrong");
+        check(Category::BadDeploy, "", "green, but not as in healthy runs");
+    }
 
     #[test]
     fn a_headline_names_who_and_what() {

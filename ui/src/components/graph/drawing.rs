@@ -294,7 +294,9 @@ fn Legend(lens: RwSignal<Lens>) -> impl IntoView {
     let words = [
         ("ok", "Succeeded"),
         ("failed", "Failed"),
+        ("timed-out", "Timed out"),
         ("caught", "Caught"),
+        ("aborted", "Aborted"),
         ("running", "Running"),
         ("never", "Not entered"),
     ];

@@ -95,8 +95,17 @@ fn outcome(word: &str, n: u32) -> impl IntoView + use<> {
     }
 }
 
+/// The page of the execution that something is in: of an item of a distributed Map it is one of its own.
+fn page(execution: Option<&str>, base: &str) -> String {
+    execution.map_or(base.to_owned(), |trace| format!("/x/{}", escape(trace)))
+}
+
 fn visit_line(visit: &GraphVisit, base: &str) -> impl IntoView + use<> {
-    let href = format!("{base}?sel={}", visit.span_id);
+    let href = format!(
+        "{}?sel={}",
+        page(visit.execution.as_deref(), base),
+        visit.span_id
+    );
     let status = match visit.status.as_str() {
         "CAUGHT" => {
             view! { <span class="signal caught">{icon("caught")} "Caught"</span> }.into_any()
@@ -131,8 +140,8 @@ fn iterations(groups: &[IterationGroup], base: &str) -> impl IntoView + use<> {
                     {group.error.clone().map(|error| view! { " with " <b>{error}</b> })}
                     <a
                         class="of-visit"
-                        href=format!("{base}?sel={}", group.span_id)
-                        title="Show the first in the waterfall"
+                        href=format!("{}?sel={}", page(group.execution.as_deref(), base), group.span_id)
+                        title="Show the first in its waterfall"
                     >
                         {format!("items {}", indices.join(", "))}
                     </a>

@@ -1,6 +1,7 @@
 //! A state and a way as SVG.
 
 use super::{Chosen, Lens, amount, heat};
+use crate::browser::text_width;
 use crate::components::icons::paths;
 use crate::components::status::{status_class, status_word};
 use crate::format;
@@ -9,8 +10,13 @@ use leptos::prelude::*;
 use model::api::graph::{Graph, GraphEdge, GraphNode};
 use model::time::human_duration;
 
-/// Width of a letter of a name and of the line below it, pixels.
-const LETTERS: (f64, f64) = (7.5, 6.2);
+/// Width of a name, and of the line below it, as the style sheet writes them.
+fn name_width(text: &str) -> f64 {
+    text_width(text, 600, 13.0)
+}
+fn line_width(text: &str) -> f64 {
+    text_width(text, 600, 11.5)
+}
 
 fn kind_icon(kind: &str) -> &'static str {
     match kind {
@@ -81,9 +87,31 @@ fn subject(node: &GraphNode, lens: Lens) -> String {
     match (lens, amount(node, lens)) {
         (Lens::Time, Some(time)) => human_duration(time),
         (Lens::Cost, Some(cost)) => money(cost),
+        _ if !node.iterations.is_empty() => items(node),
         _ if node.subject.is_empty() => node.kind.clone(),
         _ => node.subject.clone(),
     }
+}
+
+/// How the items of a Map went: `7 items, 1 failed`.
+fn items(node: &GraphNode) -> String {
+    let all: u32 = node.iterations.iter().map(|group| group.count).sum();
+    let mut out = format::plural(all.into(), "item", "items");
+    let mut counts: Vec<(&str, u32)> = Vec::new();
+    for group in &node.iterations {
+        match counts
+            .iter_mut()
+            .find(|(status, _)| *status == group.status)
+        {
+            Some((_, n)) => *n += group.count,
+            None => counts.push((&group.status, group.count)),
+        }
+    }
+    for (status, n) in counts.iter().filter(|(status, _)| *status != "SUCCEEDED") {
+        let word = status_word(status).to_lowercase();
+        out.push_str(&format!(", {} {word}", format::count((*n).into())));
+    }
+    out
 }
 
 fn small_icon(name: &'static str, class: &'static str, x: f64, y: f64) -> impl IntoView {
@@ -146,7 +174,12 @@ pub fn node_view(
     }
     let badge = badges.join("  ");
     let room = width - 60.0;
-    let below = room + 18.0 - badge.chars().count() as f64 * LETTERS.1;
+    let taken = if badge.is_empty() {
+        0.0
+    } else {
+        line_width(&badge) + 10.0
+    };
+    let below = width - 32.0 - 9.0 - taken;
     let words = words(node);
     let active = move || chosen.node.get() == Some(at);
     let first = graph.nodes.iter().position(|node| !node.name.is_empty()) == Some(at);
@@ -168,10 +201,10 @@ pub fn node_view(
             <rect x=x.to_string() y=y.to_string() width=width.to_string() height=height.to_string() rx="7"></rect>
             {small_icon(kind_icon(&node.kind), "kind", x + 10.0, y + 10.0)}
             <text class="name" x=(x + 32.0).to_string() y=(y + 20.0).to_string()>
-                {cut(&node.name, room, LETTERS.0)}
+                {cut(&node.name, room, name_width)}
             </text>
             <text class="subject" x=(x + 32.0).to_string() y=(y + 36.0).to_string()>
-                {cut(&subject(node, lens), below, LETTERS.1)}
+                {cut(&subject(node, lens), below, line_width)}
             </text>
             <text class="badge" x=(x + width - 9.0).to_string() y=(y + 36.0).to_string() text-anchor="end">
                 {badge}
@@ -257,6 +290,24 @@ mod tests {
         check(200_000, "$0.000000200");
         check(25_416_667, "$0.000025");
         check(1_500_000_000_000, "$1.5000");
+    }
+
+    #[test]
+    fn items_of_a_map_are_counted_by_outcome() {
+        let group = |status: &str, count| model::api::graph::IterationGroup {
+            status: status.into(),
+            count,
+            ..Default::default()
+        };
+        let node = GraphNode {
+            iterations: vec![
+                group("FAILED", 1),
+                group("FAILED", 2),
+                group("SUCCEEDED", 3_000),
+            ],
+            ..GraphNode::default()
+        };
+        assert_eq!(items(&node), "3,003 items, 3 failed");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Waterfall;
 use crate::browser::{Preferences, computed, watch_size};
+use crate::components::changes::Changes;
 use crate::geometry::tree::{self, CELL_COLD, CELL_ERROR, CELL_PLAIN, CELL_WAIT};
 use crate::geometry::window::{Window, ticks};
 use leptos::html::{Canvas, Div};
@@ -77,7 +78,15 @@ pub fn Overview(waterfall: Waterfall, track: NodeRef<Div>) -> impl IntoView {
         };
         (from * 100.0, (1.0 - to) * 100.0)
     };
+    let origin = waterfall.tree.with_value(|tree| tree.origin());
+    let at = move |micros: f64| origin.saturating_add((micros * 1_000.0) as i64);
+    let line = Signal::derive(move || {
+        let window = waterfall.window.get();
+        Some((at(window.from), at(window.to)))
+    });
+    let whole = (at(0.0), at(waterfall.total()));
     view! {
+        <Changes line=line whole=whole />
         <div
             class="overview"
             node_ref=track
