@@ -55,7 +55,8 @@ impl Told {
     /// What a span tells; `rest` are its attributes without a column.
     pub fn row(&self, row: usize, rest: &str) -> Vec<(Arc<str>, f64)> {
         let told = self.0.iter().filter(|it| it.1.is_valid(row));
-        let mut all: Vec<(Arc<str>, f64)> = told.map(|it| (it.0.clone(), it.1.value(row))).collect();
+        let mut all: Vec<(Arc<str>, f64)> =
+            told.map(|it| (it.0.clone(), it.1.value(row))).collect();
         if rest.len() > 2 && rest.len() < MOST_TEXT && rest.bytes().any(|it| it.is_ascii_digit()) {
             all.extend(in_json(rest));
         }

@@ -578,12 +578,12 @@ pub fn all() -> Vec<Mystery> {
             bare_heard,
         ),
         crime(
-            "a failure without a word, and nobody heard",
-            &[],
-            &[],
+            // Nothing but histories is ever held here: the name in them is all that there will be.
+            "a failure without a word, where nothing is logged",
+            &["Fire"],
+            &[Category::Error],
             bare_unheard,
-        )
-        .outcome(Outcome::ColdCase),
+        ),
         crime(
             "an answer that somebody below made large",
             &["shelf-index"],
