@@ -8,7 +8,7 @@ use super::{
     sixth::chain,
     vary,
 };
-use model::{Category, Outcome};
+use model::Category;
 use serde_json::{Value, json};
 
 const GLUE: (&str, &str) = ("glue", "startJobRun.sync");
@@ -255,7 +255,11 @@ fn grant(desk: &mut Desk, n: usize, kind: &str, granted: Value) -> String {
 }
 
 fn nothing_granted(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let kind = if ill || n % 2 == 0 { "silver" } else { "plain" };
+    let kind = if ill || n.is_multiple_of(2) {
+        "silver"
+    } else {
+        "plain"
+    };
     let granted = match (ill, kind) {
         (true, _) => Value::Null,
         (_, "silver") => json!("quiet"),
@@ -265,8 +269,12 @@ fn nothing_granted(desk: &mut Desk, n: usize, ill: bool) -> String {
 }
 
 fn nothing_granted_at_times(desk: &mut Desk, n: usize, ill: bool) -> String {
-    let kind = if ill || n % 2 == 0 { "silver" } else { "plain" };
-    let granted = match (ill || n % 4 == 0, kind) {
+    let kind = if ill || n.is_multiple_of(2) {
+        "silver"
+    } else {
+        "plain"
+    };
+    let granted = match (ill || n.is_multiple_of(4), kind) {
         (true, _) => Value::Null,
         (_, "silver") => json!("quiet"),
         _ => json!("open"),
