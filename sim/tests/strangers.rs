@@ -8,7 +8,8 @@ mod stranger;
 use stranger::{
     Mystery, behind, blocks, calm, code, dark, deep, desk, eighth, eleventh, eleventh_below, fifth,
     fourth, fourth_tasks, later, later_calm, ninth, outside, quiet, quietly, seventh, shapes,
-    sixth, sixth_deep, slow, tenth, third_calm, thirteenth, twelfth, twelfth_more, words, worker,
+    sixth, sixth_deep, slow, swollen, tenth, third_calm, thirteenth, twelfth, twelfth_more, words,
+    worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -32,6 +33,7 @@ fn all() -> Vec<Mystery> {
         eighth::all(),
         eleventh::all(),
         eleventh_below::all(),
+        swollen::all(),
         tenth::all(),
         thirteenth::all(),
         twelfth::all(),

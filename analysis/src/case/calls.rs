@@ -101,7 +101,7 @@ pub(super) fn more(
         .and_then(|it| since::of_function(scene, it))
         .map(|it| it.changed);
     let grown = clues::input_growth(scene, visit).unwrap_or(1.0);
-    let grown = grown.max(super::slow::numeric_growth(scene));
+    let grown = grown.max(super::sizes::numeric_growth(scene));
     let category = match &released {
         _ if grown >= GROWN => Category::DataSize,
         Some(_) => Category::BadDeploy,

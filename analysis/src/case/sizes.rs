@@ -1,9 +1,11 @@
-//! One item of a Map that is far larger than the others, and took its time in proportion: nobody is slow, there is more to do.
+//! Work that is larger than usual, and one item of a Map that is far larger than the others, and took its time in proportion:
+//! nobody is slow, there is more to do.
 
 use super::{
     amounts,
     clue::{self, Clue},
     critical,
+    profile::Profile,
     scene::Scene,
 };
 use model::{Category, State};
@@ -17,6 +19,69 @@ const LESS: f64 = 0.2;
 const MORE: f64 = 1.6;
 /// Numbers that differ more than this between the others are no sizes.
 const SPREAD: f64 = 20.0;
+
+/// Runs in a row with growing numbers that make it a counter.
+const COUNTED: usize = 4;
+/// Healthy runs whose numbers tell what is usual.
+const SIZED_RUNS: usize = 3;
+
+/// How many times larger the work is, if that explains the time.
+pub(super) fn of_work(scene: &Scene, ratio: f64) -> Option<(f64, &'static str)> {
+    let execution = &scene.case.execution;
+    let median = |of: &dyn Fn(&Profile) -> f64| {
+        let mut all: Vec<f64> = scene.healthy.iter().map(|it| of(it)).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    // Healthy runs with as much work were quick.
+    let work = |it: &Profile| (f64::from(it.iterations), it.input_bytes as f64);
+    let bytes = execution.input.as_ref().map_or(0, String::len) as f64;
+    let own = (f64::from(execution.iterations), bytes);
+    let as_large = |it: &&&Profile| {
+        let (items, bytes) = work(it);
+        items * 1.1 >= own.0 && bytes * 1.1 >= own.1
+    };
+    let number = numeric_growth(scene);
+    if scene.healthy.iter().filter(as_large).count() >= 2 && number < 1.4 {
+        return None;
+    }
+    let items = f64::from(execution.iterations) / median(&|it| f64::from(it.iterations)).max(1.0);
+    let bytes = bytes / median(&|it| it.input_bytes as f64).max(64.0);
+    let all = [
+        (items, "it worked on {} times as many items"),
+        (bytes, "its input is {} times as large"),
+        (number, "a number in its input is {} times as large"),
+    ];
+    let size = all.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (size.0 >= 1.4 && ratio <= size.0 * 1.4).then_some(size)
+}
+
+/// The largest growth of a number in the input that healthy runs have, too: `{"rows": 5000}`.
+pub(super) fn numeric_growth(scene: &Scene) -> f64 {
+    let own = super::profile::numbers(scene.case.execution.input.as_deref());
+    let growth = own.iter().filter_map(|(name, value)| {
+        let mut in_time: Vec<(model::UnixNanos, f64)> = scene
+            .healthy
+            .iter()
+            .filter_map(|it| Some((it.start, it.numbers.get(name).copied()?)))
+            .collect();
+        in_time.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        // What goes up with every run counts them.
+        let counts = in_time.windows(2).all(|pair| pair[0].1 < pair[1].1);
+        if counts && in_time.len() >= COUNTED {
+            return None;
+        }
+        let mut usual: Vec<f64> = in_time.into_iter().map(|it| it.1).collect();
+        usual.sort_by(f64::total_cmp);
+        let (low, high) = (usual.first()?, usual.last()?);
+        let median = usual[usual.len() / 2];
+        // An id or a timestamp is no size.
+        let sized = usual.len() >= SIZED_RUNS && *low > 0.0 && *high < 20.0 * low && median < 1e9;
+        // What healthy runs have, too, did not grow.
+        (sized && value > high).then(|| value / median.max(1.0))
+    });
+    growth.fold(0.0, f64::max)
+}
 
 /// That the item of a visit is so large that its time follows from it.
 pub(crate) fn of_item(scene: &Scene, visit: &State) -> Option<Clue> {

@@ -26,6 +26,7 @@ pub mod shapes;
 pub mod sixth;
 pub mod sixth_deep;
 pub mod slow;
+pub mod swollen;
 pub mod tenth;
 pub mod third_calm;
 pub mod thirteenth;

@@ -336,7 +336,7 @@ fn of_function(
             None => format!("{name} took longer than {text} in {}", failure.state()),
         };
         let grown_input = input_growth(scene, failure.visit);
-        let grown_input = grown_input.map(|it| it.max(crate::case::slow::numeric_growth(scene)));
+        let grown_input = grown_input.map(|it| it.max(crate::case::sizes::numeric_growth(scene)));
         let (category, weight, who) = match (median, grown_input) {
             (_, Some(times)) if times >= 3.0 => (
                 Category::DataSize,
@@ -551,7 +551,7 @@ fn of_other(scene: &Scene, failure: &Failure, attempt: &Attempt, limit: i64) -> 
         failure.state()
     );
     let grown = input_growth(scene, failure.visit).unwrap_or(1.0);
-    let grown = grown.max(crate::case::slow::numeric_growth(scene));
+    let grown = grown.max(crate::case::sizes::numeric_growth(scene));
     let median = healthy.get(healthy.len() / 2).copied();
     let sized = grown >= 3.0 && median.is_some_and(|it| it as f64 * grown >= limit as f64);
     let category = if sized {
