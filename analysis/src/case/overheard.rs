@@ -99,7 +99,7 @@ impl Ear {
     }
 
     /// Those of the lines that are of others than this execution.
-    pub fn kept(&self, case: &Case, lines: Vec<LogRecord>) -> Vec<LogRecord> {
+    pub fn kept(&self, case: &Case, lines: &[LogRecord]) -> Vec<LogRecord> {
         let own: HashSet<&str> = case
             .invocations
             .iter()
@@ -114,9 +114,10 @@ impl Ear {
             .collect();
         let known: HashSet<_> = case.logs.iter().map(|it| it.log_id).collect();
         let mut found: Vec<LogRecord> = lines
-            .into_iter()
+            .iter()
             .filter(|it| self.hears(it) && !known.contains(&it.log_id))
             .filter(|it| !own.contains(it.request_id.as_str()))
+            .cloned()
             .collect();
         found.sort_by_key(|it| (it.time, it.log_id));
         found.dedup_by_key(|it| it.log_id);

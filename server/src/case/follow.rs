@@ -8,7 +8,7 @@ use analysis::case::{
     letters::{self, Witness},
 };
 use anyhow::Result;
-use model::{Invocation, LogRecord, Span, SpanSource, TraceId, UnixNanos};
+use model::{Invocation, LogRecord, Span, SpanSource, TraceId, UnixNanos, Value};
 use std::{
     collections::{BTreeSet, HashSet},
     ops::RangeInclusive,
@@ -28,40 +28,46 @@ impl Court {
     pub(super) async fn follow(&self, cases: &mut [Case]) -> Result<()> {
         let mut callers: Vec<Vec<Caller>> = cases.iter().map(callees::callers).collect();
         let all = self.invocations_of(&callers).await?;
-        for (case, callers) in cases.iter_mut().zip(&mut callers) {
-            let workers = self.workers(case).await?;
-            callers.extend(callees::deeper(&workers));
-            self.add_called(case, workers).await?;
+        let workers = self.workers(cases).await?;
+        for (callers, workers) in callers.iter_mut().zip(&workers) {
+            callers.extend(callees::deeper(workers));
         }
+        self.add_called(cases, workers).await?;
         if all.is_empty() && cases.iter().all(|it| it.called.is_empty()) {
             return Ok(());
         }
-        for (case, callers) in cases.iter_mut().zip(&mut callers) {
-            for _ in 0..callees::DEEPEST {
-                let found = callees::callees(case, callers, &case.logs, &all);
-                if found.is_empty() {
-                    break;
-                }
-                *callers = callees::deeper(&found);
-                self.add_called(case, found).await?;
+        for _ in 0..callees::DEEPEST {
+            let each = cases.iter().zip(&callers);
+            let found: Vec<Vec<Callee>> = each
+                .map(|(case, callers)| callees::callees(case, callers, &case.logs, &all))
+                .collect();
+            if found.iter().all(Vec::is_empty) {
+                break;
             }
-            self.add_spans(case).await?;
+            callers = found.iter().map(|it| callees::deeper(it)).collect();
+            self.add_called(cases, found).await?;
         }
-        Ok(())
+        self.add_spans(cases).await
     }
 
-    /// The workers whose lines name a message of a case.
-    async fn workers(&self, case: &Case) -> Result<Vec<Callee>> {
-        let asked = case.heard.iter().map(|it| it.request_id.clone());
+    /// The workers whose lines name messages of cases, of each.
+    async fn workers(&self, cases: &[Case]) -> Result<Vec<Vec<Callee>>> {
+        let heard = cases.iter().flat_map(|it| &it.heard);
+        let asked = heard.map(|it| it.request_id.clone());
         let asked: BTreeSet<String> = asked.filter(|it| !it.is_empty()).collect();
         if asked.is_empty() {
-            return Ok(Vec::new());
+            return Ok(vec![Vec::new(); cases.len()]);
         }
         let ran = self
             .held
             .invocations_where("request_id", &asked, None)
             .await?;
-        Ok(callees::workers(case, &ran))
+        let of = |case: &Case| {
+            let own: HashSet<&str> = case.heard.iter().map(|it| it.request_id.as_str()).collect();
+            let ran = ran.iter().filter(|it| own.contains(it.request_id.as_str()));
+            callees::workers(case, &ran.cloned().collect::<Vec<_>>())
+        };
+        Ok(cases.iter().map(of).collect())
     }
 
     /// All invocations of the times in which these may have called somebody.
@@ -83,43 +89,83 @@ impl Court {
         Ok(found)
     }
 
-    async fn add_called(&self, case: &mut Case, found: Vec<Callee>) -> Result<()> {
-        let ids = found.iter().map(|it| it.invocation.request_id.clone());
-        let ids: BTreeSet<String> = ids.filter(|it| !it.is_empty()).collect();
-        if let Some(window) = around(&found) {
-            let lines = self
-                .held
-                .logs_where("request_id", &ids, Some(window))
-                .await?;
-            add_lines(case, lines);
+    /// Gives each case what was found of it, with its lines. Asked for at once, since most of a question's cost does not depend
+    /// on how much it asks for.
+    async fn add_called(&self, cases: &mut [Case], found: Vec<Vec<Callee>>) -> Result<()> {
+        let of = |found: &[Callee]| -> BTreeSet<String> {
+            let ids = found.iter().map(|it| it.invocation.request_id.clone());
+            ids.filter(|it| !it.is_empty()).collect()
+        };
+        let ids: BTreeSet<String> = found.iter().flat_map(|it| of(it)).collect();
+        let mut lines = Vec::new();
+        if let Some(window) = around(found.iter().flatten()).filter(|_| !ids.is_empty()) {
+            let asked = self.held.logs_where("request_id", &ids, Some(window));
+            lines = asked.await?;
         }
-        case.called.extend(found);
+        for (case, found) in cases.iter_mut().zip(found) {
+            if found.is_empty() {
+                continue;
+            }
+            let (ids, window) = (of(&found), around(&found));
+            let own = |it: &&LogRecord| {
+                ids.contains(&it.request_id)
+                    && window
+                        .as_ref()
+                        .is_some_and(|window| window.contains(&it.time))
+            };
+            add_lines(case, lines.iter().filter(own).cloned().collect());
+            case.called.extend(found);
+        }
         Ok(())
     }
 
     /// The spans of what was called, and what was written in them.
-    async fn add_spans(&self, case: &mut Case) -> Result<()> {
-        let requests: BTreeSet<String> = callees::requests(case).into_iter().collect();
-        let mut traces: BTreeSet<TraceId> = BTreeSet::new();
+    async fn add_spans(&self, cases: &mut [Case]) -> Result<()> {
+        let requests: Vec<BTreeSet<String>> = cases
+            .iter()
+            .map(|it| callees::requests(it).into_iter().collect())
+            .collect();
+        let all: BTreeSet<String> = requests.iter().flatten().cloned().collect();
+        let mut traces: Vec<BTreeSet<TraceId>> = vec![BTreeSet::new(); cases.len()];
         for name in load::REQUEST_ID {
-            if !requests.is_empty() && self.held.has_span_attribute(name) {
-                let column = format!("attributes['{name}']");
-                let window = around(&case.called);
-                let named = self.held.spans_where(&column, &requests, window).await?;
-                traces.extend(named.iter().map(|it| it.trace_id));
+            if all.is_empty() || !self.held.has_span_attribute(name) {
+                continue;
+            }
+            let column = format!("attributes['{name}']");
+            let window = around(cases.iter().flat_map(|it| &it.called));
+            for span in self.held.spans_where(&column, &all, window).await? {
+                let Some(Value::String(request)) = span.attributes.get(name) else {
+                    continue;
+                };
+                let of = requests.iter().zip(&mut traces);
+                let of = of.filter(|(requests, _)| requests.contains(request));
+                of.for_each(|(_, traces)| {
+                    traces.insert(span.trace_id);
+                });
             }
         }
-        let held: HashSet<TraceId> = case.spans.iter().map(|it| it.trace_id).collect();
-        let traces: Vec<TraceId> = traces.into_iter().filter(|it| !held.contains(it)).collect();
-        if traces.is_empty() {
+        for (case, traces) in cases.iter().zip(&mut traces) {
+            let held: HashSet<TraceId> = case.spans.iter().map(|it| it.trace_id).collect();
+            traces.retain(|it| !held.contains(it));
+        }
+        let all: BTreeSet<TraceId> = traces.iter().flatten().copied().collect();
+        let all: Vec<TraceId> = all.into_iter().collect();
+        if all.is_empty() {
             return Ok(());
         }
-        let mut spans: Vec<Span> = self.held.spans(&traces).await?;
+        let mut spans: Vec<Span> = self.held.spans(&all).await?;
         spans.retain(|it| !matches!(it.source, SpanSource::Workflow | SpanSource::Lambda));
-        let room = load::MOST_SPANS.saturating_sub(case.spans.len());
-        case.spans.extend(spans.into_iter().take(room));
-        let lines = self.held.logs(&traces).await?;
-        add_lines(case, lines);
+        let lines = self.held.logs(&all).await?;
+        for (case, traces) in cases.iter_mut().zip(&traces) {
+            if traces.is_empty() {
+                continue;
+            }
+            let room = load::MOST_SPANS.saturating_sub(case.spans.len());
+            let own = spans.iter().filter(|it| traces.contains(&it.trace_id));
+            case.spans.extend(own.take(room).cloned());
+            let own = lines.iter().filter(|it| traces.contains(&it.trace_id));
+            add_lines(case, own.cloned().collect());
+        }
         Ok(())
     }
 
@@ -140,7 +186,8 @@ impl Court {
 }
 
 /// The time around invocations.
-fn around(found: &[Callee]) -> Option<RangeInclusive<UnixNanos>> {
+fn around<'a>(found: impl IntoIterator<Item = &'a Callee>) -> Option<RangeInclusive<UnixNanos>> {
+    let found: Vec<&Callee> = found.into_iter().collect();
     let ran = || found.iter().map(|it| &it.invocation);
     let from = ran().map(|it| it.start_time.0).min()?;
     let to = ran()

@@ -16,6 +16,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// Lines without a request id around which others of the same worker are looked for, and for how long after them.
 const MOST_ALONE: usize = 5;
 const AFTER_NS: i64 = 60_000_000_000;
+/// Executions whose times touch that are listened for at once.
+const LISTENED_AT_ONCE: usize = 20;
 /// Spans of workers of one execution.
 const MOST_WORKED: usize = 5_000;
 
@@ -122,24 +124,37 @@ impl Court {
         Ok(())
     }
 
-    /// Gives cases what others wrote about those whom they waited for, where something failed or took long.
+    /// Gives cases what others wrote about those whom they waited for, where something failed or took long. Cases whose times
+    /// touch are asked for at once: most of a question's cost does not depend on how much it asks for.
     pub(super) async fn overhear(&self, cases: &mut [Case]) -> Result<()> {
-        for case in cases {
-            let Some(ear) = Ear::of(case) else {
-                continue;
-            };
-            let window = ear.from..=ear.to;
-            let names = &ear.names;
+        let mut ears: Vec<(usize, Ear)> = Vec::new();
+        for (n, case) in cases.iter().enumerate() {
+            ears.extend(Ear::of(case).map(|it| (n, it)));
+        }
+        ears.sort_by_key(|(n, it)| (it.from, it.to, *n));
+        let mut from = 0;
+        while from < ears.len() {
+            let mut until = ears[from].1.to;
+            let mut to = from + 1;
+            while to < ears.len() && ears[to].1.from <= until && to - from < LISTENED_AT_ONCE {
+                until = until.max(ears[to].1.to);
+                to += 1;
+            }
+            let together = &ears[from..to];
+            let names: BTreeSet<String> =
+                together.iter().flat_map(|it| it.1.names.clone()).collect();
+            let window = together[0].1.from..=until;
             let mut lines = self
                 .held
-                .logs_where("service_name", names, Some(window.clone()))
+                .logs_where("service_name", &names, Some(window.clone()))
                 .await?;
-            lines.extend(
-                self.held
-                    .logs_holding(names, &window, overheard::MOST_HITS)
-                    .await?,
-            );
-            case.overheard = ear.kept(case, lines);
+            let most = overheard::MOST_HITS * together.len();
+            lines.extend(self.held.logs_holding(&names, &window, most).await?);
+            for (n, ear) in together {
+                let case = &mut cases[*n];
+                case.overheard = ear.kept(case, &lines);
+            }
+            from = to;
         }
         Ok(())
     }

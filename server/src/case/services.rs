@@ -323,7 +323,7 @@ mod tests {
         );
         check(
             "SELECT trace_id FROM logs;",
-            Which::Traces("SELECT trace_id FROM (SELECT trace_id FROM logs)".into()),
+            Which::Traces("SELECT asked.trace_id FROM (SELECT trace_id FROM logs) AS asked".into()),
         );
         assert!(read(" ").is_err());
         assert!(read("1970-01-01T00:00:02Z..1970-01-01T00:00:01Z").is_err());

@@ -21,7 +21,7 @@ impl Held {
             return Vec::new();
         };
         let lines = self.logs.iter().filter(|it| ear.hears(it));
-        ear.kept(case, lines.cloned().collect())
+        ear.kept(case, &lines.cloned().collect::<Vec<_>>())
     }
 
     /// Who took the messages of the nearest healthy siblings, where one of this execution was not answered.
