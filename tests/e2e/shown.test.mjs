@@ -4,7 +4,7 @@ import { api, assert, execution, open, sql, until } from './expect.mjs';
 const PAGES = ['?tab=case', '?tab=graph', '', '?tab=events', '?tab=logs', '?tab=io', '?tab=definition'];
 
 /** An execution that somebody is to blame for. */
-async function solved(demo, where = "fatality = 'fatal'") {
+async function solved(demo, where = "fatality = 'fatal' and state_machine = 'order-pipeline'") {
   const [row] = await sql(demo, `select trace_id, culprit_name, name from verdicts where outcome = 'verdict' and ${where} order by start_time desc limit 1`);
   assert.ok(row, 'the demo holds such a verdict');
   return row;

@@ -140,14 +140,20 @@ fn one_of(kind: &str, name: String) -> String {
     }
 }
 
-/// Where a trend begins when nobody says: at the first, but where four in five lie in the last fifth of the time, with
-/// those. Else a single one of long ago presses all others into one column.
+/// Where a trend begins when nobody says: at the first, but where more than half of them lie in the last fifth of the time, with the
+/// first of those, and so on. Else a single one of long ago presses all others into one column.
 fn beginning(times: &[i64]) -> Option<i64> {
-    let late = *times.get(times.len() / 5)?;
-    let (first, last) = (*times.first()?, *times.last()?);
-    let whole = last.saturating_sub(first);
-    let dense = last.saturating_sub(late);
-    Some(if dense <= whole / 5 { late } else { first })
+    let last = *times.last()?;
+    let mut from = 0;
+    loop {
+        let whole = last.saturating_sub(times[from]);
+        let dense = |at: &i64| last.saturating_sub(*at) <= whole / 5;
+        let late = from + times[from..].iter().position(dense)?;
+        if late == from || (times.len() - late) * 2 <= times.len() {
+            return Some(times[from]);
+        }
+        from = late;
+    }
 }
 
 fn mystery(mut group: Vec<&Judged>, from: i64, width: i64, buckets: usize) -> Mystery {
