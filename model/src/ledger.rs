@@ -35,6 +35,23 @@ pub enum TimeCategory {
 }
 
 impl TimeCategory {
+    /// What people are shown.
+    pub fn label(self) -> &'static str {
+        match self {
+            TimeCategory::Orchestration => "Orchestration",
+            TimeCategory::Queueing => "Queueing",
+            TimeCategory::ColdStart => "Cold start",
+            TimeCategory::Compute => "Compute",
+            TimeCategory::Downstream => "Downstream calls",
+            TimeCategory::Backoff => "Retry backoff",
+            TimeCategory::Wait => "Wait",
+            TimeCategory::Callback => "Callback",
+            TimeCategory::MapSlot => "Map slot wait",
+            TimeCategory::Throttling => "Throttling",
+            TimeCategory::Unobserved => "Not observed",
+        }
+    }
+
     /// All of them, in the order in which they are shown.
     pub const ALL: [TimeCategory; 11] = [
         TimeCategory::Orchestration,

@@ -392,7 +392,8 @@ fn callee(
     caller.encloses(of).then(|| found(false)).flatten()
 }
 
-fn broke_off(of: &Invocation) -> bool {
+/// Whether an invocation did not come to its end.
+pub(super) fn broke_off(of: &Invocation) -> bool {
     matches!(
         of.status,
         InvocationStatus::Error | InvocationStatus::Timeout

@@ -24,6 +24,21 @@ pub(crate) enum Topic {
     Unavailable,
 }
 
+impl Topic {
+    /// What is wrong with somebody who was called rather than with whoever writes of it.
+    pub(crate) fn is_outside(self) -> bool {
+        matches!(
+            self,
+            Topic::Throttled
+                | Topic::Timeout
+                | Topic::Unavailable
+                | Topic::Name
+                | Topic::Connection
+                | Topic::Pool
+        )
+    }
+}
+
 /// Marks in lower case, the telling families first. `^` stands for the start of a word: `ENOTFOUND` is no part of
 /// `ResourceNotFoundException`.
 pub(super) const MARKS: [(Topic, &[&str]); 18] = [

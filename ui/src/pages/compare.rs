@@ -1,7 +1,7 @@
 //! `/compare`: two executions, or two groups of them, beside each other.
 
 use crate::api::{Load, remote_json};
-use crate::components::case::{Beside, category_word};
+use crate::components::case::Beside;
 use crate::components::{Empty, Problem, Waiting, icon};
 use crate::format;
 use crate::router::Router;
@@ -290,7 +290,7 @@ fn ledger_line(category: TimeCategory, ns: i64, most: i64) -> impl IntoView {
     let width = ns as f64 / most.max(1) as f64 * 100.0;
     view! {
         <li>
-            <span>{category_word(category)}</span>
+            <span>{category.label()}</span>
             <span class="in-bar"><i class=format!("cat-{}", category.as_str()) style:width=format!("{width:.1}%") aria-hidden="true"></i></span>
             <span class="number">{human_duration(ns)}</span>
         </li>

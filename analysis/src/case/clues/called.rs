@@ -9,7 +9,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Attempt, Category, Invocation, InvocationStatus, LogOrigin};
+use model::{Attempt, Category, Invocation, LogOrigin};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if failure.below {
@@ -212,14 +212,6 @@ pub(super) fn told(scene: &Scene, failure: &Failure, attempt: &Attempt) -> bool 
     innermost_ill(scene, failure, &scene.callees(attempt)).is_some()
 }
 
-/// Whether an invocation did not come to its end.
-fn broken(of: &Invocation) -> bool {
-    matches!(
-        of.status,
-        InvocationStatus::Error | InvocationStatus::Timeout
-    )
-}
-
 /// Whether an invocation failed, or wrote of an error, as hardly any healthy run of it does.
 fn is_ill(scene: &Scene, of: &Invocation, wordless: bool) -> bool {
     let healthy = scene.healthy.iter();
@@ -227,7 +219,7 @@ fn is_ill(scene: &Scene, of: &Invocation, wordless: bool) -> bool {
         .filter_map(|it| it.functions.get(&of.function_name))
         .collect();
     let ill = ran.iter().filter(|it| it.errors > 0).count();
-    let failed = broken(of) || of.error_type.is_some();
+    let failed = crate::case::callees::broke_off(of) || of.error_type.is_some();
     if failed {
         return ill * 4 <= ran.len();
     }

@@ -94,17 +94,7 @@ fn told(
         reason: format!("{who} failed of {of}, as its own lines tell"),
         reference: shown.reference.clone(),
     };
-    let outside = matches!(
-        topic,
-        Some(
-            Topic::Throttled
-                | Topic::Timeout
-                | Topic::Unavailable
-                | Topic::Name
-                | Topic::Connection
-                | Topic::Pool
-        )
-    );
+    let outside = topic.is_some_and(Topic::is_outside);
     let called = super::network::service_in(scene, &line.body)
         .or_else(|| named_for(scene, &lines, topic))
         .filter(|it| it != name && outside);

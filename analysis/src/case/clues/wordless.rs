@@ -28,17 +28,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     };
     let topic = text::topic(&line.body);
-    let outside = matches!(
-        topic,
-        Some(
-            Topic::Throttled
-                | Topic::Timeout
-                | Topic::Unavailable
-                | Topic::Name
-                | Topic::Connection
-                | Topic::Pool
-        )
-    );
+    let outside = topic.is_some_and(Topic::is_outside);
     let name = &worker.name;
     let said = text::brief(&line.body, 160);
     let called = super::network::service_in(scene, &line.body);

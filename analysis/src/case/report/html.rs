@@ -185,7 +185,7 @@ fn bar(parts: &[(TimeCategory, i64)]) -> String {
             out,
             "<li><svg viewBox=\"0 0 11 11\" aria-hidden=\"true\"><rect class=\"{}\" width=\"11\" height=\"11\" rx=\"3\"></rect></svg>{} <b>{}</b> {}</li>",
             category.as_str(),
-            rest::category_word(*category),
+            category.label(),
             human_duration(*ns),
             escaped(&rest::share(*ns, whole))
         );

@@ -34,22 +34,6 @@ pub(super) struct Table {
     pub(super) marked: Option<usize>,
 }
 
-pub(super) fn category_word(category: TimeCategory) -> &'static str {
-    match category {
-        TimeCategory::Orchestration => "Orchestration",
-        TimeCategory::Queueing => "Queueing",
-        TimeCategory::ColdStart => "Cold start",
-        TimeCategory::Compute => "Compute",
-        TimeCategory::Downstream => "Downstream calls",
-        TimeCategory::Backoff => "Retry backoff",
-        TimeCategory::Wait => "Wait",
-        TimeCategory::Callback => "Callback",
-        TimeCategory::MapSlot => "Map slot wait",
-        TimeCategory::Throttling => "Throttling",
-        TimeCategory::Unobserved => "Not observed",
-    }
-}
-
 pub(super) fn share(part: i64, whole: i64) -> String {
     match part.max(0) as f64 / whole.max(1) as f64 * 100.0 {
         p if p > 0.0 && p < 1.0 => "< 1 %".to_owned(),
@@ -87,7 +71,7 @@ fn ledger(ledger: &Ledger) -> Option<Table> {
             };
             let guess = if it.estimated { " (estimated)" } else { "" };
             vec![
-                category_word(it.category).to_owned(),
+                it.category.label().to_owned(),
                 state,
                 format!("{}{guess}", it.detail),
                 human_duration(it.duration_ns),
@@ -99,7 +83,7 @@ fn ledger(ledger: &Ledger) -> Option<Table> {
     let totals: Vec<String> = totals
         .map(|(category, ns)| {
             let (time, share) = (human_duration(*ns), share(*ns, whole));
-            format!("{} {time} ({share})", category_word(*category))
+            format!("{} {time} ({share})", category.label())
         })
         .collect();
     (!rows.is_empty()).then(|| Table {

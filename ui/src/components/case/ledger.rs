@@ -11,23 +11,6 @@ const ENTRIES: usize = 8;
 /// Pieces of the critical path that are drawn.
 const PIECES: usize = 400;
 
-/// What a category is called.
-pub fn category_word(category: TimeCategory) -> &'static str {
-    match category {
-        TimeCategory::Orchestration => "Orchestration",
-        TimeCategory::Queueing => "Queueing",
-        TimeCategory::ColdStart => "Cold start",
-        TimeCategory::Compute => "Compute",
-        TimeCategory::Downstream => "Downstream calls",
-        TimeCategory::Backoff => "Retry backoff",
-        TimeCategory::Wait => "Wait",
-        TimeCategory::Callback => "Callback",
-        TimeCategory::MapSlot => "Map slot wait",
-        TimeCategory::Throttling => "Throttling",
-        TimeCategory::Unobserved => "Not observed",
-    }
-}
-
 fn percent(part: i64, whole: i64) -> f64 {
     part.max(0) as f64 / whole.max(1) as f64 * 100.0
 }
@@ -57,7 +40,7 @@ pub fn TimeLedger(ledger: Arc<Ledger>, base: String) -> impl IntoView {
             <i
                 class=format!("cat-{}", category.as_str())
                 style:width=format!("{:.4}%", percent(*ns, whole))
-                title=format!("{}: {}", category_word(*category), human_duration(*ns))
+                title=format!("{}: {}", category.label(), human_duration(*ns))
             ></i>
         }
     });
@@ -66,8 +49,8 @@ pub fn TimeLedger(ledger: Arc<Ledger>, base: String) -> impl IntoView {
             <li>
                 <i class=format!("cat-{}", category.as_str()) aria-hidden="true"></i>
                 {match category {
-                    TimeCategory::ColdStart => view! { <a href="/cold-starts">{category_word(*category)}</a> }.into_any(),
-                    _ => category_word(*category).into_any(),
+                    TimeCategory::ColdStart => view! { <a href="/cold-starts">{category.label()}</a> }.into_any(),
+                    _ => category.label().into_any(),
                 }}
                 " "
                 <b>{human_duration(*ns)}</b>
@@ -88,7 +71,7 @@ pub fn TimeLedger(ledger: Arc<Ledger>, base: String) -> impl IntoView {
         };
         view! {
             <tr>
-                <td><i class=format!("swatch cat-{}", entry.category.as_str()) aria-hidden="true"></i> {category_word(entry.category)}</td>
+                <td><i class=format!("swatch cat-{}", entry.category.as_str()) aria-hidden="true"></i> {entry.category.label()}</td>
                 <td>{state}</td>
                 <td>{entry.detail.clone()} {entry.estimated.then_some(" (estimated)")}</td>
                 <td class="number">{human_duration(entry.duration_ns)}</td>
@@ -131,7 +114,7 @@ fn piece_view(piece: &PathSegment, whole: i64, base: &str) -> impl IntoView + us
     let title = format!(
         "{}: {} {} {}",
         state,
-        category_word(piece.category),
+        piece.category.label(),
         human_duration(piece.duration_ns),
         piece.detail
     );

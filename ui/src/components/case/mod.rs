@@ -6,7 +6,6 @@ mod ledger;
 mod twins;
 mod verdict;
 
-pub use ledger::category_word;
 pub use twins::Beside;
 pub use verdict::VerdictBand;
 
