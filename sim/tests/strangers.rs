@@ -164,7 +164,8 @@ fn files_below(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
 }
 
 /// `STRANGER_IN=DIR` judges mysteries that lie in files: in each folder `files/`, `asked` and `right.json`, as
-/// `STRANGER_OUT` writes them. Without it there is nothing to judge.
+/// `STRANGER_OUT` writes them. Without it there is nothing to judge. `STRANGER_WITHOUT` judges each that is named again
+/// without what its verdict cites.
 #[test]
 fn kept_mysteries_are_judged() {
     let Some(folder) = std::env::var_os("STRANGER_IN") else {
@@ -189,7 +190,8 @@ fn kept_mysteries_are_judged() {
             files: files_below(&folder.path().join("files")),
             ..desk::Desk::default().mystery()
         };
-        let verdicts = court::Held::read(&files).judge(&[asked.trim()]);
+        let held = court::Held::read(&files);
+        let verdicts = held.judge(&[asked.trim()]);
         let Some(verdict) = verdicts.get(asked.trim()) else {
             println!("MISS {name}: not judged");
             continue;
@@ -225,6 +227,20 @@ fn kept_mysteries_are_judged() {
             verdict.changed,
             verdict.mechanism
         );
+        if std::env::var_os("STRANGER_WITHOUT").is_some()
+            && verdict.outcome == model::Outcome::Verdict
+        {
+            let cited = verdict.exhibits.iter().map(|it| it.reference.clone());
+            let left = held.without(&cited.collect()).judge(&[asked.trim()]);
+            let left = left.get(asked.trim()).cloned().unwrap_or_default();
+            println!(
+                "     without its exhibits: {} {:?} {:?}: {}",
+                left.outcome.as_str(),
+                left.culprit.map(|it| it.name),
+                left.category,
+                left.mechanism
+            );
+        }
     }
     println!("{right} of {all}");
 }
