@@ -244,3 +244,70 @@ fn kept_mysteries_are_judged() {
     }
     println!("{right} of {all}");
 }
+
+/// The binary: `INQUEST_BIN`, or the one that was built beside this test.
+fn program() -> std::path::PathBuf {
+    if let Some(path) = std::env::var_os("INQUEST_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("this test is a file");
+    let built = test.ancestors().nth(2).expect("target/debug/deps/");
+    let built = built.join("inquest");
+    assert!(
+        built.exists(),
+        "{} is not there: run `cargo xtask test`, or `cargo build -p inquest` first",
+        built.display()
+    );
+    built
+}
+
+fn printed(data: &std::path::Path, arguments: &[&str]) -> Vec<u8> {
+    let output = std::process::Command::new(program())
+        .env_remove("INQUEST_CONFIG")
+        .arg("--data")
+        .arg(data)
+        .args(arguments)
+        .output()
+        .expect("the binary starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    output.stdout
+}
+
+/// The court of these tests holds everything at hand; the program has to find it in its tables. They come to the same.
+#[test]
+fn the_program_says_the_same() {
+    // Whatever is spread over several executions, and some of all the others.
+    const SPREAD: [&str; 4] = ["distributed", "tolerate", "among others", "with others"];
+    const EVERY: usize = 40;
+    let picked = all()
+        .into_iter()
+        .enumerate()
+        .filter(|(n, it)| n % EVERY == 0 || SPREAD.iter().any(|word| it.what.contains(word)));
+    let mut wrong = Vec::new();
+    for (_, mystery) in picked {
+        let (files, arn) = mystery.write();
+        let folder = tempfile::tempdir().expect("a folder");
+        keep(folder.path(), &files, &arn, &mystery);
+        let data = folder.path().join("data");
+        let given = folder.path().join("files");
+        printed(&data, &["import", &given.to_string_lossy()]);
+        let said = printed(&data, &["explain", &arn, "--format", "json"]);
+        let said: model::Verdict = serde_json::from_slice(&said).expect("a verdict");
+        let held = court::Held::read(&files).judge(&[&arn]).remove(&arn);
+        let of = |it: &model::Verdict| {
+            let culprit = it.culprit.clone().map(|it| (it.kind, it.name));
+            (it.outcome, culprit, it.category, it.fatality)
+        };
+        let held = held.expect("it was judged");
+        if of(&said) != of(&held) {
+            wrong.push(format!(
+                "{}: {:?}, in court {:?}",
+                mystery.what,
+                of(&said),
+                of(&held)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -8,6 +8,7 @@ use super::{
     habits::usual,
     lacks, profile,
     ranking::{self, Charge},
+    redriven,
     running::{self, Now},
     scene::Scene,
     silent, slots, slow, telling,
@@ -56,12 +57,14 @@ pub fn judge(case: &Case, world: &World) -> Verdict {
         version: 1,
         ..Verdict::default()
     };
-    match execution.status {
+    let mut verdict = match execution.status {
         ExecutionStatus::Failed | ExecutionStatus::TimedOut => failed(&scene, verdict),
         ExecutionStatus::Succeeded => succeeded(&scene, verdict),
         ExecutionStatus::Aborted => stopped(&scene, verdict),
         ExecutionStatus::Running | ExecutionStatus::PendingRedrive => unended(&scene, verdict),
-    }
+    };
+    redriven::tell(&scene, &mut verdict);
+    verdict
 }
 
 fn innocent(mut verdict: Verdict, mechanism: String) -> Verdict {
@@ -78,12 +81,19 @@ fn stopped(scene: &Scene, verdict: Verdict) -> Verdict {
     let why = execution.cause.as_deref().or(execution.error.as_deref());
     let why = why.map(|it| format!(": {it}")).unwrap_or_default();
     let clues = Now::when_stopped(scene).suspicions(scene);
-    if clues.is_empty() || torn(scene) {
-        return innocent(verdict, format!("it was stopped from outside{why}"));
+    let mut verdict = if clues.is_empty() || torn(scene) {
+        innocent(verdict, format!("it was stopped from outside{why}"))
+    } else {
+        let mut verdict = conclude(scene, verdict, clues, None);
+        verdict.fatality = Fatality::Fatal;
+        verdict.mechanism = format!("{}, until it was stopped from outside", verdict.mechanism);
+        verdict
+    };
+    let mut events = scene.case.events.iter();
+    if let Some(end) = events.rfind(|it| it.event_type == "ExecutionAborted") {
+        let shown = clue::event(end, format!("it was stopped from outside{why}"));
+        telling::show(&mut verdict, shown);
     }
-    let mut verdict = conclude(scene, verdict, clues, None);
-    verdict.fatality = Fatality::Fatal;
-    verdict.mechanism = format!("{}, until it was stopped from outside", verdict.mechanism);
     verdict
 }
 
@@ -320,6 +330,19 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         .filter(|it| !usual(scene, it))
         .collect();
     let mut all = Vec::new();
+    if let Some(failure) = redriven::failure(scene) {
+        let mut found = marked(
+            scene,
+            &failure,
+            clues::of(scene, &failure),
+            Fatality::Survived,
+        );
+        let but_for = redriven::but_for(scene, &failure);
+        for clue in &mut found {
+            clue.but_for.clone_from(&but_for);
+        }
+        all.extend(found);
+    }
     let known = scene.healthy.len() >= HABIT;
     for failure in &masked {
         let mut found = marked(scene, failure, clues::of(scene, failure), Fatality::Masked);

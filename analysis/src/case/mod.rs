@@ -33,6 +33,7 @@
 //! | `clues` | who may have done it: one file per family of mechanisms |
 //! | `running`, `lacks` | what has not ended; what is not held |
 //! | `origin`, `charges` | where the trouble in a tree of spans began, and who is charged with time |
+//! | `redriven` | what ended badly and was begun again by hand |
 //! | `ranking`, `confidence` | who did it, how sure |
 //! | `but_for`, `alibis` | what would have happened otherwise, and who did not do it |
 //! | [`report`] | the case file as text, Markdown and HTML |
@@ -75,6 +76,7 @@ mod profile;
 mod pulls;
 mod ranking;
 mod reads;
+mod redriven;
 mod relations;
 pub mod releases;
 pub mod report;

@@ -1,7 +1,7 @@
 //! How a verdict is told: its sentence and its exhibits.
 
 use super::{clue, clues, ranking::Charge, scene::Scene};
-use model::{Change, Exhibit, Fatality};
+use model::{Change, Exhibit, Fatality, Verdict};
 use std::collections::BTreeSet;
 
 /// Exhibits that are shown.
@@ -65,6 +65,17 @@ pub(super) fn exhibits(
             .then_with(|| a.reference.cmp(&b.reference))
     });
     answers_first(scene, kept)
+}
+
+/// Puts a fact among the exhibits, by its time.
+pub(super) fn show(verdict: &mut Verdict, new: Exhibit) {
+    let mut held = verdict.exhibits.iter();
+    if held.any(|it| it.reference == new.reference) {
+        return;
+    }
+    let after = verdict.exhibits.iter().position(|it| it.at > new.at);
+    let at = after.unwrap_or(verdict.exhibits.len());
+    verdict.exhibits.insert(at, new);
 }
 
 /// The change that a verdict names: the one that is told in these words, else the latest of the same thing that was seen

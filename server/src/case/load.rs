@@ -4,8 +4,8 @@ use super::Court;
 use analysis::{case::Case, joins};
 use anyhow::Result;
 use model::{
-    Execution, ExecutionStatus, Invocation, Join, JoinMethod, LogRecord, Span, SpanSource, TraceId,
-    UnixNanos, Value,
+    ExecutionStatus, Invocation, Join, JoinMethod, LogRecord, Span, SpanSource, TraceId, UnixNanos,
+    Value,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -16,6 +16,8 @@ pub(super) const MOST_LOGS: usize = 20_000;
 const DEEPEST: usize = 4;
 /// Executions that one execution started which are looked at.
 const MOST_CHILDREN: usize = 50;
+/// Items that went well which are looked at beside those that failed.
+const MOST_WITNESSES: usize = 30;
 /// Executions of one depth that are looked at for all that are judged together.
 const MOST_BELOW: usize = 2_000;
 /// Items of a distributed Map among which those that failed are looked for.
@@ -36,8 +38,8 @@ impl Court {
             let mut below: Vec<TraceId> = Vec::new();
             for case in levels.last().map(Vec::as_slice).unwrap_or_default() {
                 let mut own = children(case);
-                own.extend(self.failed_items(case).await?);
                 own.truncate(MOST_CHILDREN);
+                own.extend(self.items(case).await?);
                 below.extend(own.iter().filter(|id| seen.insert(**id)));
                 started.insert(case.execution.trace_id, own);
             }
@@ -62,22 +64,27 @@ impl Court {
         Ok(levels.pop().unwrap_or_default())
     }
 
-    /// Items of the distributed Maps of an execution that did not succeed which failed, too.
-    async fn failed_items(&self, case: &Case) -> Result<Vec<TraceId>> {
+    /// Items of the distributed Maps of an execution which failed (a Map may tolerate them and succeed), and some that went
+    /// well, to tell what sets the others apart. None where none failed.
+    async fn items(&self, case: &Case) -> Result<Vec<TraceId>> {
         let joins = case.joins.iter();
         let items = joins.filter(|it| it.method == JoinMethod::MapRun);
         let items: Vec<TraceId> = items.map(|it| it.child.trace_id).take(MOST_ITEMS).collect();
-        if case.execution.status == ExecutionStatus::Succeeded || items.is_empty() {
+        if items.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.held.executions(&items).await?;
-        let failed = |it: &&Execution| {
-            matches!(
-                it.status,
-                ExecutionStatus::Failed | ExecutionStatus::TimedOut
-            )
+        let mut rows = self.held.executions(&items).await?;
+        rows.sort_by_key(|it| (it.start_time, it.trace_id));
+        let of = |wanted: &[ExecutionStatus], most: usize| -> Vec<TraceId> {
+            let fitting = rows.iter().filter(|it| wanted.contains(&it.status));
+            fitting.take(most).map(|it| it.trace_id).collect()
         };
-        Ok(rows.iter().filter(failed).map(|it| it.trace_id).collect())
+        let failed = [ExecutionStatus::Failed, ExecutionStatus::TimedOut];
+        let mut found = of(&failed, MOST_CHILDREN);
+        if !found.is_empty() {
+            found.extend(of(&[ExecutionStatus::Succeeded], MOST_WITNESSES));
+        }
+        Ok(found)
     }
 
     /// The cases without those below them; raw events only when they are asked for.

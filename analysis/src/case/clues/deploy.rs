@@ -533,7 +533,7 @@ pub(super) fn changed_last(scene: &Scene, failure: &Failure) -> bool {
     told || split.is_some_and(|it| it.is_new() && it.others_healthy >= 3)
 }
 
-/// A change before the failure whose kind or resource is told by one of these words.
+/// A change before the failure whose kind or resource is told by one of these words, and which is not of somebody else.
 pub(super) fn change_of(scene: &Scene, failure: &Failure, words: &[&str]) -> Option<String> {
     let fits = |it: &&Change| {
         let kind = it.kind.to_lowercase();
@@ -543,6 +543,7 @@ pub(super) fn change_of(scene: &Scene, failure: &Failure, words: &[&str]) -> Opt
     };
     recent(scene, failure)
         .filter(fits)
+        .filter(|it| super::concerns::concerns(scene, failure, it))
         .max_by_key(|it| (it.time, it.trace_id))
         .map(told)
 }

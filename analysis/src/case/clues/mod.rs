@@ -4,6 +4,7 @@
 mod arm;
 mod called;
 mod cohort;
+mod concerns;
 mod container;
 mod data;
 mod dependency;
