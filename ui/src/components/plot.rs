@@ -1,6 +1,7 @@
-//! Lines through time, with limits, stretches and marks.
+//! Lines through time, with limits, stretches and marks, and the changes above them.
 
 use crate::browser::Preferences;
+use crate::components::changes::Changes;
 use crate::components::moment;
 use crate::geometry::plot::{Frame, SIZE};
 use leptos::html::Div;
@@ -57,6 +58,7 @@ pub fn Plot(
 ) -> impl IntoView {
     let from = drawn.times.first().copied().unwrap_or(0);
     let to = drawn.times.last().copied().unwrap_or(1);
+    let measured = drawn.times.len() > 1;
     let all = drawn.lines.iter().flat_map(|line| &line.values);
     let limits = drawn.limits.iter().map(|(_, limit)| *limit);
     let frame = Frame::around(from, to, all.filter_map(|value| *value).chain(limits));
@@ -95,6 +97,9 @@ pub fn Plot(
     });
     view! {
         <figure class="time-plot">
+            <div class="above">
+                <Changes line=Signal::derive(move || measured.then_some((from, to))) />
+            </div>
             <div class="axis" aria-hidden="true">
                 <span>{value(frame.high)}</span>
                 <span>{value(frame.low)}</span>
