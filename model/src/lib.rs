@@ -58,7 +58,7 @@ pub use log::{LogOrigin, LogRecord};
 pub use span::{Attributes, Link, Span, SpanEvent, SpanKind, SpanSource, StatusCode, Value};
 pub use time::UnixNanos;
 pub use verdict::{
-    Category, Cleared, Entity, Exhibit, Fatality, ITS_END, Outcome, Suspect, Verdict,
+    Category, Cleared, Entity, Exhibit, Fatality, ITS_END, Outcome, Sentence, Suspect, Verdict,
 };
 
 use serde::{Deserialize, Serialize};

@@ -127,6 +127,18 @@ pub struct Entity {
     pub path: Vec<String>,
 }
 
+/// A sentence of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sentence {
+    /// How it came about.
+    Mechanism,
+    /// What changed before.
+    Changed,
+    /// What would have happened otherwise.
+    ButFor,
+}
+
 /// A fact that proves something.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Exhibit {
@@ -140,6 +152,9 @@ pub struct Exhibit {
     pub at: String,
     /// What it shows, in a sentence.
     pub text: String,
+    /// The sentences of the verdict that stand on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proves: Vec<Sentence>,
 }
 
 /// A suspect who did not do it.
@@ -240,6 +255,23 @@ impl Verdict {
     /// True for an execution of which nothing can be said yet but that it runs.
     pub fn still_runs(&self) -> bool {
         self.outcome == Outcome::ColdCase && self.missing.first().is_some_and(|it| it == ITS_END)
+    }
+
+    /// The exhibits, by number from 1, on which a sentence stands.
+    pub fn cited(&self, of: Sentence) -> Vec<usize> {
+        let all = self.exhibits.iter().enumerate();
+        all.filter(|(_, it)| it.proves.contains(&of))
+            .map(|(n, _)| n + 1)
+            .collect()
+    }
+
+    /// A sentence with the numbers of the exhibits on which it stands: `… took 3 s [1, 3]`.
+    pub fn with_citations(&self, text: &str, of: Sentence) -> String {
+        let cited: Vec<String> = self.cited(of).iter().map(usize::to_string).collect();
+        match cited.is_empty() {
+            true => text.to_owned(),
+            false => format!("{text} [{}]", cited.join(", ")),
+        }
     }
 
     /// One sentence: who, of what, how sure.

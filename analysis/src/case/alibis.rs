@@ -10,9 +10,12 @@ use super::{
 };
 use model::text::counted;
 use model::{Cleared, Entity, Status, time::human_duration};
+use std::collections::BTreeSet;
 
 /// Cleared suspects that are told.
 const MOST: usize = 12;
+/// Runs that went well after a change before it is cleared.
+const FEWEST: usize = 3;
 /// How long before a failure a change of something that takes no part in the run is worth a word, nanoseconds.
 const NEARBY_NS: i64 = 3_600_000_000_000;
 
@@ -29,7 +32,7 @@ pub(crate) fn of(
     if let Some(failure) = failure {
         all.extend(aborted(scene, failure));
     }
-    all.extend(beside(scene));
+    all.extend(beside(scene, culprit));
     all.extend(changes(scene, culprit, failure));
     all.extend(usual_noise(scene));
     let mut told: Vec<Cleared> = Vec::new();
@@ -118,14 +121,22 @@ fn aborted(scene: &Scene, failure: &Failure) -> Vec<Cleared> {
         .collect()
 }
 
-/// Branches that were slow, but nobody waited for them.
-fn beside(scene: &Scene) -> Vec<Cleared> {
+/// Branches that were slow, but nobody waited for them. Of a state in a Map that is true only if nobody waited for any of its
+/// iterations.
+fn beside(scene: &Scene, culprit: &Entity) -> Vec<Cleared> {
     let path = Critical::of(scene.case);
+    let held = scene.case.states.iter().filter(|it| path.holds(it));
+    let held: BTreeSet<&str> = held.map(|it| it.state.as_str()).collect();
+    let of_culprit = |state: &str| {
+        let mut steps = culprit.path.iter().flat_map(|it| it.split('/'));
+        steps.any(|it| it == state)
+    };
     let slow = scene
         .case
         .states
         .iter()
-        .filter(|it| it.state_type == "Task" && !path.holds(it))
+        .filter(|it| it.state_type == "Task" && !held.contains(it.state.as_str()))
+        .filter(|it| !of_culprit(&it.state))
         .filter(|it| {
             let mut usual: Vec<i64> = scene
                 .healthy
@@ -183,8 +194,12 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
             {
                 return None;
             }
+            if !clues::concerns(scene, failure, change) {
+                return None;
+            }
             let reason = match (change.time > at, well) {
                 (true, _) => "it was changed after the failure".to_owned(),
+                (false, 1..FEWEST) => return None,
                 // A role, a secret or a route takes no part in a run by itself: that nothing failed in it says nothing.
                 (false, 0) if !takes_part(scene, &name) => return None,
                 (false, 0) => format!("the failure is not in it; {} was changed", change.kind),

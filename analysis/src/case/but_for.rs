@@ -9,7 +9,21 @@ use std::collections::{BTreeSet, HashMap};
 pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
     let state = failure.state();
     let visit = failure.visit?;
-    let tries = scene.tries(visit);
+    let mut tries = scene.tries(visit);
+    // Where several iterations of a Map failed in the same way, the run needed all of them to go well.
+    if visit.path.contains('[') && failure.fate == Fatality::Fatal {
+        let own = scene.tries(visit);
+        let others = scene.case.attempts.iter();
+        let same = others.filter(|it| {
+            it.state == visit.state
+                && it.status.is_failure()
+                && it.error.as_deref() == Some(&failure.error)
+        });
+        tries = own;
+        let more = same.filter(|it| !tries.iter().any(|held| held.span_id == it.span_id));
+        let more: Vec<_> = more.collect();
+        tries.extend(more);
+    }
     let failed = tries
         .iter()
         .filter(|it| it.status.is_failure())
@@ -114,7 +128,7 @@ pub(crate) fn of_slowness(slow: &Slow) -> String {
 pub(crate) fn of_time(scene: &Scene, clue: &Clue, slow: &Slow) -> Option<String> {
     let name = &clue.suspect.name;
     let (count, shorter) = match clue.category {
-        Category::ColdStart => waits(scene, name),
+        Category::ColdStart => waits(scene, Some(name)),
         _ => (0, HashMap::new()),
     };
     if count == 0 {
@@ -134,8 +148,18 @@ pub(crate) fn of_time(scene: &Scene, clue: &Clue, slow: &Slow) -> Option<String>
     })
 }
 
-/// The cold starts of a function whose time is told: how many, and what each try would have been shorter.
-fn waits(scene: &Scene, function: &str) -> (usize, HashMap<SpanId, i64>) {
+/// What all cold starts together added to the execution, nanoseconds.
+pub(crate) fn cold_starts_added(scene: &Scene) -> i64 {
+    let (count, shorter) = waits(scene, None);
+    match count {
+        0 => 0,
+        _ => Replay::of_case(scene.case).effect(&shorter),
+    }
+}
+
+/// The cold starts of a function, of all without a name, whose time is told: how many, and what each try would have been
+/// shorter.
+fn waits(scene: &Scene, function: Option<&str>) -> (usize, HashMap<SpanId, i64>) {
     let mut shorter: HashMap<SpanId, i64> = HashMap::new();
     let mut seen = BTreeSet::new();
     for attempt in &scene.case.attempts {
@@ -147,7 +171,7 @@ fn waits(scene: &Scene, function: &str) -> (usize, HashMap<SpanId, i64>) {
                 .or(invocation.restore_duration_ms);
             let cold = invocation.cold_start.is_cold() == Some(true);
             let ns = wait.map_or(0, |ms| (ms.clamp(0.0, 1e9) * 1e6) as i64);
-            let named = invocation.function_name == function;
+            let named = function.is_none_or(|it| invocation.function_name == it);
             if cold && named && ns > 0 && seen.insert(invocation.span_id) {
                 *shorter.entry(attempt.span_id).or_default() += ns;
             }

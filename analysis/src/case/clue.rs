@@ -128,6 +128,7 @@ pub(crate) fn event(event: &HistoryEvent, text: String) -> Exhibit {
         reference: event_ref(&event.execution_arn, event.event_id),
         at: time::rfc3339(event.time),
         text,
+        ..Exhibit::default()
     }
 }
 
@@ -143,6 +144,7 @@ pub(crate) fn span(span: &Span, text: String) -> Exhibit {
         reference: span_ref(span),
         at: time::rfc3339(span.start_time),
         text,
+        ..Exhibit::default()
     }
 }
 
@@ -158,6 +160,7 @@ pub(crate) fn log(log: &LogRecord, text: String) -> Exhibit {
         reference: format!("log:{}", log.log_id),
         at: time::rfc3339(log.time),
         text,
+        ..Exhibit::default()
     }
 }
 
@@ -168,6 +171,7 @@ pub(crate) fn invocation(of: &Invocation, text: String) -> Exhibit {
         reference: format!("span:{}/{}", of.trace_id, of.span_id),
         at: time::rfc3339(of.end_time.unwrap_or(of.start_time)),
         text,
+        ..Exhibit::default()
     }
 }
 
@@ -178,5 +182,6 @@ pub(crate) fn change(change: &Change, text: String) -> Exhibit {
         reference: format!("change:{}", change.trace_id),
         at: time::rfc3339(change.time),
         text,
+        ..Exhibit::default()
     }
 }

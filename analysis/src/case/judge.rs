@@ -15,7 +15,6 @@ use super::{
     text::Topic,
     tolerated,
 };
-use model::text::counted;
 use model::{
     Attempt, Category, ExecutionStatus, Fatality, ITS_END, Outcome, Verdict, time::human_duration,
 };
@@ -405,7 +404,7 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         all = survived(scene);
     }
     if all.is_empty() {
-        return innocent(verdict, no_crime(scene, why));
+        return innocent(verdict, telling::no_crime(scene, why));
     }
     conclude(scene, verdict, all, masked.first())
 }
@@ -508,37 +507,6 @@ fn survived(scene: &Scene) -> Vec<Clue> {
     all
 }
 
-fn no_crime(scene: &Scene, why: String) -> String {
-    if !why.is_empty() {
-        return why;
-    }
-    let healthy = scene.healthy.len();
-    let retries = scene.case.execution.retries;
-    let tries = |n: u32| counted(n.into(), "retry", "retries");
-    let runs = counted(healthy as u64, "healthy run", "healthy runs");
-    let took = scene.case.execution.duration_ns.unwrap_or_default();
-    let longest = scene.healthy.iter().map(|it| it.duration_ns).max();
-    // It is not beyond what chance does, but nobody may be told that it ran as the others did.
-    if let Some(longest) = longest.filter(|it| *it > 0 && took > it.saturating_mul(5) / 4) {
-        let after = match retries {
-            0 => String::new(),
-            r => format!(" after {}", tries(r)),
-        };
-        return format!(
-            "it succeeded{after}; it took {}, at most {} in {runs}, which is too little to accuse anybody",
-            human_duration(took),
-            human_duration(longest)
-        );
-    }
-    match (healthy, retries) {
-        (0, 0) => "it succeeded; there is no other run to compare it with".to_owned(),
-        (1, 0) => "it ran as the one healthy run did".to_owned(),
-        (n, 0) => format!("it ran as {n} healthy runs do"),
-        (0, r) => format!("it succeeded after {}", tries(r)),
-        (_, r) => format!("it succeeded after {}, within what {runs} took", tries(r)),
-    }
-}
-
 fn conclude(
     scene: &Scene,
     mut verdict: Verdict,
@@ -568,7 +536,15 @@ fn conclude(
     verdict.changed = first.clues.iter().find_map(|it| it.changed.clone());
     verdict.but_for.clone_from(&lead.but_for);
     verdict.exhibits = telling::exhibits(scene, first, lead.fate, verdict.changed.as_deref());
+    telling::prove(&mut verdict, lead);
     verdict.cleared = alibis::of(scene, &lead.suspect, &charges, failure);
+    // What proves it is not cleared beside.
+    let shown: BTreeSet<&str> = telling::changes_shown(&verdict);
+    let cleared = verdict
+        .cleared
+        .iter()
+        .filter(|it| !shown.contains(it.reference.as_str()));
+    verdict.cleared = cleared.cloned().collect();
     if verdict.confidence < 0.6 {
         verdict.missing = missing(scene, Some(first), failure);
     }

@@ -57,11 +57,14 @@ impl<'a> Now<'a> {
         let Some(visit) = self.visit else {
             return "it still runs".to_owned();
         };
-        let since = human_duration(self.seen.since(visit.start_time).max(0));
-        format!(
-            "it still runs: {} since {since}, as far as is known",
-            visit.state
-        )
+        match self.seen.since(visit.start_time) {
+            ..=0 => format!("it still runs, in {}", visit.state),
+            since => format!(
+                "it still runs, in {} for at least {}",
+                visit.state,
+                human_duration(since)
+            ),
+        }
     }
 
     /// Why it may be stuck.

@@ -47,10 +47,16 @@ pub(crate) fn of(scene: &Scene) -> Option<Slow> {
     let usual = super::onset::usual(scene.healthy.iter().map(|it| it.duration_ns))?;
     let usual_ns = usual.median_ns;
     let slow = usual.is_exceeded(took_ns) && took_ns > usual.worst_ns;
-    slow.then(|| Slow {
-        took_ns,
-        usual_ns,
-        by_size: sizes::of_work(scene, took_ns as f64 / usual_ns as f64),
+    slow.then(|| {
+        let by_size = sizes::of_work(scene, took_ns as f64 / usual_ns as f64);
+        // Where most of it was spent on cold starts, more work explains nothing.
+        let cold =
+            |_: &(f64, &str)| super::but_for::cold_starts_added(scene) * 2 > took_ns - usual_ns;
+        Slow {
+            took_ns,
+            usual_ns,
+            by_size: by_size.filter(|it| !cold(it)),
+        }
     })
 }
 

@@ -1,7 +1,13 @@
 //! How a verdict is told: its sentence and its exhibits.
 
-use super::{clue, clues, ranking::Charge, scene::Scene};
-use model::{Change, Exhibit, Fatality, Verdict};
+use super::{
+    clue::{self, Clue},
+    clues,
+    ranking::Charge,
+    scene::Scene,
+};
+use model::text::counted;
+use model::{Change, Exhibit, Fatality, Sentence, Verdict, time::human_duration};
 use std::collections::BTreeSet;
 
 /// Exhibits that are shown.
@@ -67,8 +73,84 @@ pub(super) fn exhibits(
     answers_first(scene, kept)
 }
 
-/// Puts a fact among the exhibits, by its time.
-pub(super) fn show(verdict: &mut Verdict, new: Exhibit) {
+/// Why nobody is accused.
+pub(super) fn no_crime(scene: &Scene, why: String) -> String {
+    if !why.is_empty() {
+        return why;
+    }
+    let healthy = scene.healthy.len();
+    let retries = scene.case.execution.retries;
+    let tries = |n: u32| counted(n.into(), "retry", "retries");
+    let runs = counted(healthy as u64, "healthy run", "healthy runs");
+    let took = scene.case.execution.duration_ns.unwrap_or_default();
+    let longest = scene.healthy.iter().map(|it| it.duration_ns).max();
+    // It is not beyond what chance does, but nobody may be told that it ran as the others did.
+    if let Some(longest) = longest.filter(|it| *it > 0 && took > *it) {
+        let after = match retries {
+            0 => String::new(),
+            r => format!(" after {}", tries(r)),
+        };
+        return format!(
+            "it succeeded{after}; it took {}, at most {} in {runs}, which is too little to accuse anybody",
+            human_duration(took),
+            human_duration(longest)
+        );
+    }
+    match (healthy, retries) {
+        (0, 0) => "it succeeded; there is no other run to compare it with".to_owned(),
+        (1, 0) => "it ran as the one healthy run did".to_owned(),
+        (n, 0) => format!("it ran as {n} healthy runs do"),
+        (0, r) => format!("it succeeded after {}", tries(r)),
+        (_, r) => format!("it succeeded after {}, within what {runs} took", tries(r)),
+    }
+}
+
+/// References of the changes among the exhibits.
+pub(super) fn changes_shown(verdict: &Verdict) -> BTreeSet<&str> {
+    let exhibits = verdict.exhibits.iter().filter(|it| it.source == "change");
+    exhibits.map(|it| it.reference.as_str()).collect()
+}
+
+/// Says of each exhibit which sentences stand on it.
+pub(super) fn prove(verdict: &mut Verdict, lead: &Clue) {
+    let leads: BTreeSet<&str> = lead
+        .exhibits
+        .iter()
+        .map(|it| it.reference.as_str())
+        .collect();
+    let of = |wanted: &dyn Fn(&Exhibit) -> bool| -> Vec<usize> {
+        let all = verdict.exhibits.iter().enumerate();
+        all.filter(|(_, it)| wanted(it)).map(|(n, _)| n).collect()
+    };
+    let or = |found: Vec<usize>, other: &[usize]| match found.is_empty() {
+        true => other.to_vec(),
+        false => found,
+    };
+    let all = of(&|_| true);
+    let mechanism = or(of(&|it| leads.contains(it.reference.as_str())), &all);
+    let changed = or(
+        or(
+            of(&|it| it.source == "change"),
+            &of(&|it| it.source == "invocation"),
+        ),
+        &mechanism,
+    );
+    let but_for = or(of(&|it| it.source == "event"), &mechanism);
+    let sentences = [
+        (Sentence::Mechanism, true, mechanism),
+        (Sentence::Changed, verdict.changed.is_some(), changed),
+        (Sentence::ButFor, verdict.but_for.is_some(), but_for),
+    ];
+    for (sentence, said, shown) in sentences {
+        for n in shown.into_iter().filter(|_| said) {
+            verdict.exhibits[n].proves.push(sentence);
+        }
+    }
+}
+
+/// Puts a fact among the exhibits, by its time: the last words of the mechanism stand on it.
+pub(super) fn show(verdict: &mut Verdict, mut new: Exhibit) {
+    new.proves.push(Sentence::Mechanism);
     let mut held = verdict.exhibits.iter();
     if held.any(|it| it.reference == new.reference) {
         return;

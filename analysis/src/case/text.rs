@@ -323,9 +323,8 @@ fn floor(words: &str, mut at: usize) -> usize {
 /// One line of at most so many characters, for a sentence. Of a JSON record what it says, not how it is written down.
 pub(crate) fn brief(words: &str, most: usize) -> String {
     let said = said(words);
-    let line = said
-        .as_deref()
-        .unwrap_or(words)
+    let words = from_point(said.as_deref().unwrap_or(words), most);
+    let line = words
         .split_whitespace()
         .take(60)
         .collect::<Vec<_>>()
@@ -334,6 +333,37 @@ pub(crate) fn brief(words: &str, most: usize) -> String {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
     }
+}
+
+/// Where a text that has to be cut comes to the point: behind what Step Functions says before every error of a state, and
+/// behind lines that tell nothing, such as a logger's warnings or the frames of a stack.
+fn from_point(words: &str, most: usize) -> &str {
+    let mut words = words;
+    if words.starts_with("An error occurred while executing the state")
+        && let Some((_, rest)) = words.split_once("). ")
+    {
+        words = rest;
+    }
+    if words.chars().nth(most).is_none() || !words.contains('\n') {
+        return words;
+    }
+    let decides = |line: &str| {
+        let first = line.split(|c: char| !c.is_alphanumeric() && c != '.' && c != '_');
+        let kind = first.map(|it| it.rsplit('.').next().unwrap_or(it)).next();
+        let kind = kind.is_some_and(|it| it.ends_with("Error") || it.ends_with("Exception"));
+        kind || refuses_value(line) || refuses_text(line) || topic(line).is_some()
+    };
+    const FRAMES: [&str; 4] = ["traceback", "file \"", "at ", "warning"];
+    let mut at = 0;
+    for line in words.split_inclusive('\n').take(200) {
+        let lower = line.trim_start().to_lowercase();
+        let frame = FRAMES.iter().any(|it| lower.starts_with(it));
+        if !frame && decides(line.trim()) {
+            return &words[at..];
+        }
+        at += line.len();
+    }
+    words
 }
 
 /// What a JSON record says: the fields that Lambda and the usual loggers give to the message, or the status, error and memory of
@@ -396,6 +426,28 @@ pub(crate) fn template(body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_is_cut_begins_where_it_comes_to_the_point() {
+        let check = |words: &str, expect: &str| assert_eq!(brief(words, 60), expect, "{words}");
+        check("short\nand whole", "short and whole");
+        check(
+            "warning: setting up\nwarning: still setting up, for a while\ninput: 'granules' is a required property",
+            "input: 'granules' is a required property",
+        );
+        check(
+            "Traceback (most recent call last):\n  File \"app.py\", line 12, in handler\nKeyError: 'zone'",
+            "KeyError: 'zone'",
+        );
+        check(
+            "An error occurred while executing the state 'Wait' (entered at the event id #2). The Timestamp field cannot be parsed",
+            "The Timestamp field cannot be parsed",
+        );
+        check(
+            "nothing of note here, only lines\nthat go on and on without an end",
+            "nothing of note here, only lines that go on and on without a…",
+        );
+    }
 
     #[test]
     fn of_a_json_record_what_it_says() {

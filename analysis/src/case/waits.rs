@@ -322,6 +322,7 @@ pub(super) fn in_queue(
         reference: format!("span:{}/{}", it.trace_id, it.span_id),
         at: model::time::rfc3339(it.start_time),
         text: format!("{} waited, last seen as {}", it.name, it.status),
+        ..model::Exhibit::default()
     });
     let job = clues::callee(attempt).filter(|it| it.1 != name);
     let explained = job.map(|(kind, job)| clue::Explained {

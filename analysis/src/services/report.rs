@@ -7,7 +7,7 @@ use super::rank::Evidence;
 use super::tree::{Names, Trees};
 use super::{Hop, Line, Period};
 use crate::case::text::{self, Topic};
-use model::{Category, Cleared, Entity, Exhibit, Outcome, Suspect, Verdict, time};
+use model::{Category, Cleared, Entity, Exhibit, Outcome, Sentence, Suspect, Verdict, time};
 
 /// Suspects that are told.
 const MOST: usize = 10;
@@ -383,6 +383,13 @@ pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -
     verdict
         .exhibits
         .sort_by(|a, b| (&a.at, &a.reference).cmp(&(&b.at, &b.reference)));
+    let said = [
+        Some(Sentence::Mechanism),
+        verdict.but_for.as_ref().map(|_| Sentence::ButFor),
+    ];
+    for exhibit in &mut verdict.exhibits {
+        exhibit.proves = said.into_iter().flatten().collect();
+    }
     verdict
 }
 
@@ -458,6 +465,7 @@ fn span(hop: &Hop, text: String) -> Exhibit {
         reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
         at: time::rfc3339(hop.start),
         text,
+        ..Exhibit::default()
     }
 }
 
@@ -467,6 +475,7 @@ fn log(line: &Line) -> Exhibit {
         reference: format!("log:{}", line.log_id),
         at: time::rfc3339(line.time),
         text: format!("{} wrote: {}", line.service, text::brief(&line.body, 160)),
+        ..Exhibit::default()
     }
 }
 

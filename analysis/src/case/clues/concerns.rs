@@ -11,7 +11,7 @@ const LEAST: usize = 4;
 
 /// True where the change is not of a resource that somebody else owns: its name stands in what failed, in what was sent or
 /// in who took part, or one of these stands in its name (`render-tile-role`).
-pub(super) fn concerns(scene: &Scene, failure: &Failure, change: &Change) -> bool {
+pub(in crate::case) fn concerns(scene: &Scene, failure: Option<&Failure>, change: &Change) -> bool {
     let kind = change.kind.to_lowercase();
     if !OWN.iter().any(|it| kind.contains(it)) {
         return true;
@@ -27,10 +27,10 @@ pub(super) fn concerns(scene: &Scene, failure: &Failure, change: &Change) -> boo
     {
         return true;
     }
-    let sent = failure.attempt.and_then(|it| it.input.clone());
-    let told = [failure.said(), failure.lines_said()]
-        .into_iter()
-        .chain(sent);
+    let told = failure.into_iter().flat_map(|it| {
+        let sent = it.attempt.and_then(|it| it.input.clone());
+        [it.said(), it.lines_said()].into_iter().chain(sent)
+    });
     let mut told = told.map(|it| it.to_lowercase());
     told.any(|it| it.contains(&resource)) || role(scene).is_some_and(|it| it.contains(&resource))
 }

@@ -543,7 +543,7 @@ pub(super) fn change_of(scene: &Scene, failure: &Failure, words: &[&str]) -> Opt
     };
     recent(scene, failure)
         .filter(fits)
-        .filter(|it| super::concerns::concerns(scene, failure, it))
+        .filter(|it| super::concerns(scene, Some(failure), it))
         .max_by_key(|it| (it.time, it.trace_id))
         .map(told)
 }

@@ -48,6 +48,7 @@ mod worker;
 use super::{clue::Clue, failures::Failure, scene::Scene};
 
 pub(super) use arm::ways;
+pub(super) use concerns::concerns;
 pub(super) use dependency::words as span_words;
 pub(super) use deploy::{colder, started, told};
 pub(super) use function::{callee, last_part};

@@ -92,9 +92,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         140,
     );
     let items = if well == 1 { "item" } else { "items" };
-    let mechanism = format!(
-        "item {index} of {map} cannot be processed: {said}; {well} other {items} went well"
-    );
+    let others = match well {
+        0 => String::new(),
+        _ => format!("; {well} other {items} went well"),
+    };
+    let mechanism = format!("item {index} of {map} cannot be processed: {said}{others}");
     let function = failure.function().unwrap_or(failure.state()).to_owned();
     let cleared = witness.and_then(|it| it.end_event_id).map(|id| Explained {
         kind: String::new(),

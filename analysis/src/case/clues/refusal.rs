@@ -59,8 +59,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         false => line.map_or_else(String::new, |it| text::brief(&it.body, 160)),
     };
     let others = counted(well as u64, "other execution", "other executions");
+    let served = match well {
+        0 => String::new(),
+        _ => format!(", and served {others}"),
+    };
     let mechanism = format!(
-        "{name} refused what {} gave it, and served {others}: {what}",
+        "{name} refused what {} gave it{served}: {what}",
         visit.state
     );
     let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();

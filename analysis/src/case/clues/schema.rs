@@ -49,7 +49,10 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             None => (
                 clue::state(scene, visit),
                 Category::Error,
-                format!("{} reads what is not there: {said}", visit.state),
+                match unfit(&failure.said()) {
+                    true => format!("{} cannot use what it was given: {said}", visit.state),
+                    false => format!("{} reads what is not there: {said}", visit.state),
+                },
                 0.64,
             ),
         };
@@ -62,6 +65,19 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         );
     }
     clues
+}
+
+/// Words of Step Functions about a value that is there and cannot be used.
+fn unfit(said: &str) -> bool {
+    const MARKS: [&str; 6] = [
+        "cannot be parsed",
+        "not a valid",
+        "invalid",
+        "must be a",
+        "is not of type",
+        "cannot be converted",
+    ];
+    MARKS.iter().any(|it| said.contains(it))
 }
 
 /// A function that refuses data which lacks what every healthy run was started with.

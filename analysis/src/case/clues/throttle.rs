@@ -121,6 +121,7 @@ fn exhibit(load: &Load, text: String) -> Exhibit {
         reference: format!("span:{}/{}", load.trace_id, load.span_id),
         at: time::rfc3339(load.at),
         text,
+        ..Exhibit::default()
     }
 }
 

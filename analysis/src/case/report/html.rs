@@ -66,7 +66,7 @@ pub fn html<'a>(subject: impl Into<Subject<'a>>, verdict: &Verdict, more: &Rest)
         policy = policy(),
         title = escaped(subject.name()),
         headline = escaped(&verdict.headline()),
-        mechanism = escaped(&verdict.mechanism),
+        mechanism = escaped(&super::mechanism(verdict)),
     );
     for (label, value) in super::findings(verdict)
         .iter()

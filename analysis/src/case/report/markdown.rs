@@ -10,7 +10,7 @@ pub fn markdown<'a>(subject: impl Into<Subject<'a>>, verdict: &Verdict, more: &R
     let mut out = format!(
         "## {}\n\n{}\n\n",
         escaped(&verdict.headline()),
-        escaped(&verdict.mechanism)
+        escaped(&super::mechanism(verdict))
     );
     for (label, value) in super::findings(verdict)
         .iter()

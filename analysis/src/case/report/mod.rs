@@ -11,7 +11,7 @@ pub use markdown::markdown;
 pub use plain::plain;
 pub use rest::Rest;
 
-use model::{Execution, Verdict, time};
+use model::{Execution, Sentence, Verdict, time};
 
 /// What a verdict is about.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +69,11 @@ fn head(subject: Subject<'_>, verdict: &Verdict) -> Vec<(&'static str, String)> 
     head
 }
 
+/// How it came about, with the numbers of the exhibits that prove it.
+fn mechanism(verdict: &Verdict) -> String {
+    verdict.with_citations(&verdict.mechanism, Sentence::Mechanism)
+}
+
 /// What is said of the verdict: label and value.
 fn findings(verdict: &Verdict) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
@@ -91,8 +96,12 @@ fn findings(verdict: &Verdict) -> Vec<(&'static str, String)> {
             verdict.certainty()
         ),
     ));
-    all.extend(verdict.changed.clone().map(|it| ("Changed", it)));
-    all.extend(verdict.but_for.clone().map(|it| ("But for", it)));
+    let said = |text: &Option<String>, of: Sentence| {
+        let text = text.as_deref()?;
+        Some(verdict.with_citations(text, of))
+    };
+    all.extend(said(&verdict.changed, Sentence::Changed).map(|it| ("Changed", it)));
+    all.extend(said(&verdict.but_for, Sentence::ButFor).map(|it| ("But for", it)));
     all
 }
 

@@ -9,7 +9,7 @@ pub fn plain<'a>(subject: impl Into<Subject<'a>>, verdict: &Verdict) -> String {
     let subject = subject.into();
     let mut out = String::new();
     line(&mut out, &verdict.headline());
-    line(&mut out, &format!("  {}", verdict.mechanism));
+    line(&mut out, &format!("  {}", super::mechanism(verdict)));
     out.push('\n');
     for (label, value) in super::findings(verdict)
         .iter()

@@ -75,6 +75,14 @@ fn all() -> Vec<web_sys::HtmlElement> {
     nodes.filter_map(|node| node.dyn_into().ok()).collect()
 }
 
+/// Moves the focus to an exhibit, by its number from 1.
+pub(super) fn go_to(number: usize) {
+    if let Some(node) = all().get(number.saturating_sub(1)) {
+        // It stays where it is if it cannot have the focus.
+        let _ = node.focus();
+    }
+}
+
 /// The exhibit that has the focus itself.
 fn current() -> Option<usize> {
     let now = document().active_element()?;

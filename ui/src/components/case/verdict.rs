@@ -1,6 +1,6 @@
 //! Who did it, how sure that is, who did not.
 
-use super::exhibits::Exhibits;
+use super::exhibits::{Exhibits, go_to};
 use crate::api::{Remote, ask_bytes};
 use crate::browser::copy;
 use crate::components::icon;
@@ -8,7 +8,7 @@ use crate::geometry::case::Reference;
 use crate::url::query_string;
 use leptos::prelude::*;
 use model::api::ExecutionDetail;
-use model::{Category, Fatality, Outcome, Verdict};
+use model::{Category, Fatality, Outcome, Sentence, Verdict};
 use std::sync::Arc;
 
 /// The class that carries the colour of an outcome.
@@ -38,6 +38,9 @@ fn fatality_word(verdict: &Verdict) -> &'static str {
         .is_some_and(|text| text.contains("would have taken"));
     match verdict.fatality {
         Fatality::Fatal => "ended the execution",
+        Fatality::Survived if verdict.mechanism.contains(" was redriven ") => {
+            "ended the execution, which was redriven"
+        }
         Fatality::Survived => "survived by a retry",
         Fatality::Masked => "masked by a Catch",
         Fatality::None if verdict.still_runs() => "it still runs",
@@ -135,9 +138,11 @@ pub fn Judged(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl IntoV
         .as_ref()
         .map(|culprit| culprit.path.clone())
         .unwrap_or_default();
-    let line = |label: &'static str, text: Option<String>| {
-        text.filter(|text| !text.is_empty())
-            .map(|text| view! { <div><dt>{label}</dt><dd>{text}</dd></div> })
+    let line = |label: &'static str, text: Option<String>, of: Option<Sentence>| {
+        text.filter(|text| !text.is_empty()).map(|text| {
+            let cited = of.map(|of| citations(&verdict, of));
+            view! { <div><dt>{label}</dt><dd>{text} {cited}</dd></div> }
+        })
     };
     let harm = (verdict.outcome == Outcome::Verdict).then(|| fatality_word(&verdict).to_owned());
     let missing: Vec<_> = verdict
@@ -161,10 +166,11 @@ pub fn Judged(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl IntoV
                         </ol>
                     }
                 })}
-            <p class="mechanism">{opening(&verdict.mechanism)}</p>
+            <p class="mechanism">{opening(&verdict.mechanism)} {citations(&verdict, Sentence::Mechanism)}</p>
             <dl class="findings">
-                {line("But for it", verdict.but_for.as_deref().map(opening))} {line("What changed", verdict.changed.clone())}
-                {line("Effect", harm)} {line("Verdict", (verdict.version > 1).then(|| format!("version {}: late facts changed it", verdict.version)))}
+                {line("But for it", verdict.but_for.as_deref().map(opening), Some(Sentence::ButFor))}
+                {line("What changed", verdict.changed.clone(), Some(Sentence::Changed))} {line("Effect", harm, None)}
+                {line("Verdict", (verdict.version > 1).then(|| format!("version {}: late facts changed it", verdict.version)), None)}
             </dl>
             {(!missing.is_empty())
                 .then(|| view! { <div class="missing"><h3>"Evidence that would decide"</h3> <ul>{missing}</ul></div> })}
@@ -181,6 +187,21 @@ pub fn Judged(verdict: Arc<Verdict>, detail: Arc<ExecutionDetail>) -> impl IntoV
         {suspects(&verdict)}
         {cleared(&verdict, &trace_id)}
     }
+}
+
+/// The numbers of the exhibits on which a sentence stands; each leads there.
+fn citations(verdict: &Verdict, of: Sentence) -> impl IntoView + use<> {
+    let cited = verdict.cited(of);
+    (!cited.is_empty()).then(|| {
+        let all: Vec<_> = cited
+            .into_iter()
+            .map(|n| {
+                let label = format!("Exhibit {n}");
+                view! { <button class="plain" aria-label=label title="Show the exhibit" on:click=move |_| go_to(n)>{n}</button> }
+            })
+            .collect();
+        view! { <span class="cites">{all}</span> }
+    })
 }
 
 /// How sure it is, as a word, a number and a bar.
