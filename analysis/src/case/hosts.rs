@@ -109,17 +109,23 @@ pub(crate) fn broken(scene: &Scene, failure: &Failure) -> Option<Clue> {
     // The innermost failed span: what is above it only passes the error on.
     let span = span.max_by_key(|it| (it.start_time, it.span_id))?;
     let (service, place) = (span.service_name.clone(), host(span)?);
-    let split = Split::of(scene, forest, &service, &place, |it| {
+    let mut split = Split::of(scene, forest, &service, &place, |it| {
         it.errors * 2 > it.count
     });
     // One run alone may fail wherever its tries come to, unless the host tells that it is ill itself.
     let own = placed(forest);
     let own = own.get(&(service.clone(), place.clone()));
     let alone = own.is_some_and(|it| it.errors == split.here.errors);
-    let least = if is_ill(scene, forest, &service, &place) { 1 } else { 2 };
+    let ill = is_ill(scene, forest, &service, &place);
+    if ill && split.others.count < WELL {
+        // The others may have served nobody since.
+        for peer in &scene.world.peers {
+            split.elsewhere(peer, &service, &place);
+        }
+    }
     let here = split.here.errors * 10 >= split.here.count * 9
-        && split.here.errors >= least
-        && (!alone || least == 1);
+        && split.here.errors >= if ill { 1 } else { 2 }
+        && (!alone || ill);
     let others = split.others.count >= WELL && split.others.errors == 0;
     // The hosts differ in what runs on them: a version that failed everywhere is no matter of the host.
     if !here || !others || super::releases::bad(scene, span).is_some() {

@@ -454,6 +454,13 @@ mod tests {
             "User: arn is not authorized to perform: s3:GetObject",
             Some(Topic::Permission),
         );
+        check(
+            "token endpoint answered 401 {\"error\":\"invalid_request\"}",
+            Some(Topic::Permission),
+        );
+        check("status 429: invalid burst", Some(Topic::Throttled));
+        check("invalid table: 401 rows", Some(Topic::Data));
+        check("rpc error: code = Unauthenticated", Some(Topic::Permission));
         check("getaddrinfo ENOTFOUND pay.internal", Some(Topic::Name));
         check(
             "ReadTimeout: read timed out. (read timeout=2)",
