@@ -39,8 +39,32 @@ fn amount(value: &Value) -> Option<f64> {
     value["doubleValue"].as_f64().or_else(whole).or_else(truth)
 }
 
-/// The words of a failed span: its status, or the exception that it recorded.
-fn message(span: &Value, code: u32) -> String {
+/// Why a proxy had no answer, by its flags.
+fn flagged(flags: &str) -> Option<&'static str> {
+    const WHY: [(&str, &str); 9] = [
+        ("NR", "no route"),
+        ("NC", "no route: cluster not found"),
+        ("DF", "dns resolution failure"),
+        ("UH", "no healthy upstream"),
+        ("UF", "upstream connection failure"),
+        ("UO", "upstream circuit breaker overflow"),
+        ("UT", "upstream request timeout"),
+        ("UC", "upstream connection termination"),
+        ("LR", "connection reset"),
+    ];
+    let mut all = WHY.iter();
+    let why = all.find(|it| flags.split(',').any(|flag| flag == it.0));
+    why.map(|it| it.1)
+}
+
+/// The words of a failed span: its flags, its status, or the exception that it recorded.
+fn message(span: &Value, code: u32, flagged: Option<&str>) -> String {
+    if let Some(why) = flagged {
+        return match code {
+            0 => why.to_owned(),
+            code => format!("status code {code}: {why}"),
+        };
+    }
     let said = span["status"]["message"].as_str().unwrap_or_default();
     let events = span["events"].as_array().into_iter().flatten();
     let thrown = events.into_iter().rev().find_map(|it| {
@@ -93,6 +117,8 @@ fn hop(resource: &Attributes, span: &Value) -> Hop {
     ];
     let status = first(&[&own], &["http.response.status_code", "http.status_code"]);
     let code: u32 = status.and_then(|it| it.parse().ok()).unwrap_or(0);
+    let flags = first(&[&own], &["response_flags", "envoy.response_flags"]);
+    let flagged = flagged(&flags.unwrap_or_default());
     let word = |name: &str| span[name].as_str().unwrap_or_default();
     let (from, to) = (
         nanos(&span["startTimeUnixNano"]),
@@ -119,8 +145,8 @@ fn hop(resource: &Attributes, span: &Value) -> Hop {
         },
         start: UnixNanos(from),
         duration_ns: to - from,
-        failed: span["status"]["code"].as_u64() == Some(2) || code >= 500,
-        message: message(span, code).into(),
+        failed: span["status"]["code"].as_u64() == Some(2) || code >= 500 || flagged.is_some(),
+        message: message(span, code, flagged).into(),
         peer: first(&[&own], &peers).map(Into::into),
         host: first(&all, &["host.name", "k8s.node.name", "host.id"]).map(Into::into),
         pod: first(

@@ -133,13 +133,15 @@ fn asked_again<'a>(
 }
 
 /// The clue against whoever is asked, or waited for, again and again.
-pub(super) fn hidden(scene: &Scene, attempt: &Attempt, of: &Invocation, excess_ns: i64) -> Option<Clue> {
+pub(super) fn hidden(
+    scene: &Scene,
+    attempt: &Attempt,
+    of: &Invocation,
+    excess_ns: i64,
+) -> Option<Clue> {
     let (timed, topic) = asked_again(scene, of, excess_ns)?;
     let (caller, name) = (&of.function_name, &timed.name);
-    let (took, said) = (
-        human_duration(timed.ns),
-        text::brief(&timed.line.body, 120),
-    );
+    let (took, said) = (human_duration(timed.ns), text::brief(&timed.line.body, 120));
     let mechanism = match super::signs::of_waiting(&timed.line.body) {
         true => format!(
             "{name} kept {caller} waiting for {took} in {}: {said}",
