@@ -7,9 +7,9 @@ mod stranger;
 
 use stranger::{
     Mystery, behind, blocks, calm, code, dark, deep, desk, eighth, eleventh, eleventh_below, fifth,
-    fourth, fourth_tasks, later, later_calm, ninth, outside, quiet, quietly, seventh, shapes,
-    sixth, sixth_deep, slow, swollen, tenth, third_calm, thirteenth, twelfth, twelfth_more, words,
-    worker,
+    fourteenth, fourth, fourth_tasks, later, later_calm, ninth, outside, quiet, quietly, seventh,
+    shapes, sixth, sixth_deep, slow, swollen, tenth, third_calm, thirteenth, twelfth, twelfth_more,
+    words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -36,6 +36,7 @@ fn all() -> Vec<Mystery> {
         swollen::all(),
         tenth::all(),
         thirteenth::all(),
+        fourteenth::all(),
         twelfth::all(),
         twelfth_more::all(),
         ninth::all(),

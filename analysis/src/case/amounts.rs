@@ -202,7 +202,9 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
         "{name} {told}; {} healthy runs have {least} to {most}, and the execution succeeded with it",
         usual.len()
     );
-    if let Some(clue) = clues::taken_for_answer(scene, visit, &told) {
+    if let Some(clue) = super::within::swallowed(scene, visit, &told)
+        .or_else(|| clues::taken_for_answer(scene, visit, &told))
+    {
         return Some(clue);
     }
     let left = visit.exited_event_id.and_then(|id| scene.event(id));

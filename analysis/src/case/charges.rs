@@ -319,6 +319,19 @@ impl<'a> Forest<'a> {
         all
     }
 
+    /// The longest call of each service that was answered.
+    pub fn longest_calls(&self, most: usize) -> BTreeMap<String, i64> {
+        let mut all: BTreeMap<String, i64> = BTreeMap::new();
+        for (n, span) in self.spans.iter().enumerate() {
+            if !calls_out(span) || failed(span) || all.len() >= most {
+                continue;
+            }
+            let longest = all.entry(self.charged(n)).or_default();
+            *longest = (*longest).max(span.end_time.since(span.start_time));
+        }
+        all
+    }
+
     /// The span with the most own time that is charged to somebody.
     pub fn longest_of(&self, name: &str) -> Option<usize> {
         (0..self.spans.len())

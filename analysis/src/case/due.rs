@@ -2,11 +2,13 @@
 //! the execution itself was started with is nobody's fault.
 
 use super::{
+    charges,
     clue::{self, Clue},
     clues,
     scene::Scene,
+    text::{self, Topic},
 };
-use model::{Category, State, UnixNanos, time::human_duration};
+use model::{Category, LogRecord, State, UnixNanos, time::human_duration};
 use serde_json::Value;
 
 /// How far the end of a wait lies from the time that it was told.
@@ -41,6 +43,9 @@ pub(crate) fn told(scene: &Scene, visit: &State, usual_ns: i64) -> Option<Told> 
             && holds(it.output.as_deref())
     });
     let made = before.min_by_key(|it| it.entered_event_id)?;
+    if let Some(clue) = refused(scene, made, visit) {
+        return Some(Told::By(Box::new(clue)));
+    }
     let (suspect, name) = clues::maker(scene, made);
     let took = human_duration(end.since(visit.start_time));
     let mechanism = format!(
@@ -67,6 +72,58 @@ pub(crate) fn told(scene: &Scene, visit: &State, usual_ns: i64) -> Option<Told> 
             .changed(clues::new_version(scene, made))
             .explaining([explained]),
     )))
+}
+
+/// Somebody who turned away whoever gave the time, as his lines or spans tell: to come again later is what he was told.
+fn refused(scene: &Scene, made: &State, wait: &State) -> Option<Clue> {
+    let attempt = scene.tries(made).into_iter().next_back()?;
+    let by = attempt.function_name.as_deref().unwrap_or(&attempt.state);
+    let new = |it: &LogRecord| {
+        let key = (it.service_name.clone(), text::template(&it.body));
+        let mut known = scene.healthy.iter();
+        !known.any(|it| it.templates.contains(&key))
+    };
+    let outside = |it: &Topic| matches!(it, Topic::Throttled | Topic::Unavailable | Topic::Pool);
+    let topic = |words: &str| text::topic(words).filter(outside);
+    let spans = scene.forest(scene.spans_below(attempt));
+    let called = (0..spans.spans.len()).filter(|n| charges::failed(spans.spans[*n]));
+    let called = called.filter_map(|n| {
+        let (span, name) = (spans.spans[n], spans.charged(n));
+        let topic = topic(&clues::span_words(span)).filter(|_| name != by && !name.is_empty())?;
+        let shown = clue::span(span, format!("{name} turned {by} away"));
+        Some((name, topic, shown))
+    });
+    let lines = scene.invocation(attempt).map(|(it, _)| scene.lines(it));
+    let lines = lines.unwrap_or_default().into_iter().filter_map(|it| {
+        let topic = topic(&it.body).filter(|_| new(it))?;
+        let name = clues::service_in(scene, &it.body).filter(|name| name != by)?;
+        let shown = clue::log(it, format!("{by} wrote: {}", text::brief(&it.body, 160)));
+        Some((name, topic, shown))
+    });
+    let found: Vec<_> = called.chain(lines).collect();
+    let (name, topic, _) = found.first()?.clone();
+    let shown = found.into_iter().filter(|it| it.0 == name).map(|it| it.2);
+    let took = human_duration(wait.duration_ns.unwrap_or_default());
+    let mechanism = format!(
+        "{name} turned {by} away in {}, so {} waited {took} before it was asked again",
+        made.state, wait.state
+    );
+    let suspect = clue::entity(scene, "service", &name, &[&attempt.path, by]);
+    let ended = wait.exited_event_id.and_then(|id| scene.event(id));
+    let ended = ended.map(|it| clue::event(it, format!("{} ended after {took}", wait.state)));
+    let shown: Vec<model::Exhibit> = shown.take(2).chain(ended).collect();
+    let reference = shown[0].reference.clone();
+    let explained = [by, wait.state.as_str()].map(|victim| clue::Explained {
+        kind: String::new(),
+        name: victim.to_owned(),
+        reason: format!("it waited as long as {name} made it wait"),
+        reference: reference.clone(),
+    });
+    Some(
+        Clue::new(suspect, text::category(Some(topic)), 0.93, mechanism)
+            .with(shown)
+            .explaining(explained),
+    )
 }
 
 /// The first value of a document that fits, and where it stands.

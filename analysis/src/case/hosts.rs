@@ -99,7 +99,8 @@ fn mean(charge: &Charge) -> i64 {
 
 /// A host on which a service fails that works on others.
 pub(crate) fn broken(scene: &Scene, failure: &Failure) -> Option<Clue> {
-    let forest = &failure.spans;
+    let tried = of_all_tries(scene, failure);
+    let forest = tried.as_ref().unwrap_or(&failure.spans);
     let span = forest
         .spans
         .iter()
@@ -108,10 +109,23 @@ pub(crate) fn broken(scene: &Scene, failure: &Failure) -> Option<Clue> {
     // The innermost failed span: what is above it only passes the error on.
     let span = span.max_by_key(|it| (it.start_time, it.span_id))?;
     let (service, place) = (span.service_name.clone(), host(span)?);
-    let split = Split::of(scene, forest, &service, &place, |it| {
+    let mut split = Split::of(scene, forest, &service, &place, |it| {
         it.errors * 2 > it.count
     });
-    let here = split.here.errors * 10 >= split.here.count * 9 && split.here.errors >= 2;
+    // One run alone may fail wherever its tries come to, unless the host tells that it is ill itself.
+    let own = placed(forest);
+    let own = own.get(&(service.clone(), place.clone()));
+    let alone = own.is_some_and(|it| it.errors == split.here.errors);
+    let ill = is_ill(scene, forest, &service, &place);
+    if ill && split.others.count < WELL {
+        // The others may have served nobody since.
+        for peer in &scene.world.peers {
+            split.elsewhere(peer, &service, &place);
+        }
+    }
+    let here = split.here.errors * 10 >= split.here.count * 9
+        && split.here.errors >= if ill { 1 } else { 2 }
+        && (!alone || ill);
     let others = split.others.count >= WELL && split.others.errors == 0;
     // The hosts differ in what runs on them: a version that failed everywhere is no matter of the host.
     if !here || !others || super::releases::bad(scene, span).is_some() {
@@ -128,6 +142,28 @@ pub(crate) fn broken(scene: &Scene, failure: &Failure) -> Option<Clue> {
             .with([shown])
             .with(failure.exhibit()),
     )
+}
+
+/// The spans of all tries of the visit, where there were several: each may have come to another host.
+fn of_all_tries<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Option<Forest<'a>> {
+    let tries = scene.tries(failure.visit.filter(|_| !failure.below)?);
+    (tries.len() > 1).then(|| {
+        let spans = tries.into_iter().flat_map(|it| scene.spans_below(it));
+        scene.forest(spans.collect())
+    })
+}
+
+/// Whether what failed on a host was a matter of the machine: its disk, its file system, its hardware.
+fn is_ill(scene: &Scene, forest: &Forest, service: &str, place: &str) -> bool {
+    let failed = forest.spans.iter().filter(|it| {
+        let on_it = it.service_name == service && host(it).as_deref() == Some(place);
+        on_it && charges::failed(it) && !charges::calls_out(it)
+    });
+    failed.into_iter().any(|span| {
+        let mut lines = scene.said(span).into_iter();
+        super::signs::of_machine(&super::clues::span_words(span))
+            || lines.any(|it| it.severity_number >= 13 && super::signs::of_machine(&it.body))
+    })
 }
 
 /// What proxies sent to each host of each cluster.

@@ -74,7 +74,9 @@ fn function(place: &str) -> &str {
 /// the same run did: anything may have happened. Where no function is logged at all, its name is all there ever will be.
 pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Option<String> {
     let name = fatal.function()?;
-    let cut = crate::case::text::is(&fatal.said(), crate::case::text::Topic::FunctionTimeout);
+    // Whose time is over was cut off, whoever watched the clock.
+    let cut = crate::case::text::is(&fatal.said(), crate::case::text::Topic::FunctionTimeout)
+        || fatal.error == "States.Timeout" && fatal.cause.is_empty();
     let nameless = fatal.error == "Lambda.Unknown"
         || exited(fatal)
         || is_nameless(fatal) && lets_guess(scene, fatal);

@@ -1,6 +1,8 @@
 //! Families of mechanisms, and the marks that runtimes, AWS, proxies and client libraries leave in names and messages.
 //! Never an entity's name, always what the platform writes.
 
+use super::signs::DENIED;
+
 /// What a message speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Topic {
@@ -278,42 +280,7 @@ pub(super) const MARKS: [(Topic, &[&str]); 18] = [
             "resource_exhausted",
         ],
     ),
-    (
-        Topic::Permission,
-        &[
-            "password authentication failed",
-            "authentication failed for user",
-            "login failed for user",
-            "accessdenied",
-            "access denied",
-            "not authorized",
-            "unauthorized",
-            "states.permissions",
-            "permission denied",
-            "not have permission",
-            "insufficient permission",
-            "insufficient privilege",
-            "insufficient scope",
-            "security token",
-            "signaturedoesnotmatch",
-            "authorizationerror",
-            "authorizationexception",
-            "not allowed to perform",
-            "status code 403",
-            "403 client error",
-            "status code 401",
-            "invalid api key",
-            "permissiondenied",
-            "forbidden",
-            "expiredtoken",
-            "invalidclienttokenid",
-            "unrecognizedclient",
-            "explicit deny",
-            "no identity-based policy",
-            "no resource-based policy",
-            "notauthorized",
-        ],
-    ),
+    (Topic::Permission, DENIED),
     (
         Topic::Pool,
         &[

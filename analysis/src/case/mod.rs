@@ -100,6 +100,7 @@ mod timed;
 mod toil;
 mod tolerated;
 mod waits;
+mod within;
 mod world;
 
 pub use charges::Charge;

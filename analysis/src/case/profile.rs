@@ -138,6 +138,8 @@ pub struct StateProfile {
     pub texts: BTreeMap<String, String>,
     /// What its jobs had to work with.
     pub equipment: BTreeMap<String, f64>,
+    /// Functions that took what its tries sent.
+    pub takers: BTreeSet<String>,
 }
 
 /// What a function did in one execution.
@@ -313,6 +315,11 @@ impl Profile {
     fn add_called(&mut self, case: &Case) {
         for callee in &case.called {
             let of = &callee.invocation;
+            let mut tries = case.attempts.iter();
+            let sent = tries.find(|it| it.span_id == callee.attempt && it.function_name.is_none());
+            if let Some(state) = sent.and_then(|it| self.states.get_mut(&it.state)) {
+                state.takers.insert(of.function_name.clone());
+            }
             let function = self.functions.entry(of.function_name.clone()).or_default();
             function.add(of);
             let ill = matches!(
@@ -341,7 +348,7 @@ impl Profile {
         }
         let forest = forest.knowing(self.answered.clone().into());
         self.charges = forest.charges();
-        self.calls = calls(&forest);
+        self.calls = forest.longest_calls(MOST);
         for (n, span) in forest.spans.iter().enumerate() {
             if let Some(host) = host(span) {
                 let charge = self.hosts.entry(host).or_default();
@@ -457,19 +464,6 @@ pub(crate) fn written(definition: Option<&str>) -> BTreeMap<String, TraceId> {
         walk(&value, 0, &mut found);
     }
     found
-}
-
-/// The longest call of each service that was answered.
-fn calls(forest: &Forest) -> BTreeMap<String, i64> {
-    let mut all: BTreeMap<String, i64> = BTreeMap::new();
-    for (n, span) in forest.spans.iter().enumerate() {
-        if !super::charges::calls_out(span) || super::charges::failed(span) || all.len() >= MOST {
-            continue;
-        }
-        let longest = all.entry(forest.charged(n)).or_default();
-        *longest = (*longest).max(span.end_time.since(span.start_time));
-    }
-    all
 }
 
 /// Numbers at the top of a JSON object.

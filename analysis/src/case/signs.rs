@@ -3,6 +3,63 @@
 
 use super::text::shortened;
 
+/// Words of somebody to whom something is denied: IAM, KMS, databases, and what is behind a token.
+pub(super) const DENIED: &[&str] = &[
+    "login failed for user",
+    "accessdenied",
+    "access denied",
+    "not authorized",
+    "unauthorized",
+    "states.permissions",
+    "permission denied",
+    "not have permission",
+    "insufficient permission",
+    "insufficient privilege",
+    "insufficient scope",
+    "security token",
+    "signaturedoesnotmatch",
+    "authorizationerror",
+    "authorizationexception",
+    "not allowed to perform",
+    "status code 403",
+    "403 client error",
+    "status code 401",
+    "invalid api key",
+    "permissiondenied",
+    "forbidden",
+    "expiredtoken",
+    "invalidclienttokenid",
+    "unrecognizedclient",
+    "explicit deny",
+    "no identity-based policy",
+    "no resource-based policy",
+    "notauthorized",
+    // OAuth 2 (RFC 6749, 6750) and who issues its tokens, gRPC, Redis, MongoDB, Elasticsearch, Azure, Google.
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "insufficient_scope",
+    "access_denied",
+    "invalid_token",
+    "aadsts7000",
+    "unauthenticated",
+    "permission_denied",
+    "authentication failed",
+    "authenticationfailed",
+    "authenticationexception",
+    "authentication required",
+    "requires authentication",
+    "authorizationfailed",
+    "invalid credentials",
+    "bad credentials",
+    "wrongpass",
+    "noperm ",
+    "invalid_api_key",
+    "incorrect api key",
+    "api key not valid",
+    "api key expired",
+];
+
 /// True for words with which somebody turns down what a caller shows him: a token, a signature, a signed address. JOSE
 /// libraries, API gateways, S3, OAuth.
 pub(crate) fn is_of_pass(words: &str) -> bool {
@@ -74,6 +131,62 @@ pub(crate) fn is_death(words: &str) -> bool {
         "worker exited",
         "uncorrectable ecc",
         "heap out of memory",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
+/// True for words of a machine that is ill itself, as kernels, drivers and file systems write them.
+pub(crate) fn of_machine(words: &str) -> bool {
+    const MARKS: [&str; 26] = [
+        "read-only file system",
+        "erofs",
+        "i/o error",
+        "input/output error",
+        "blk_update_request",
+        "ext4-fs error",
+        "xfs_force_shutdown",
+        "journal has aborted",
+        "medium error",
+        "bad sector",
+        "disk failure",
+        "uncorrectable",
+        "ecc error",
+        "memory failure:",
+        "machine check",
+        "hardware error",
+        "hardware failure",
+        "kernel panic",
+        "soft lockup",
+        "hung_task",
+        "link is down",
+        "carrier lost",
+        "temperature above threshold",
+        "fallen off the bus",
+        "nvrm: xid",
+        "stale file handle",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
+/// True for words of somebody who waits for what another one holds, as databases, drivers and careful code write them.
+pub(crate) fn of_waiting(words: &str) -> bool {
+    const MARKS: [&str; 14] = [
+        "waiting for lock",
+        "waiting for a lock",
+        "waiting for the lock",
+        "waiting to acquire",
+        "still waiting",
+        "lock wait",
+        "lock request",
+        "blocked by",
+        "waits for sharelock",
+        "waiting for exclusive",
+        "waiting for table metadata lock",
+        "waiting on lock",
+        "wait for lock",
+        "no answer yet",
     ];
     let lower = shortened(words).to_lowercase();
     MARKS.iter().any(|mark| lower.contains(mark))

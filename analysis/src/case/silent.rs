@@ -82,7 +82,10 @@ fn by_choice(scene: &Scene, choice: &State) -> Option<Clue> {
     if let Some(since) = super::behind::writer(scene, visit, lost.unwrap_or(&what)) {
         return Some(by_writer(scene, &since, visit, choice, &what));
     }
-    if let Some(clue) = clues::taken_for_answer(scene, visit, &format!("left {what} empty")) {
+    let gave = format!("left {what} empty");
+    if let Some(clue) = super::within::swallowed(scene, visit, &gave)
+        .or_else(|| clues::taken_for_answer(scene, visit, &gave))
+    {
         return Some(clue);
     }
     let (suspect, name) = clues::maker(scene, visit);
@@ -290,7 +293,10 @@ fn by_output(scene: &Scene) -> Option<Clue> {
         .filter(lacks)
         .find(|it| gives(&it.state))
         .filter(|it| !it.caught)?;
-    if let Some(clue) = clues::taken_for_answer(scene, visit, &format!("gave no {path}")) {
+    let gave = format!("gave no {path}");
+    if let Some(clue) = super::within::swallowed(scene, visit, &gave)
+        .or_else(|| clues::taken_for_answer(scene, visit, &gave))
+    {
         return Some(clue);
     }
     let (suspect, name) = clues::maker(scene, visit);

@@ -9,7 +9,17 @@ pub(crate) use super::signs::{is_death, is_of_pass, no_such_image, ran_out, stum
 /// The first family that the words belong to. Long messages are read at their beginning and end.
 pub(crate) fn topic(words: &str) -> Option<Topic> {
     let lower = shortened(words).to_lowercase();
-    by_marks(&lower).or_else(|| by_status(status_in(&lower)?))
+    match by_marks(&lower) {
+        // `401 {"error":"invalid_client"}`: what somebody answers to who asks tells more than that something is invalid.
+        Some(Topic::Data) => status_in(&lower).and_then(refusal).or(Some(Topic::Data)),
+        None => by_status(status_in(&lower)?),
+        found => found,
+    }
+}
+
+/// What a status speaks of with which somebody turns down whoever asks, whatever he sent.
+fn refusal(status: u16) -> Option<Topic> {
+    by_status(status).filter(|it| matches!(it, Topic::Permission | Topic::Throttled))
 }
 
 /// True for a connection that did not come about in time, told by its network operation: Go's `dial tcp …: i/o timeout`.
@@ -135,7 +145,11 @@ pub(crate) fn is(words: &str, wanted: Topic) -> bool {
         .iter()
         .filter(|(topic, _)| *topic == wanted)
         .any(|(_, marks)| marks.iter().any(|mark| bears(&lower, mark)))
-        || by_marks(&lower).is_none() && status_in(&lower).and_then(by_status) == Some(wanted)
+        || match by_marks(&lower) {
+            None => status_in(&lower).and_then(by_status) == Some(wanted),
+            Some(Topic::Data) => status_in(&lower).and_then(refusal) == Some(wanted),
+            Some(_) => false,
+        }
 }
 
 /// True for words of a connection that was not made in time, as clients write it. Who waits for an answer has one.
@@ -492,6 +506,13 @@ mod tests {
             "User: arn is not authorized to perform: s3:GetObject",
             Some(Topic::Permission),
         );
+        check(
+            "token endpoint answered 401 {\"error\":\"invalid_request\"}",
+            Some(Topic::Permission),
+        );
+        check("status 429: invalid burst", Some(Topic::Throttled));
+        check("invalid table: 401 rows", Some(Topic::Data));
+        check("rpc error: code = Unauthenticated", Some(Topic::Permission));
         check("getaddrinfo ENOTFOUND pay.internal", Some(Topic::Name));
         check(
             "ReadTimeout: read timed out. (read timeout=2)",

@@ -97,11 +97,14 @@ fn asked_again<'a>(
         .enumerate()
         .take(MOST_LINES)
         .filter_map(|(n, line)| {
-            let topic = text::topic(&line.body).filter(|it| {
-                matches!(
-                    it,
-                    Topic::Unavailable | Topic::Throttled | Topic::Timeout | Topic::Connection
-                )
+            let waits = super::signs::of_waiting(&line.body).then_some(Topic::Timeout);
+            let topic = waits.or_else(|| {
+                text::topic(&line.body).filter(|it| {
+                    matches!(
+                        it,
+                        Topic::Unavailable | Topic::Throttled | Topic::Timeout | Topic::Connection
+                    )
+                })
             })?;
             let known = (line.service_name.clone(), text::template(&line.body));
             let usual = scene.healthy.iter().any(|it| it.templates.contains(&known));
@@ -129,16 +132,26 @@ fn asked_again<'a>(
     })
 }
 
-/// The clue against whoever is asked again and again.
-fn hidden(scene: &Scene, attempt: &Attempt, of: &Invocation, excess_ns: i64) -> Option<Clue> {
+/// The clue against whoever is asked, or waited for, again and again.
+pub(super) fn hidden(
+    scene: &Scene,
+    attempt: &Attempt,
+    of: &Invocation,
+    excess_ns: i64,
+) -> Option<Clue> {
     let (timed, topic) = asked_again(scene, of, excess_ns)?;
     let (caller, name) = (&of.function_name, &timed.name);
-    let mechanism = format!(
-        "{caller} asked {name} again and again in {}, which cost {}: {}",
-        attempt.state,
-        human_duration(timed.ns),
-        text::brief(&timed.line.body, 120)
-    );
+    let (took, said) = (human_duration(timed.ns), text::brief(&timed.line.body, 120));
+    let mechanism = match super::signs::of_waiting(&timed.line.body) {
+        true => format!(
+            "{name} kept {caller} waiting for {took} in {}: {said}",
+            attempt.state
+        ),
+        false => format!(
+            "{caller} asked {name} again and again in {}, which cost {took}: {said}",
+            attempt.state
+        ),
+    };
     let line = clue::log(timed.line, text::brief(&timed.line.body, 160));
     let explained = Explained {
         kind: String::new(),

@@ -277,7 +277,8 @@ pub(super) fn nonsense(message: &str) -> bool {
         "required property",
         "required key",
     ];
-    WORDS.iter().any(|word| lower.contains(word))
+    // Code that stumbled did so itself, whatever it was given.
+    WORDS.iter().any(|word| lower.contains(word)) && !text::stumbles(message)
 }
 
 /// Words by which a process says that it has used up what it needs itself to call anybody: descriptors, ports, threads,

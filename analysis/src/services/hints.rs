@@ -145,8 +145,9 @@ fn quick(symptom: &Trees, baseline: &Trees, answers: &Answers) -> Oddities {
 
 /// Charges failures to the odd answers that they came from.
 pub(super) fn charge(all: &mut [Evidence], odd: &Oddities, graph: &Graph, symptom: &Trees) {
+    // Of who left something out it is known why others fail: what they write is that.
     let failing: Vec<usize> = (0..all.len())
-        .filter(|n| strength(&all[*n]) > TOLD)
+        .filter(|n| strength(&all[*n]) > TOLD && !all[*n].missed)
         .collect();
     for n in failing {
         let traces = signals::traces(&all[n], symptom);

@@ -34,6 +34,8 @@ pub(super) struct Place {
     pub reason: String,
     /// A pod of another replica set than all that there were before: another version.
     pub another_version: bool,
+    /// No other service was seen there: it is an instance of this one rather than a machine.
+    pub alone: bool,
     surprise: f64,
 }
 
@@ -79,10 +81,23 @@ pub(super) fn of(service: u32, symptom: &Trees, baseline: &Trees) -> Vec<Place> 
     let where_ = where_.map(|it| Place {
         another_version: another_version(&it.name, service, baseline)
             || another_release(&it.name, service, [symptom, baseline]),
+        alone: is_alone(&it.name, service, [symptom, baseline]),
         ..it
     });
     let operation = by("operation", &|hop| Some(hop.name.clone()));
     where_.into_iter().chain(operation).collect()
+}
+
+/// True for a place at which nobody else was seen.
+fn is_alone(place: &str, service: u32, periods: [&Trees; 2]) -> bool {
+    let mut others = periods.iter().flat_map(|trees| {
+        let all = trees.spans.iter().zip(&trees.service);
+        all.filter(|it| *it.1 != service).map(|it| it.0)
+    });
+    !others.any(|hop| {
+        let places = [&hop.host, &hop.pod];
+        places.iter().any(|it| it.as_deref() == Some(place))
+    })
 }
 
 /// True for a host or pod that runs another release than all that there were before, while others do not.
@@ -218,6 +233,7 @@ fn stands_out(
             span: worst.span,
             reason,
             another_version: false,
+            alone: false,
             surprise,
         })
     });

@@ -38,7 +38,10 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
     if let Some(reason) = own.and_then(reason) {
         return reason;
     }
-    let complaint = evidence.complaint.map(|n| symptom.lines[n].body.as_str());
+    // One that hardly anybody joins in tells nothing of who is slow.
+    let heard = evidence.by_log > 0.2 || told > evidence.by_time;
+    let complaint = evidence.complaint.filter(|_| heard);
+    let complaint = complaint.map(|n| symptom.lines[n].body.as_str());
     if line.is_none() && complaint.map(said_category) == Some(Category::Infrastructure) {
         return Category::Infrastructure;
     }
@@ -359,7 +362,10 @@ pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -
         );
         if verdict.category == Some(Category::Error) && place.another_version {
             verdict.category = Some(Category::BadDeploy);
-        } else if matches!(verdict.category, Some(Category::Error | Category::Latency)) {
+        } else if verdict.category == Some(Category::Error)
+            // One instance that is slow by itself is slow; a machine makes slow whoever runs on it.
+            || verdict.category == Some(Category::Latency) && !place.alone
+        {
             verdict.category = Some(Category::Infrastructure);
         }
     }

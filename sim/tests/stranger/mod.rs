@@ -12,6 +12,7 @@ pub mod eighth;
 pub mod eleventh;
 pub mod eleventh_below;
 pub mod fifth;
+pub mod fourteenth;
 pub mod fourth;
 pub mod fourth_tasks;
 pub mod lambda;

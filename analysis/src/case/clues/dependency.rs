@@ -8,6 +8,7 @@ use crate::case::{
     failures::Failure,
     origin, releases,
     scene::Scene,
+    signs,
     text::{self, Topic},
 };
 use model::{Category, Span, Value, time::human_duration};
@@ -119,6 +120,15 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let category = match topic {
         Some(Topic::Init | Topic::FunctionTimeout) => Category::Error,
         _ if said.to_lowercase().contains("no healthy") => Category::Infrastructure,
+        // No code of anybody stumbled: the disk or the hardware did.
+        None | Some(Topic::Unavailable)
+            if signs::of_machine(&format!(
+                "{said} {}",
+                line.map_or("", |it| it.body.as_str())
+            )) =>
+        {
+            Category::Infrastructure
+        }
         // Why a service's own house is not in order, such as a full disk, is an error to who calls it.
         Some(Topic::Space) if charges::status(span).is_some_and(|it| it >= 500) => Category::Error,
         topic => text::category(topic),
@@ -323,11 +333,16 @@ fn impatient(scene: &Scene, failure: &Failure, call: usize, slowest: usize) -> O
     let waiting = forest.spans[call];
     let callee = forest.charged(call);
     let took = |it: &Span| it.end_time.since(it.start_time);
-    let mut usual: Vec<i64> = scene
-        .healthy
-        .iter()
-        .filter_map(|it| it.calls.get(&callee).copied())
-        .collect();
+    let answered = |name: &str| {
+        let calls = scene.healthy.iter();
+        let calls: Vec<i64> = calls.filter_map(|it| it.calls.get(name).copied()).collect();
+        (calls.len() >= WELL).then_some(calls)
+    };
+    // A proxy's flags name its cluster, an answer the service that gave it.
+    let answering = forest.children[call].iter().map(|n| forest.spans[*n]);
+    let mut answering = answering.filter(|it| it.service_name != waiting.service_name);
+    let behind = answering.next().map_or("", |it| it.service_name.as_str());
+    let mut usual = answered(&callee).or_else(|| answered(behind))?;
     usual.sort_unstable();
     let (median, longest) = (*usual.get(usual.len() / 2)?, *usual.last()?);
     let waited = took(waiting);
@@ -340,14 +355,25 @@ fn impatient(scene: &Scene, failure: &Failure, call: usize, slowest: usize) -> O
         name => name,
     };
     let own = failure.function().filter(|it| *it == caller);
+    // How long a proxy waits is set for the cluster that it asks.
+    let routed = charges::proxied(waiting);
     let suspect = match (own, failure.attempt) {
+        _ if routed => {
+            let path = failure.attempt.map_or("", |it| it.path.as_str());
+            clue::entity(scene, "service", &callee, &[path, caller])
+        }
         (Some(name), Some(attempt)) => clue::function(scene, attempt, name, failure.version()),
         _ => {
             let path = failure.attempt.map_or("", |it| it.path.as_str());
             clue::entity(scene, "service", caller, &[path])
         }
     };
-    let change = super::deploy::timeout_change(scene, failure, caller);
+    let set_for: &[&str] = match routed {
+        true => &[caller, &callee, behind],
+        false => &[caller],
+    };
+    let mut set_for = set_for.iter().filter(|it| !it.is_empty());
+    let change = set_for.find_map(|it| super::deploy::timeout_change(scene, failure, it));
     let mechanism = format!(
         "{caller} waits {} for {callee} and no longer, too short: healthy runs waited {} and were answered",
         human_duration(waited),
@@ -363,10 +389,11 @@ fn impatient(scene: &Scene, failure: &Failure, call: usize, slowest: usize) -> O
         reason,
         reference: proof.reference.clone(),
     };
-    let cleared = explained(
-        &callee,
-        format!("{callee} is usually slower than {caller} waits now"),
-    );
+    let why = format!("{callee} is usually slower than {caller} waits now");
+    let cleared = match routed {
+        true => explained(caller, why),
+        false => explained(&callee, why),
+    };
     let weight = if change.is_some() { 0.96 } else { 0.93 };
     Some(
         Clue::new(suspect, Category::TimeoutConfig, weight, mechanism)

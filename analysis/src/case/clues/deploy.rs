@@ -455,7 +455,7 @@ pub(super) fn recent<'a>(scene: &Scene<'a>, failure: &Failure) -> impl Iterator<
 fn names(change: &Change, name: &str) -> bool {
     let resource = change.resource.to_lowercase();
     let name = name.to_lowercase();
-    let parts = || resource.split([':', '/']);
+    let parts = || resource.split([':', '/', ' ']);
     resource == name || parts().any(|part| part == name)
 }
 

@@ -15,6 +15,9 @@ use model::{Attempt, Category, ExecutionStatus, SpanKind, time::human_duration};
 /// What remains of the weight of a worker's silence behind a failure of somebody whom it called.
 const BEHIND: f64 = 0.75;
 
+/// The weight of what is known by the time of others alone.
+const BY_TIME: f64 = 0.88;
+
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
         return Vec::new();
@@ -108,6 +111,17 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
     if let Some(clue) = super::rerouted::find(scene, failure, attempt)
         .filter(|_| !activity && receipt(failure).is_none())
     {
+        return clue;
+    }
+    // Without a line that names the message, the time tells who takes it.
+    if let Some(name) = worker::absent(scene, attempt).filter(|_| {
+        !activity
+            && receipt(failure).is_none()
+            && failure.function().is_none()
+            && scene.callees(attempt).is_empty()
+    }) {
+        let mut clue = never_came(scene, failure, attempt, &name);
+        clue.weight = BY_TIME;
         return clue;
     }
     let (kind, name) = silent_one(failure, attempt);

@@ -20,7 +20,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .iter()
         .find(|log| log.severity_number >= 13 && text::is(&log.body, Topic::Permission));
     let attribute = failure.spans.spans.iter().find(|span| {
-        crate::case::charges::status(span) == Some(403)
+        matches!(crate::case::charges::status(span), Some(401 | 403))
             || text::is(&span.status_message, Topic::Permission)
     });
     // An unclear error of the function (its SDK wraps the refusal) with a refusal in its log.

@@ -7,7 +7,7 @@ use crate::case::{
     charges,
     clue::{self, Clue},
     failures::Failure,
-    origin,
+    origin, releases,
     scene::{Scene, attribute},
     text::{self, Topic},
 };
@@ -147,6 +147,14 @@ fn ejected(scene: &Scene, failure: &Failure, n: usize, caller: &str) -> Clue {
         .min_by_key(|span| (span.start_time, span.span_id))
         .copied();
     let path = failure.attempt.map_or("", |it| it.path.as_str());
+    if let Some(clue) = first.and_then(|it| released(scene, failure, it, &cluster, caller)) {
+        let shown = clue::span(refused, format!("no healthy host of {cluster} (UH)"));
+        let carried = super::function::carried(caller, &cluster, refused);
+        return clue
+            .with([shown])
+            .with(failure.exhibit())
+            .explaining([carried]);
+    }
     let (suspect, how, weight) = match first.and_then(upstream_host) {
         Some(host) => (
             clue::entity(scene, "host", &host, &[path, caller, &cluster]),
@@ -179,6 +187,48 @@ fn ejected(scene: &Scene, failure: &Failure, n: usize, caller: &str) -> Clue {
         )])
         .with(failure.exhibit())
         .explaining([super::function::carried(caller, &cluster, refused)])
+}
+
+/// What the hosts answered with before they were ejected, where nobody was served by their release, and others were by the
+/// one before: it is no matter of a host.
+fn released(
+    scene: &Scene,
+    failure: &Failure,
+    first: &Span,
+    cluster: &str,
+    caller: &str,
+) -> Option<Clue> {
+    let spans = scene.case.spans.iter();
+    let mut answers = spans.filter(|it| {
+        it.trace_id == first.trace_id && it.parent_span_id == first.span_id && charges::failed(it)
+    });
+    let (answer, release) = answers.find_map(|it| Some((it, releases::bad(scene, it)?)))?;
+    let name = &answer.service_name;
+    let path = failure.attempt.map_or("", |it| it.path.as_str());
+    let lines = scene.said(answer);
+    let line = lines.iter().rfind(|it| it.severity_number >= 17);
+    let mechanism = format!(
+        "{name} fails since {release}, until its hosts were ejected; calls of {caller} in {} found nobody",
+        failure.state()
+    );
+    let ejected = clue::Explained {
+        kind: String::new(),
+        name: cluster.to_owned(),
+        reason: format!("its hosts were ejected because {name} failed on them"),
+        reference: clue::span_ref(answer),
+    };
+    Some(
+        Clue::new(
+            clue::entity(scene, "service", name, &[path, caller]),
+            Category::BadDeploy,
+            0.95,
+            mechanism,
+        )
+        .with([clue::span(answer, format!("{name} answered with an error"))])
+        .with(line.map(|it| clue::log(it, format!("{name} wrote: {}", text::brief(&it.body, 160)))))
+        .changed(super::deploy::change_of(scene, failure, &[name]).or(Some(release)))
+        .explaining([ejected].into_iter().filter(|it| it.name != *name)),
+    )
 }
 
 fn upstream_host(span: &Span) -> Option<String> {

@@ -447,7 +447,11 @@ fn hanging(
     if let Some(clue) = crate::case::timed::waited(scene, attempt, invocation, limit) {
         return Some(clue);
     }
-    let silence = super::hang::longest(scene, invocation)?;
+    // Half of its time is enough where it tells several times for whom it waits.
+    let again = || crate::case::timed::hidden(scene, attempt, invocation, limit);
+    let Some(silence) = super::hang::longest(scene, invocation) else {
+        return again();
+    };
     // Healthy runs come past that line soon; without them nobody knows.
     let quick = median.is_some_and(|it| it < silence.ns / 2);
     let who = &silence.name;

@@ -124,6 +124,32 @@ fn called(case: &Case) -> BTreeSet<&str> {
     own.chain(below).filter(|it| !it.is_empty()).collect()
 }
 
+/// Who ran while each of the healthy runs waited for an answer, as no line of theirs names the message, and did not run for
+/// this one.
+pub(super) fn absent(scene: &Scene, attempt: &Attempt) -> Option<String> {
+    const ENOUGH: usize = 5;
+    let usual = scene.healthy.iter();
+    let usual: Vec<_> = usual
+        .filter_map(|it| it.states.get(&attempt.state))
+        .collect();
+    let came: BTreeSet<&str> = scene
+        .callees(attempt)
+        .into_iter()
+        .map(|it| it.function_name.as_str())
+        .collect();
+    let own = |name: &str| {
+        let mut tries = scene.case.attempts.iter();
+        tries.any(|it| it.function_name.as_deref() == Some(name))
+    };
+    let takers = &usual.first().filter(|_| usual.len() >= ENOUGH)?.takers;
+    let mut gone = takers.iter().filter(|name| {
+        usual.iter().all(|it| it.takers.contains(*name))
+            && !came.contains(name.as_str())
+            && !own(name)
+    });
+    gone.next().cloned()
+}
+
 /// Who took the messages of all healthy runs that went the same way, and has not taken this one.
 pub(super) fn missing(scene: &Scene, attempt: &Attempt) -> Vec<String> {
     let letters = crate::case::letters::letters(scene.case);
