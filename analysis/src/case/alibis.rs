@@ -9,7 +9,7 @@ use super::{
     text,
 };
 use model::text::counted;
-use model::{Cleared, Entity, Status, time::human_duration};
+use model::{Attempt, Cleared, Entity, Status, time::human_duration};
 use std::collections::BTreeSet;
 
 /// Cleared suspects that are told.
@@ -26,9 +26,13 @@ pub(crate) fn of(
     charges: &[Charge],
     failure: Option<&Failure>,
 ) -> Vec<Cleared> {
-    let mut all: Vec<Cleared> = charges.iter().take(1).flat_map(explained).collect();
+    let mut all: Vec<Cleared> = charges
+        .iter()
+        .take(1)
+        .flat_map(|it| explained(scene, it))
+        .collect();
     all.extend(charges.iter().skip(1).filter_map(carried));
-    all.extend(recovered(scene));
+    all.extend(recovered(scene, failure.is_none()));
     if let Some(failure) = failure {
         all.extend(aborted(scene, failure));
     }
@@ -51,11 +55,31 @@ pub(crate) fn of(
     told
 }
 
-fn explained(charge: &Charge) -> Vec<Cleared> {
+/// What a name is called, where the clue does not tell.
+fn kind_of(scene: &Scene, name: &str) -> &'static str {
+    let case = scene.case;
+    let mut tried = case.attempts.iter();
+    let mut ran = case.invocations.iter();
+    let called = tried.any(|it| it.function_name.as_deref() == Some(name))
+        || ran.any(|it| it.function_name == name);
+    if called {
+        return "function";
+    }
+    if case.states.iter().any(|it| it.state == name) {
+        return "state";
+    }
+    let mut wrote = case.spans.iter();
+    match wrote.any(|it| it.service_name == name) || name.contains('.') {
+        true => "service",
+        false => "function",
+    }
+}
+
+fn explained(scene: &Scene, charge: &Charge) -> Vec<Cleared> {
     let all = charge.clues.iter().flat_map(|it| &it.explains);
     all.map(|it| Cleared {
         kind: if it.kind.is_empty() {
-            "function".into()
+            kind_of(scene, &it.name).into()
         } else {
             it.kind.clone()
         },
@@ -76,13 +100,26 @@ fn carried(charge: &Charge) -> Option<Cleared> {
     })
 }
 
-/// States that failed and went well at the next try.
-fn recovered(scene: &Scene) -> Vec<Cleared> {
+/// What a try cost that did not go well, with the wait after it, nanoseconds.
+fn lost_in(of: &Attempt) -> i64 {
+    let took = of.duration_ns.filter(|_| of.status.is_failure());
+    of.backoff_ns.unwrap_or(0) + took.unwrap_or(0)
+}
+
+/// States that failed and went well at the next try; of a slow run only those whose tries cost little of its time.
+fn recovered(scene: &Scene, slow: bool) -> Vec<Cleared> {
+    const LITTLE: i64 = 10;
+    let took = scene.case.execution.duration_ns.unwrap_or_default();
     let survived = failures::survived(scene);
     survived
         .iter()
         .filter_map(|failure| {
             let visit = failure.visit?;
+            let tries = scene.tries(visit);
+            let lost: i64 = tries.iter().map(|it| lost_in(it)).sum();
+            if slow && lost > took / LITTLE {
+                return None;
+            }
             let last = scene
                 .tries(visit)
                 .into_iter()
@@ -177,10 +214,16 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
     all.into_iter()
         .filter(|it| !culprit.path.contains(&it.resource) && !it.resource.ends_with(&culprit.name))
         .filter_map(|change| {
+            // What ran after it was changed again, perhaps back, says nothing of it.
+            let again = scene.world.changes.iter();
+            let again = again
+                .filter(|it| it.resource == change.resource && it.time > change.time)
+                .map(|it| it.time)
+                .min();
             let well = scene
                 .healthy
                 .iter()
-                .filter(|it| it.start > change.time)
+                .filter(|it| it.start > change.time && again.is_none_or(|end| it.start < end))
                 .count();
             let name = clues::last_part(&change.resource);
             // A function or a workflow that neither this execution nor healthy ones of the kind ever called, or what was

@@ -52,7 +52,8 @@ pub(crate) fn of_failure(scene: &Scene, failure: &Failure) -> Option<String> {
             let went = next_of(scene, visit)
                 .filter(|it| Some(*it) != next)
                 .map_or(String::new(), |it| format!(" instead of {it}"));
-            match next {
+            let same = next_of(scene, visit).is_some_and(|it| Some(it) == next);
+            match next.filter(|_| !same) {
                 Some(next) => format!("without {what} this run would have gone on to {next}{went}"),
                 None => format!("without {what} its Catch would not have been taken"),
             }

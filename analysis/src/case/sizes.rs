@@ -47,6 +47,9 @@ pub(super) fn of_work(scene: &Scene, ratio: f64) -> Option<(f64, &'static str)> 
     }
     let items = f64::from(execution.iterations) / median(&|it| f64::from(it.iterations)).max(1.0);
     let bytes = bytes / median(&|it| it.input_bytes as f64).max(64.0);
+    let sized = scene.healthy.iter();
+    let sized = sized.map(|it| (it.input_bytes as f64, it.duration_ns));
+    let bytes = if follows(sized.collect()) { bytes } else { 0.0 };
     let all = [
         (items, "it worked on {} times as many items"),
         (bytes, "its input is {} times as large"),
@@ -77,10 +80,33 @@ pub(super) fn numeric_growth(scene: &Scene) -> f64 {
         let median = usual[usual.len() / 2];
         // An id or a timestamp is no size.
         let sized = usual.len() >= SIZED_RUNS && *low > 0.0 && *high < 20.0 * low && median < 1e9;
-        // What healthy runs have, too, did not grow.
-        (sized && value > high).then(|| value / median.max(1.0))
+        let pairs = scene.healthy.iter();
+        let pairs = pairs.filter_map(|it| Some((it.numbers.get(name).copied()?, it.duration_ns)));
+        // What healthy runs have, too, did not grow; and what their times do not follow is no size.
+        (sized && value > high && follows(pairs.collect())).then(|| value / median.max(1.0))
     });
     growth.fold(0.0, f64::max)
+}
+
+/// Runs of which a third tells how long those with small and with large numbers take.
+const TOLD: usize = 6;
+/// Numbers that differ less than this do not show whether time follows them.
+const APART: f64 = 1.3;
+/// A share of what the number grows by that the time has to grow by, too.
+const SHARE: f64 = 0.2;
+
+/// Whether times go up with a number, as far as healthy runs tell: where these hardly differ, nothing speaks against it.
+fn follows(mut pairs: Vec<(f64, i64)>) -> bool {
+    if pairs.len() < TOLD {
+        return true;
+    }
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let third = pairs.len() / 3;
+    let (small, large) = (&pairs[..third], &pairs[pairs.len() - third..]);
+    let size = |of: &[(f64, i64)]| middle(of.iter().map(|it| it.0));
+    let time = |of: &[(f64, i64)]| middle(of.iter().map(|it| it.1 as f64));
+    let grown = size(large) / size(small).max(f64::MIN_POSITIVE);
+    grown < APART || time(large) / time(small).max(1.0) >= 1.0 + (grown - 1.0) * SHARE
 }
 
 /// That the item of a visit is so large that its time follows from it.

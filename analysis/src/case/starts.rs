@@ -1,6 +1,7 @@
 //! Sandboxes that had to be started before work began.
 
 use super::{
+    but_for,
     clue::{self, Clue},
     clues, onset,
     profile::Profile,
@@ -89,7 +90,12 @@ pub(super) fn warmed_up(scene: &Scene, tries: &[&Attempt], excess_ns: i64) -> bo
     {
         return true;
     }
-    total < SLIGHT_MS && total * 2e6 >= excess_ns as f64 && cold.count() == 1
+    let slight = match cold.count() {
+        1 => total < SLIGHT_MS,
+        2 => but_for::cold_starts_added(scene) < (SLIGHT_MS * 1e6) as i64,
+        _ => false,
+    };
+    slight && total * 2e6 >= excess_ns as f64
 }
 
 /// Sandboxes that had to be started.

@@ -23,7 +23,8 @@ pub(super) fn smooth(mechanism: &str, name: &str) -> String {
     });
     let told = twice.unwrap_or_else(|| mechanism.to_owned());
     // Log delivery at ERROR does not tell the state.
-    told.replace(" in : ", ": ")
+    let told = told.replace(" in : ", ": ");
+    told.trim_end_matches([':', ' ']).to_owned()
 }
 
 /// What is shown of a charge, in causal order.

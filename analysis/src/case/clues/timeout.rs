@@ -214,10 +214,12 @@ fn of_function(
     let median = healthy.get(healthy.len() / 2).copied();
     let mut proof: Vec<_> = failure.exhibit().into_iter().collect();
     if let Some(invocation) = failure.invocation {
-        proof.push(clue::invocation(
-            invocation,
-            format!("{name} was cut off after {text}"),
-        ));
+        // Who waited may have given up while it went on to its end.
+        let told = match invocation.status {
+            InvocationStatus::Success => format!("{name} ran on and ended well, too late"),
+            _ => format!("{name} was cut off after {text}"),
+        };
+        proof.push(clue::invocation(invocation, told));
     }
     let line = failure
         .lines

@@ -11,7 +11,7 @@ pub use markdown::markdown;
 pub use plain::plain;
 pub use rest::Rest;
 
-use model::{Execution, Sentence, Verdict, time};
+use model::{Execution, Outcome, Sentence, Verdict, time};
 
 /// What a verdict is about.
 #[derive(Debug, Clone, Copy)]
@@ -88,14 +88,13 @@ fn findings(verdict: &Verdict) -> Vec<(&'static str, String)> {
         all.push(("Category", category.as_str().replace('_', " ")));
     }
     all.push(("Fatality", verdict.fatality.as_str().to_owned()));
-    all.push((
-        "Confidence",
-        format!(
-            "{:.0} % ({})",
-            verdict.confidence * 100.0,
-            verdict.certainty()
-        ),
-    ));
+    if verdict.outcome != Outcome::ColdCase {
+        let percent = verdict.confidence * 100.0;
+        all.push((
+            "Confidence",
+            format!("{percent:.0} % ({})", verdict.certainty()),
+        ));
+    }
     let said = |text: &Option<String>, of: Sentence| {
         let text = text.as_deref()?;
         Some(verdict.with_citations(text, of))
