@@ -133,7 +133,15 @@ pub(crate) fn of_time(scene: &Scene, clue: &Clue, slow: &Slow) -> Option<String>
         _ => (0, HashMap::new()),
     };
     if count == 0 {
-        return Some(of_slowness(slow));
+        // Cold starts that were not the fault would have been there all the same.
+        let cold = match clue.category {
+            Category::ColdStart => 0,
+            _ => cold_starts_added(scene),
+        };
+        let left = slow.usual_ns.saturating_add(cold);
+        let tells = cold > slow.excess_ns() / 10 && left < slow.took_ns;
+        let usual_ns = if tells { left } else { slow.usual_ns };
+        return Some(of_slowness(&Slow { usual_ns, ..*slow }));
     }
     let added = Replay::of_case(scene.case).effect(&shorter);
     let what = match count {

@@ -186,7 +186,7 @@ pub(crate) fn is_connect_timeout(words: &str) -> bool {
 /// True for words with which a validator of schemas refuses a value: Ajv, zod, joi, yup, pydantic, jsonschema, Bean
 /// Validation, FluentValidation, Go's validator, serde. They speak of what was given, not of code.
 pub(crate) fn refuses_value(words: &str) -> bool {
-    const MARKS: [&str; 54] = [
+    const MARKS: [&str; 58] = [
         "must match format",
         "must match pattern",
         "must match exactly one schema",
@@ -231,6 +231,10 @@ pub(crate) fn refuses_value(words: &str) -> bool {
         "must not be blank",
         "must not be empty",
         "must be greater than",
+        "must be positive",
+        "must be a positive",
+        "must not be negative",
+        "cannot be negative",
         "must be less than",
         "size must be between",
         "must be a well-formed",

@@ -13,6 +13,14 @@ use model::{Category, Span};
 /// Flags of a proxy that never got through.
 const FLAGS: [&str; 5] = ["DF", "NR", "UF", "LR", "NC"];
 
+/// Words of a connection that had come about.
+const BROKEN: [&str; 4] = [
+    "reset by peer",
+    "econnreset",
+    "broken pipe",
+    "connection was closed",
+];
+
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(attempt) = failure.attempt else {
         return Vec::new();
@@ -104,11 +112,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     };
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);
     let whom = known.map_or("whom it calls".to_owned(), |it| it);
-    let mechanism = format!(
-        "{caller} could not reach {whom} in {}: {}",
-        failure.state(),
-        text::brief(&crate::case::failures::message(&failure.cause), 160)
-    );
+    let said = text::brief(&crate::case::failures::message(&failure.cause), 160);
+    let how = match said.to_lowercase() {
+        it if BROKEN.iter().any(|mark| it.contains(mark)) => "lost its connection to",
+        _ => "could not reach",
+    };
+    let mechanism = format!("{caller} {how} {whom} in {}: {said}", failure.state());
     vec![
         Clue::new(suspect, Category::NetworkConfig, 0.85, mechanism)
             .with(failure.exhibit())
