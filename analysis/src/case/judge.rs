@@ -1,7 +1,7 @@
 //! The inquest: what is wrong with an execution, whom the clues speak against, how sure that is.
 
 use super::{
-    Case, World, alibis, but_for,
+    Case, World, alibis, altered, but_for,
     clue::{self, Clue},
     clues, confidence, dark,
     failures::{self, Failure},
@@ -91,7 +91,7 @@ fn stopped(scene: &Scene, verdict: Verdict) -> Verdict {
     let mut events = scene.case.events.iter();
     if let Some(end) = events.rfind(|it| it.event_type == "ExecutionAborted") {
         let shown = clue::event(end, format!("it was stopped from outside{why}"));
-        telling::show(&mut verdict, shown);
+        telling::show(&mut verdict, shown, model::Sentence::Mechanism);
     }
     verdict
 }
@@ -534,9 +534,17 @@ fn conclude(
     verdict.fatality = lead.fate;
     verdict.confidence = confidence::of(first.score, ranking::margin(&charges));
     verdict.changed = first.clues.iter().find_map(|it| it.changed.clone());
+    let altered = altered::of(scene, &lead.suspect, lead.category, failure);
+    let altered = altered.filter(|_| verdict.changed.is_none());
+    verdict.changed = verdict
+        .changed
+        .or_else(|| Some(altered.as_ref()?.told.clone()));
     verdict.but_for.clone_from(&lead.but_for);
     verdict.exhibits = telling::exhibits(scene, first, lead.fate, verdict.changed.as_deref());
     telling::prove(&mut verdict, lead);
+    if let Some(shown) = altered.and_then(|it| it.shown) {
+        telling::show(&mut verdict, shown, model::Sentence::Changed);
+    }
     verdict.cleared = alibis::of(scene, &lead.suspect, &charges, failure);
     // What proves it is not cleared beside.
     let shown: BTreeSet<&str> = telling::changes_shown(&verdict);

@@ -39,6 +39,7 @@
 //! | [`report`] | the case file as text, Markdown and HTML |
 
 mod alibis;
+mod altered;
 mod amounts;
 mod behind;
 mod but_for;

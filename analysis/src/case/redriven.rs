@@ -8,7 +8,7 @@ use super::{
     telling,
 };
 use model::{
-    ExecutionStatus, Fatality, HistoryEvent, Outcome, Verdict,
+    ExecutionStatus, Fatality, HistoryEvent, Outcome, Sentence, Verdict,
     time::{self, human_duration},
 };
 
@@ -94,12 +94,11 @@ pub(crate) fn tell(scene: &Scene, verdict: &mut Verdict) {
     if verdict.outcome != Outcome::Verdict {
         return;
     }
-    telling::show(
-        verdict,
+    let facts = [
         clue::event(ended, "the execution ended".to_owned()),
-    );
-    telling::show(
-        verdict,
         clue::event(begun, format!("it was redriven {gap} later")),
-    );
+    ];
+    for fact in facts {
+        telling::show(verdict, fact, Sentence::Mechanism);
+    }
 }

@@ -1,7 +1,7 @@
 //! What was released, and which healthy runs were before it: a function's version, its code, the workflow's version.
 //! Green runs of the same release are not what is usual, and are no witnesses for it either.
 
-use super::{Profile, clue, clues, profile, scene::Scene};
+use super::{Profile, altered, clue, clues, profile, scene::Scene};
 use model::{Category, Entity, Exhibit, State};
 
 /// A release that a visit ran with.
@@ -56,11 +56,7 @@ pub(crate) fn of_function<'a>(scene: &Scene<'a>, visit: &State) -> Option<Since<
     if let Some(version) = &version {
         let same = |it: &&Profile| it.functions[name].versions.contains(version);
         let (new, old): (Vec<_>, Vec<_>) = called.iter().copied().partition(same);
-        let told = old
-            .last()
-            .and_then(|it| it.functions[name].versions.iter().next_back());
-        if let Some(told) = told.cloned() {
-            let changed = format!("{name} version {told} → {version}");
+        if let Some(changed) = altered::replaced(scene, &old, name, version) {
             return Some(since(old, new, changed, None));
         }
     }
@@ -88,7 +84,8 @@ fn of_workflow<'a>(scene: &Scene<'a>, visit: &State) -> Option<Since<'a>> {
         _ => own.is_none() || it.definition.is_none() || own == it.definition,
     };
     let (new, old): (Vec<_>, Vec<_>) = scene.healthy.iter().copied().partition(same);
-    let before = old.last()?.version.clone();
+    let before = altered::last_before(scene, old.iter().copied())?;
+    let before = before.version.clone();
     let to = execution.state_machine_version.clone();
     let name = match &to {
         Some(version) => format!("{}:{version}", execution.state_machine),

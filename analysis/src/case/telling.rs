@@ -149,13 +149,21 @@ pub(super) fn prove(verdict: &mut Verdict, lead: &Clue) {
     }
 }
 
-/// Puts a fact among the exhibits, by its time: the last words of the mechanism stand on it.
-pub(super) fn show(verdict: &mut Verdict, mut new: Exhibit) {
-    new.proves.push(Sentence::Mechanism);
-    let mut held = verdict.exhibits.iter();
-    if held.any(|it| it.reference == new.reference) {
+/// Puts a fact among the exhibits, by its time: a sentence stands on it.
+pub(super) fn show(verdict: &mut Verdict, mut new: Exhibit, sentence: Sentence) {
+    // Of what changed other exhibits are no proof, where there is one.
+    if sentence == Sentence::Changed {
+        let all = verdict.exhibits.iter_mut();
+        all.for_each(|it| it.proves.retain(|it| *it != sentence));
+    }
+    let mut held = verdict.exhibits.iter_mut();
+    if let Some(held) = held.find(|it| it.reference == new.reference) {
+        if !held.proves.contains(&sentence) {
+            held.proves.push(sentence);
+        }
         return;
     }
+    new.proves.push(sentence);
     let after = verdict.exhibits.iter().position(|it| it.at > new.at);
     let at = after.unwrap_or(verdict.exhibits.len());
     verdict.exhibits.insert(at, new);

@@ -3,7 +3,7 @@
 //! only half of the time; a version that also ran well is cleared. *How to confirm*: compare the two versions.
 
 use crate::case::{
-    Profile,
+    Profile, altered,
     clue::{self, Clue, Explained},
     failures::{Failure, message},
     scene::Scene,
@@ -191,7 +191,8 @@ impl Split {
                 (true, false) => split.failed_same += 1,
                 (false, true) => {
                     split.others_healthy += 1;
-                    split.other = ran.versions.iter().next_back().cloned();
+                    let known = ran.versions.iter().max_by_key(|it| altered::order(it));
+                    split.other = known.cloned();
                 }
                 (false, false) => {}
             }
@@ -405,7 +406,7 @@ fn older_definition<'a>(scene: &Scene<'a>) -> Option<&'a Profile> {
         .filter(|it| it.failed && same(it))
         .count();
     (others.len() >= 3 && (ran_well == 0 || failed > 2 * ran_well))
-        .then(|| others.last().copied().copied())
+        .then(|| altered::last_before(scene, others.into_iter().copied()))
         .flatten()
 }
 

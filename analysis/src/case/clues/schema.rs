@@ -378,18 +378,7 @@ pub(in crate::case) fn new_version_among(
     let version = ran
         .or_else(|| crate::case::profile::executed_version(attempt))
         .or_else(|| attempt.function_qualifier.clone())?;
-    let usual: Vec<_> = others
-        .iter()
-        .filter_map(|it| it.functions.get(name))
-        .collect();
-    let new = !usual.is_empty()
-        && usual
-            .iter()
-            .all(|it| !it.versions.is_empty() && !it.versions.contains(&version));
-    let old = usual
-        .last()
-        .and_then(|it| it.versions.iter().next_back().cloned());
-    new.then(|| format!("{name} version {} → {version}", old.unwrap_or_default()))
+    crate::case::altered::replaced(scene, others, name, &version)
 }
 
 /// A key that the input of every healthy run has and this one has not.
