@@ -132,6 +132,31 @@ pub(crate) fn event(event: &HistoryEvent, text: String) -> Exhibit {
     }
 }
 
+/// Characters of an item that are shown, and of those before the word that an error names.
+const SHOWN: usize = 160;
+const BEFORE: usize = 60;
+
+/// An item as it was given, around what its error says of it.
+pub(crate) fn given(entered: &HistoryEvent, name: &str, input: &str, said: &str) -> Exhibit {
+    event(entered, format!("{name} is {}", excerpt(input, said)))
+}
+
+/// As much of a text as is shown, around the first word that is quoted from it.
+fn excerpt(input: &str, said: &str) -> String {
+    let words = said.split(['\'', '"', '`']).skip(1).step_by(2);
+    let mut words = words.filter(|it| (2..=64).contains(&it.len()));
+    let at = words.find_map(|it| input.find(it)).unwrap_or(0);
+    let before = input[..at].chars().count();
+    let skipped = match before > SHOWN / 2 {
+        true => before - BEFORE,
+        false => 0,
+    };
+    let shown: String = input.chars().skip(skipped).take(SHOWN).collect();
+    let start = if skipped > 0 { "…" } else { "" };
+    let more = input.chars().nth(skipped + SHOWN).map_or("", |_| "…");
+    format!("{start}{shown}{more}")
+}
+
 /// How an event is named.
 pub(crate) fn event_ref(arn: &str, id: u64) -> String {
     format!("event:{arn}#{id}")
@@ -183,5 +208,26 @@ pub(crate) fn change(change: &Change, text: String) -> Exhibit {
         at: time::rfc3339(change.time),
         text,
         ..Exhibit::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_shown_where_its_error_points() {
+        assert_eq!(excerpt(r#"{"qty":null}"#, "no qty"), r#"{"qty":null}"#);
+        let long = format!(r#"{{"note":"{}","qty":"zwölf"}}"#, "ä".repeat(200));
+        let shown = excerpt(&long, "'zwölf' is no number");
+        assert!(
+            shown.starts_with("…ä") && shown.ends_with(r#""qty":"zwölf"}"#),
+            "{shown}"
+        );
+        let cut = excerpt(&long, "no number");
+        assert!(
+            cut.ends_with("ä…") && cut.chars().count() == SHOWN + 1,
+            "{cut}"
+        );
     }
 }

@@ -148,7 +148,7 @@ pub(crate) fn of_item(scene: &Scene, visit: &State) -> Option<Clue> {
         .max_by(|a, b| a.2.total_cmp(&b.2))?;
     let name = format!("{block}[{index}]");
     let mechanism = format!(
-        "item {index} of {block} is {times:.0} times as large as the others ({path} {}), and {} took {slower:.0} times as long for it",
+        "{name} is {times:.0} times as large as the others ({path} {}), and {} took {slower:.0} times as long for it",
         amounts::number(value),
         visit.state
     );

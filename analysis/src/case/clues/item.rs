@@ -74,7 +74,7 @@ pub(super) fn refused(
     }
     let said = format!("{} {}", own.error, message(&own.cause));
     let mechanism = format!(
-        "item {name}, the execution {}, cannot be processed: {}; {well} others went well",
+        "{name}, the execution {}, cannot be processed: {}; {well} others went well",
         child.execution.name,
         text::brief(&said, 140)
     );
@@ -87,8 +87,11 @@ pub(super) fn refused(
             reason: format!("{function} processed {well} other items of the same Map well"),
             reference: clue::event_ref(&it.execution_arn, it.event_id),
         });
+    let given = child.execution.input.as_deref().zip(child.events.first());
+    let given = given.map(|(input, started)| clue::given(started, &name, input, &said));
     Some(
         Clue::new(suspect, Category::BadInput, weight, mechanism)
+            .with(given)
             .with(own.exhibit())
             .with(failure.exhibit())
             .explaining(cleared),

@@ -96,7 +96,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         0 => String::new(),
         _ => format!("; {well} other {items} went well"),
     };
-    let mechanism = format!("item {index} of {map} cannot be processed: {said}{others}");
+    let mechanism = format!("{name} cannot be processed: {said}{others}");
     let function = failure.function().unwrap_or(failure.state()).to_owned();
     let cleared = witness.and_then(|it| it.end_event_id).map(|id| Explained {
         kind: String::new(),
@@ -109,15 +109,21 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         .filter(|it| it.span_id != attempt.span_id)
         .filter_map(|it| it.end_event_id);
     let tried = tried.filter_map(|id| scene.event(id)).take(2);
+    let own = visit
+        .input
+        .as_deref()
+        .zip(scene.event(visit.entered_event_id));
+    let own = own.map(|(input, entered)| clue::given(entered, &name, input, &said));
     vec![
         Clue::new(suspect, Category::BadInput, weight, mechanism)
+            .with(own)
             .with(tried.map(|it| {
                 let when = if it.time < failure.at {
                     "before"
                 } else {
                     "again"
                 };
-                clue::event(it, format!("item {index} failed in the same way {when}"))
+                clue::event(it, format!("{name} failed in the same way {when}"))
             }))
             .with(failure.exhibit())
             .explaining(cleared),

@@ -95,7 +95,7 @@ fn lacking_for_function(scene: &Scene, failure: &Failure, visit: &State) -> Opti
             .explaining([Explained {
                 kind: "function".into(),
                 name: function.to_owned(),
-                reason: format!("{function} was given data without {key}"),
+                reason: format!("{function} was given data with a missing {key}"),
                 reference: reference.unwrap_or_default(),
             }]),
     )
@@ -292,7 +292,7 @@ fn by_producer(
     let job = job.map(|it| Explained {
         kind: String::new(),
         name: super::job::of(scene, it).1,
-        reason: format!("it was given data without {keys}"),
+        reason: format!("it was given data with a missing {keys}"),
         reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
     });
     Clue::new(suspect, category, weight, mechanism)
@@ -317,7 +317,7 @@ fn by_producer(
                 .map(|function| Explained {
                     kind: "function".into(),
                     name: function.to_owned(),
-                    reason: format!("{function} was given data without {keys}"),
+                    reason: format!("{function} was given data with a missing {keys}"),
                     reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
                 })
                 .filter(|it| it.name != name),
