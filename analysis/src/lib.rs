@@ -31,6 +31,7 @@ pub mod containers;
 pub mod context;
 pub mod cost;
 pub mod coverage;
+pub mod exceptions;
 pub mod graph;
 pub mod hops;
 pub mod joins;

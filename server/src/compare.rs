@@ -12,7 +12,7 @@ use analysis::{
 use anyhow::{Context, Result, bail};
 use arrow::{array::AsArray, array::RecordBatch, compute::cast, datatypes::DataType};
 use model::{
-    Execution, Invocation, LedgerEntry, SpanId, TimeCategory, TraceId,
+    Execution, Invocation, LedgerEntry, Outcome, SpanId, TimeCategory, TraceId,
     api::cold_starts::ColdStarts,
     compare::{Comparison, Twins},
 };
@@ -90,6 +90,11 @@ pub async fn twins(
         heads.extend(rows::read_executions(&batch)?);
     }
     heads.retain(analysis::baseline::is_healthy);
+    // A run that was slow or wrong itself is nobody's model, as long as there is another.
+    let accused = accused(snapshot, &ids).await?;
+    if heads.iter().any(|head| !accused.contains(&head.trace_id)) {
+        heads.retain(|head| !accused.contains(&head.trace_id));
+    }
     heads.sort_by_key(|head| head.trace_id);
     let chosen = nearest(execution, &heads, k.clamp(1, MOST_TWINS));
     let ids: Vec<TraceId> = chosen.iter().map(|(n, _)| heads[*n].trace_id).collect();
@@ -106,6 +111,21 @@ pub async fn twins(
         align(&subject.run(), &twins, candidates)
     };
     Ok(tokio::task::spawn_blocking(judge).await?)
+}
+
+/// Those of these executions in which somebody is accused.
+async fn accused(snapshot: &Snapshot, ids: &[TraceId]) -> Result<BTreeSet<TraceId>> {
+    let mut last: HashMap<TraceId, (u32, bool)> = HashMap::new();
+    for batch in snapshot.find(Table::Verdicts, ids).await? {
+        for judged in rows::read_verdicts(&batch)? {
+            let verdict = &judged.verdict;
+            let told = (verdict.version, verdict.outcome == Outcome::Verdict);
+            let held = last.entry(judged.trace_id).or_insert(told);
+            *held = told.max(*held);
+        }
+    }
+    let accused = last.into_iter().filter(|(_, (_, accused))| *accused);
+    Ok(accused.map(|(id, _)| id).collect())
 }
 
 /// What a case file tells besides the verdict: time, money, and how it goes when all is well.

@@ -29,6 +29,12 @@ fn first(all: &[&Attributes], names: &[&str]) -> Option<String> {
     told.into_iter().find(|it| !matches!(it.as_str(), "" | "-"))
 }
 
+/// What a record tells of an exception beside its body.
+fn exception(record: &Value, member: &str) -> String {
+    let name = format!("exception.{member}");
+    first(&[&attributes(record)], &[name.as_str()]).unwrap_or_default()
+}
+
 fn amount(value: &Value) -> Option<f64> {
     let whole = || value["intValue"].as_str()?.parse().ok();
     let truth = || {
@@ -188,7 +194,12 @@ fn period(file: &Path) -> Period {
                         .into(),
                     time: UnixNanos(nanos(&it["timeUnixNano"])),
                     severity: it["severityNumber"].as_u64().unwrap_or(0) as u8,
-                    body: text(&it["body"]),
+                    body: analysis::exceptions::told(
+                        &text(&it["body"]),
+                        &exception(it, "type"),
+                        &exception(it, "message"),
+                    )
+                    .into_owned(),
                 }
             }));
         }

@@ -4,14 +4,16 @@
 /// Weight of the evidence, and how often a verdict of that weight is right.
 const TABLE: [(f64, f64); 8] = [
     (0.0, 0.0),
-    (0.3, 0.18),
-    (0.5, 0.27),
-    (0.7, 0.40),
-    (0.8, 0.74),
-    (0.9, 0.81),
-    (0.93, 0.91),
-    (1.0, 0.95),
+    (0.3, 0.30),
+    (0.5, 0.45),
+    (0.7, 0.62),
+    (0.8, 0.84),
+    (0.9, 0.88),
+    (0.93, 0.93),
+    (1.0, 0.97),
 ];
+/// How often nobody was to blame where nobody was accused.
+pub(crate) const NO_CRIME: f64 = 0.92;
 
 /// The probability that goes with a weight.
 pub(crate) fn calibrated(weight: f64) -> f64 {

@@ -69,7 +69,7 @@ pub fn judge(case: &Case, world: &World) -> Verdict {
 fn innocent(mut verdict: Verdict, mechanism: String) -> Verdict {
     verdict.outcome = Outcome::NoCrime;
     verdict.mechanism = mechanism;
-    verdict.confidence = 0.88;
+    verdict.confidence = confidence::NO_CRIME;
     verdict
 }
 

@@ -170,6 +170,10 @@ pub(super) const MARKS: [(Topic, &[&str]); 18] = [
         Topic::TooLarge,
         &[
             "datalimitexceeded",
+            // Kafka's producer and broker, MySQL's protocol.
+            "when serialized which is larger",
+            "max.message.bytes",
+            "max_allowed_packet",
             "responsesizetoolarge",
             "payload size exceeded",
             "exceeded the maximum number of bytes",

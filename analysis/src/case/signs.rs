@@ -34,6 +34,11 @@ pub(super) const DENIED: &[&str] = &[
     "no identity-based policy",
     "no resource-based policy",
     "notauthorized",
+    "not authorised",
+    // MySQL (errors 1044, 1142, 1143, 1227), SQL Server (229), IAM's short words.
+    "command denied to user",
+    "permission was denied on",
+    "privilege(s) for this operation",
     // OAuth 2 (RFC 6749, 6750) and who issues its tokens, gRPC, Redis, MongoDB, Elasticsearch, Azure, Google.
     "invalid_client",
     "invalid_grant",

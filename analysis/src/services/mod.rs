@@ -37,6 +37,7 @@ mod patience;
 mod place;
 mod rank;
 mod report;
+mod said;
 mod shift;
 mod signals;
 mod starts;

@@ -147,7 +147,11 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
                 in_line: means::in_line(first.service, &now, &answers),
             };
             let verdict = report::accuse(verdict, first, &all, [symptom, baseline], &names);
-            report::placed(report::became(verdict, became), &places, symptom)
+            report::placed(
+                report::agreed(report::became(verdict, became)),
+                &places,
+                symptom,
+            )
         }
         None if baseline.spans.is_empty() && baseline.lines.is_empty() => {
             verdict.outcome = Outcome::ColdCase;

@@ -4,6 +4,7 @@ use super::absence::Lack;
 use super::numbers::Turn;
 use super::place::Place;
 use super::rank::Evidence;
+use super::said::{reason, said_category};
 use super::tree::{Names, Trees};
 use super::{Hop, Line, Period};
 use crate::case::text::{self, Topic};
@@ -55,6 +56,8 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
     if let Some(undone) = evidence.undone.filter(|_| is_undone(evidence)) {
         return match (undone.message, evidence.missed) {
             (true, _) => Category::LostMessage,
+            // It was answered, and whoever asked for it could not go on with that.
+            (false, _) if undone.lack == Lack::Stops => Category::SilentData,
             (false, true) => Category::SilentData,
             (false, false) => Category::Error,
         };
@@ -80,90 +83,6 @@ fn reached(evidence: &Evidence, said: &str) -> Category {
         Category::NetworkConfig if connection && !alone => Category::Infrastructure,
         category => category,
     }
-}
-
-/// What the words of a failure make of it. A service that does not take connections is down, whatever else is a matter of
-/// the network's settings; and not everything that was looked up in vain is a host's name.
-fn said_category(said: &str) -> Category {
-    let lower = text::shortened(said).to_lowercase();
-    let speaks = |words: &[&str]| words.iter().any(|it| lower.contains(it));
-    const DOWN: [&str; 16] = [
-        "read-only transaction",
-        "read only replica",
-        "read-only option",
-        "notwritableprimary",
-        "not primary",
-        "no primary",
-        "not the leader",
-        "refused",
-        "reset",
-        "no healthy upstream",
-        "upstream connection",
-        "server has failed",
-        "marked as dead",
-        "marked dead",
-        "is down",
-        "not responding",
-    ];
-    const FULL: [&str; 3] = ["available disk space", "disk space of", "outofdiskspace"];
-    const NAMES: [&str; 10] = [
-        "host",
-        "dns",
-        "dial",
-        "addrinfo",
-        "resolver",
-        "resolution",
-        "service not known",
-        "eai_",
-        "no route",
-        "unresolved",
-    ];
-    match text::topic(said) {
-        None | Some(Topic::Connection | Topic::Timeout | Topic::Unavailable) if speaks(&DOWN) => {
-            Category::Infrastructure
-        }
-        None if speaks(&FULL) => Category::Capacity,
-        // Of its own pool.
-        None | Some(Topic::Timeout) if pool(&lower) => Category::Capacity,
-        Some(Topic::Name) if !speaks(&NAMES) => Category::Error,
-        topic => text::category(topic),
-    }
-}
-
-/// True where words say that a pool gave nothing.
-fn pool(lower: &str) -> bool {
-    const WORDS: [&str; 11] = [
-        "pop",
-        "acquire",
-        "borrow",
-        "exhaust",
-        "wait",
-        "check out",
-        "checkout",
-        "get a",
-        "full",
-        "idle",
-        "available",
-    ];
-    let pool = lower
-        .match_indices("pool")
-        .any(|(at, _)| !lower[at..].starts_with("poole"));
-    pool && WORDS.iter().any(|it| lower.contains(it))
-}
-
-/// The category of a failure whose words leave no doubt what is behind it.
-fn reason(line: &str) -> Option<Category> {
-    let category = said_category(line);
-    let told = matches!(
-        category,
-        Category::Memory
-            | Category::Capacity
-            | Category::Permission
-            | Category::DataSize
-            | Category::BadDeploy
-            | Category::NetworkConfig
-    );
-    told.then_some(category)
 }
 
 /// What became of a service between the periods.
@@ -219,23 +138,35 @@ fn is_undone(evidence: &Evidence) -> bool {
     evidence.by_absence > other.max(evidence.by_log)
 }
 
+/// A score that is shown as more than nothing.
+const SOME: f64 = 0.005;
+
 /// The first of them.
 pub(super) fn suspects(all: &[Evidence]) -> Vec<Suspect> {
-    all.iter().take(MOST).map(suspect).collect()
+    let some = all.iter().filter(|it| it.score >= SOME);
+    some.take(MOST).map(suspect).collect()
+}
+
+/// The first suspect is the one who is accused, and of the same.
+pub(super) fn agreed(mut verdict: Verdict) -> Verdict {
+    if let Some(first) = verdict.suspects.first_mut() {
+        first.category = verdict.category;
+    }
+    verdict
 }
 
 fn suspect(evidence: &Evidence) -> Suspect {
     let slow = evidence.by_time >= evidence.by_error.max(evidence.by_log)
         && !is_undone(evidence)
         && !is_odd(evidence);
+    let category = match slow {
+        true => Category::Latency,
+        false => Category::Error,
+    };
     Suspect {
         kind: "service".into(),
         name: evidence.name.clone(),
-        category: Some(if slow {
-            Category::Latency
-        } else {
-            Category::Error
-        }),
+        category: Some(category),
         score: (evidence.score * 1_000.0).round() / 1_000.0,
     }
 }

@@ -302,6 +302,7 @@ fn give(case: &mut Case, spans: &[Span], logs: &[LogRecord]) {
         traces.contains(&log.trace_id) || requests.contains(log.request_id.as_str())
     };
     case.logs = logs.iter().filter(mine).take(MOST_LOGS).cloned().collect();
+    case.logs.iter_mut().for_each(analysis::exceptions::tell);
     let borrowed: Vec<&Invocation> = case.invocations.iter().collect();
     let arn = &case.execution.execution_arn;
     let mut found = joins::join_spans(arn, &borrowed, &case.spans);

@@ -2,6 +2,7 @@
 
 use super::{numbers, spoken};
 use crate::{clock, core::Core, times};
+use analysis::exceptions::told;
 use analysis::services::{self, Hop, Line, Period};
 use anyhow::{Context, Result, bail};
 use arrow::{
@@ -234,13 +235,15 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
 
 async fn lines(core: &Core, condition: &str) -> Result<Vec<Line>> {
     let question = format!(
-        "SELECT log_id, trace_id, service_name, CAST(time AS BIGINT) AS at, CAST(severity_number AS BIGINT) AS severity, body \
+        "SELECT log_id, trace_id, service_name, CAST(time AS BIGINT) AS at, CAST(severity_number AS BIGINT) AS severity, body, \
+         CASE WHEN severity_number >= 13 THEN attributes['exception.type'] END AS kind, \
+         CASE WHEN severity_number >= 13 THEN attributes['exception.message'] END AS message \
          FROM logs WHERE {condition} LIMIT {MOST_LINES}"
     );
     let mut found = Vec::new();
     let mut words = Words::default();
     for batch in ask(core, &question).await? {
-        let text = Texts::of(&batch, &[0, 1, 2, 5])?;
+        let text = Texts::of(&batch, &[0, 1, 2, 5, 6, 7])?;
         let at = cast(batch.column(3), &DataType::Int64)?;
         let severity = cast(batch.column(4), &DataType::Int64)?;
         for row in 0..batch.num_rows() {
@@ -251,7 +254,7 @@ async fn lines(core: &Core, condition: &str) -> Result<Vec<Line>> {
                 time: UnixNanos(at.as_primitive::<Int64Type>().value(row)),
                 severity: u8::try_from(severity.as_primitive::<Int64Type>().value(row))
                     .unwrap_or(0),
-                body: text.get(3, row).to_owned(),
+                body: told(text.get(3, row), text.get(4, row), text.get(5, row)).into_owned(),
             });
         }
     }

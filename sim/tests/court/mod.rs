@@ -327,6 +327,7 @@ impl Held {
                 traces.contains(&log.trace_id) || requests.contains(log.request_id.as_str())
             };
             case.logs = self.logs.iter().filter(mine).cloned().collect();
+            case.logs.iter_mut().for_each(analysis::exceptions::tell);
             case.logs.sort_by_key(|log| (log.time, log.log_id));
         }
         for case in cases.values_mut() {

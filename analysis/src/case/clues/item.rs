@@ -87,7 +87,8 @@ pub(super) fn refused(
             reason: format!("{function} processed {well} other items of the same Map well"),
             reference: clue::event_ref(&it.execution_arn, it.event_id),
         });
-    let given = child.execution.input.as_deref().zip(child.events.first());
+    let first = child.events.iter().min_by_key(|it| it.event_id);
+    let given = child.execution.input.as_deref().zip(first);
     let given = given.map(|(input, started)| clue::given(started, &name, input, &said));
     Some(
         Clue::new(suspect, Category::BadInput, weight, mechanism)

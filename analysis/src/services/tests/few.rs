@@ -84,12 +84,14 @@ fn check(page: Page, count: usize, expect: &str) {
     let verdict = judged(page, count, 14);
     // Work left undone is no matter of time.
     let slow = page.way > WELL.way || page.work > WELL.work;
-    let category = if slow {
-        Category::Latency
-    } else {
-        Category::Error
+    let category = match (slow, page.calls) {
+        (true, _) => Category::Latency,
+        // It was answered, and could not go on with that.
+        (false, [true, false, false]) => Category::SilentData,
+        (false, _) => Category::Error,
     };
     assert_eq!(verdict.category, Some(category), "{verdict:?}");
+    assert_eq!(verdict.suspects[0].category, Some(category), "{verdict:?}");
     let named = verdict.culprit.as_ref().map(|it| it.name.as_str());
     assert_eq!(named, Some(expect), "{verdict:?}");
     assert!(!verdict.exhibits.is_empty());
