@@ -212,25 +212,16 @@ fn grown(scene: &Scene) -> Option<Altered> {
     let usual_bytes = usual(&|it| it.input_bytes as f64);
     let items = execution.iterations;
     let usual_items = usual(&|it| f64::from(it.iterations));
-    let own = profile::numbers(execution.input.as_deref());
-    let number = own.iter().filter_map(|(name, value)| {
-        let all: Vec<f64> = scene
-            .healthy
-            .iter()
-            .filter_map(|it| it.numbers.get(name).copied())
-            .collect();
-        let most = all.iter().copied().fold(0.0, f64::max);
-        let least = all.iter().copied().fold(f64::INFINITY, f64::min);
-        // An id or a time is no size.
-        let sized = all.len() >= USUAL && least > 0.0 && most < 20.0 * least && most < 1e9;
-        let told = || {
-            format!(
-                "{name} in its input: {} instead of at most {}",
-                super::amounts::number(*value),
-                super::amounts::number(most)
-            )
+    let number = super::sizes::beyond_all(scene).map(|it| {
+        let [value, most] = [it.value, it.most].map(super::amounts::number);
+        let told = match it.path.strip_suffix("[]") {
+            Some(list) => format!("{list} in its input: {value} items instead of at most {most}"),
+            None => format!(
+                "{} in its input: {value} instead of at most {most}",
+                it.path
+            ),
         };
-        (sized && value / most >= LARGER).then(|| (value / most, told()))
+        (it.value / it.most, told)
     });
     let size = (
         bytes as f64 / usual_bytes.max(64.0),

@@ -85,7 +85,8 @@ fn started_with_more(scene: &Scene) -> bool {
     let own = scene.case.execution.input.as_ref().map_or(0, String::len);
     let usual = scene.healthy.iter().map(|it| it.input_bytes as f64);
     let more = beyond(own as f64, usual.collect()).is_some_and(|it| it >= BEYOND);
-    own >= LARGE && more || sizes::numeric_growth(scene) >= BEYOND
+    let number = sizes::beyond_all(scene).is_some_and(|it| it.value >= BEYOND * it.most);
+    own >= LARGE && more || number
 }
 
 /// How many times the median a value is, if it lies beyond all.

@@ -88,6 +88,40 @@ pub(super) fn numeric_growth(scene: &Scene) -> f64 {
     growth.fold(0.0, f64::max)
 }
 
+/// Something in the input that is larger than in any healthy run.
+pub(super) struct Growth {
+    /// Its key path: `order.lines[]`, of which the length is meant.
+    pub path: String,
+    pub value: f64,
+    /// The most that healthy runs had.
+    pub most: f64,
+}
+
+/// What of the input lies furthest beyond what healthy runs were given: a number or the length of a list, whether or not their
+/// times follow it.
+pub(super) fn beyond_all(scene: &Scene) -> Option<Growth> {
+    let first = scene
+        .case
+        .states
+        .iter()
+        .min_by_key(|it| it.entered_event_id)?;
+    let own = amounts::of(scene.case.execution.input.as_deref());
+    let usual = |path: &str| -> Vec<f64> {
+        let runs = scene.healthy.iter();
+        let given = runs.filter_map(|it| Some(&it.states.get(&first.state)?.given));
+        given.filter_map(|it| it.get(path).copied()).collect()
+    };
+    let grown = own.into_iter().filter_map(|(path, value)| {
+        let usual = usual(&path);
+        let least = usual.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = usual.iter().copied().fold(0.0, f64::max);
+        // An id or a time is no size.
+        let sized = usual.len() >= SIZED_RUNS && least > 0.0 && most < SPREAD * least && most < 1e9;
+        (sized && value > most).then_some(Growth { path, value, most })
+    });
+    grown.max_by(|a, b| (a.value / a.most).total_cmp(&(b.value / b.most)))
+}
+
 /// Runs of which a third tells how long those with small and with large numbers take.
 const TOLD: usize = 6;
 /// Numbers that differ less than this do not show whether time follows them.
