@@ -123,7 +123,7 @@ pub struct CostReport {
     pub wasted_picodollars: i64,
     /// The same in dollars.
     pub wasted_usd: String,
-    /// Wasted share, 0 to 1; `None` when nothing was priced.
+    /// Wasted share, 0 to 1; `None` when nothing was priced, or nothing of what was wasted.
     pub wasted_ratio: Option<f64>,
     /// The worst of the items', `partial` if anything is missing.
     pub confidence: CostConfidence,
@@ -145,6 +145,9 @@ pub struct CostReport {
     /// Positions that have none; `gaps` says why.
     #[serde(default)]
     pub unpriced: u64,
+    /// Those of them that were wasted: then more was wasted than the sum says.
+    #[serde(default)]
+    pub wasted_unpriced: u64,
     /// Every position.
     pub items: Vec<CostItem>,
 }

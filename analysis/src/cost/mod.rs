@@ -20,7 +20,9 @@ mod wasted;
 pub use book::{BookError, FunctionFacts, PriceBook};
 
 use crate::ledger::Facts;
-use model::{CostConfidence, CostItem, CostReport, Execution, SpanId, Waste, cost::usd};
+use model::{
+    CostConfidence, CostItem, CostReport, Execution, SpanId, Waste, cost::usd, text::counted,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The positions of one execution's bill, in the order of states and attempts.
@@ -204,6 +206,16 @@ pub fn report(execution: &Execution, items: Vec<CostItem>, book: &PriceBook) -> 
         }
     }
     let (total, wasted) = totals(&items);
+    let wasted_unpriced = items
+        .iter()
+        .filter(|it| it.waste != Waste::None && it.picodollars.is_none())
+        .count();
+    if wasted_unpriced > 0 {
+        let positions = counted(wasted_unpriced as u64, "position", "positions");
+        gaps.insert(format!(
+            "more was wasted than is told: {positions} of it without a price"
+        ));
+    }
     let priced = items.iter().filter(|it| it.picodollars.is_some()).count();
     let mut by_item: Vec<(String, i64)> = by_item
         .into_iter()
@@ -222,7 +234,9 @@ pub fn report(execution: &Execution, items: Vec<CostItem>, book: &PriceBook) -> 
         usd: usd(total),
         wasted_picodollars: wasted,
         wasted_usd: usd(wasted),
-        wasted_ratio: (total > 0).then(|| wasted as f64 / total as f64),
+        // Of a waste without any price the share is not known.
+        wasted_ratio: (total > 0 && (wasted > 0 || wasted_unpriced == 0))
+            .then(|| wasted as f64 / total as f64),
         confidence: confidence(&items),
         gaps: gaps.into_iter().collect(),
         price_book: book.date.clone(),
@@ -236,6 +250,7 @@ pub fn report(execution: &Execution, items: Vec<CostItem>, book: &PriceBook) -> 
         by_state,
         priced: priced as u64,
         unpriced: (items.len() - priced) as u64,
+        wasted_unpriced: wasted_unpriced as u64,
         items,
     }
 }

@@ -498,6 +498,34 @@ fn jobs_without_a_price_or_a_size_are_named() {
     assert_eq!(report.confidence, CostConfidence::Exact);
 }
 
+#[test]
+fn waste_without_a_price_is_not_told_as_none() {
+    let item = |picodollars, waste| CostItem {
+        picodollars,
+        waste,
+        ..CostItem::default()
+    };
+    let check = |items: Vec<CostItem>, unpriced: u64, ratio: Option<f64>| {
+        let report = super::report(&Execution::default(), items, &told());
+        let told = report
+            .gaps
+            .iter()
+            .any(|it| it.starts_with("more was wasted"));
+        assert_eq!(report.wasted_unpriced, unpriced);
+        assert_eq!(report.wasted_ratio, ratio);
+        assert_eq!(told, unpriced > 0, "{:?}", report.gaps);
+    };
+    let well = || item(Some(30), Waste::None);
+    check(vec![well(), item(None, Waste::FailedAttempt)], 1, None);
+    check(vec![well(), item(None, Waste::None)], 0, Some(0.0));
+    let both = vec![
+        well(),
+        item(Some(10), Waste::Aborted),
+        item(None, Waste::Aborted),
+    ];
+    check(both, 1, Some(0.25));
+}
+
 /// 1 GiB of lines.
 #[test]
 fn log_lines_are_billed_by_the_byte() {

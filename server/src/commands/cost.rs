@@ -3,7 +3,7 @@
 use crate::{accounts, api::exact, ask::Source, cli::ReportFormat, config::Config, terminal};
 use anyhow::{Context, Result};
 use clap::Args;
-use model::{CostReport, TraceId, cost::usd};
+use model::{CostItem, CostReport, TraceId, Waste, cost::usd};
 use std::{fmt::Write as _, process::ExitCode};
 
 /// Examples for `--help`.
@@ -69,8 +69,10 @@ fn text(report: &CostReport, items: bool) -> Result<String> {
     match report.is_priced() {
         true => write!(
             out,
-            "{} USD, of which {} wasted",
-            report.usd, report.wasted_usd
+            "{} USD, of which {}{} wasted",
+            report.usd,
+            at_least(report),
+            report.wasted_usd
         )?,
         false => write!(out, "not priced: {}", why_unpriced(report))?,
     }
@@ -106,7 +108,13 @@ fn text(report: &CostReport, items: bool) -> Result<String> {
     }
     for (state, amount, wasted) in &report.by_state {
         let priced = report.is_priced_where(|it| it.state == *state);
-        let (amount, wasted) = (amount_of(*amount, priced), amount_of(*wasted, priced));
+        let lost = |it: &CostItem| it.state == *state && it.waste != Waste::None;
+        let mut lost = report.items.iter().filter(|it| lost(it));
+        let unknown = *wasted == 0 && lost.any(|it| it.picodollars.is_none());
+        let (amount, wasted) = (
+            amount_of(*amount, priced),
+            amount_of(*wasted, priced && !unknown),
+        );
         let state = match state.as_str() {
             "" => "(the execution itself)",
             state => state,
@@ -120,6 +128,14 @@ fn text(report: &CostReport, items: bool) -> Result<String> {
         writeln!(out, "\nnote: {gap}")?;
     }
     Ok(out)
+}
+
+/// Of what was wasted a part may have no price.
+fn at_least(report: &CostReport) -> &'static str {
+    match report.wasted_unpriced {
+        0 => "",
+        _ => "at least ",
+    }
 }
 
 /// What has no price is not for nothing.
@@ -161,7 +177,6 @@ fn positions(report: &CostReport, out: &mut String) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::CostItem;
 
     fn item(name: &str, state: &str, picodollars: Option<i64>) -> CostItem {
         CostItem {
