@@ -388,7 +388,6 @@ pub struct Explain {
         long,
         value_name = "QUERY",
         requires = "baseline",
-        conflicts_with = "url",
         allow_hyphen_values = true
     )]
     pub symptom: Option<String>,

@@ -68,12 +68,30 @@ impl Client {
         }
     }
 
+    /// What the API answers at a path, to these parameters, as JSON.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn ask<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+        parameters: &[(&str, &String)],
+    ) -> Result<T> {
+        let mut url = self.url(path)?;
+        url.query_pairs_mut().extend_pairs(parameters);
+        self.answer(url).await
+    }
+
     /// What the API answers at a path, as JSON.
     ///
     /// # Errors
     /// When the server cannot be reached, or refuses.
     pub async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T> {
-        let request = self.http.get(self.url(path)?);
+        self.answer(self.url(path)?).await
+    }
+
+    async fn answer<T: serde::de::DeserializeOwned>(&self, url: Url) -> Result<T> {
+        let request = self.http.get(url);
         let answer = request.send().await.with_context(|| self.unreachable())?;
         match answer.status().is_success() {
             true => Ok(serde_json::from_slice(&answer.bytes().await?)?),

@@ -7,7 +7,10 @@ use super::{
     params::{NoParams, Params},
     problem::{Answer, Failure},
 };
-use crate::{case::mysteries::Filter, compare, times};
+use crate::{
+    case::{mysteries::Filter, services},
+    compare, times,
+};
 use analysis::case::report;
 use axum::{
     Json,
@@ -17,6 +20,7 @@ use axum::{
 };
 use model::{Execution, TraceId, Verdict, api::MysteryPage};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 async fn found(app: &App, id: &str) -> Answer<(Execution, Verdict)> {
     let trace: TraceId = id.parse().unwrap_or_else(|_| TraceId::of_execution(id));
@@ -43,6 +47,32 @@ pub async fn verdict(
     Path(id): Path<String>,
 ) -> Answer<Json<Verdict>> {
     Ok(Json(found(&app, &id).await?.1))
+}
+
+/// Traces of a trouble, and healthy ones.
+#[derive(Debug, Deserialize)]
+pub struct Periods {
+    symptom: String,
+    baseline: String,
+}
+
+/// Periods are large: they are compared one after the other.
+static ONE: Semaphore = Semaphore::const_new(1);
+
+/// `GET /api/v1/explain?symptom=&baseline=`
+pub async fn explain(
+    State(app): State<App>,
+    Params(periods): Params<Periods>,
+) -> Answer<Json<Verdict>> {
+    let _turn = ONE.acquire().await.map_err(Failure::internal)?;
+    let held = services::Held {
+        store: &app.store,
+        engine: &app.engine,
+    };
+    let judged = services::explain(held, &periods.symptom, &periods.baseline).await;
+    judged
+        .map(Json)
+        .map_err(|error| Failure::bad_request(format!("{error:#}")))
 }
 
 /// `GET /api/v1/executions/{…}/case.html`

@@ -108,6 +108,7 @@ pub fn router(app: App, config: &Config) -> Router {
         .route("/api/v1/executions/{id}/verdict", get(case::verdict))
         .route("/api/v1/executions/{id}/case.html", get(case::html))
         .route("/api/v1/executions/{id}/case.md", get(case::markdown))
+        .route("/api/v1/explain", get(case::explain))
         .route("/api/v1/mysteries", get(case::mysteries))
         .route("/api/v1/executions/{id}/graph", get(graph::graph))
         .route("/api/v1/executions/{id}/ledger", get(accounts::ledger))

@@ -11,12 +11,31 @@ use arrow::{
     datatypes::{DataType, Int64Type},
 };
 use model::{SpanKind, TraceId, UnixNanos, Verdict};
-use query::Options;
+use query::{Engine, Options};
 use std::{collections::HashSet, sync::Arc};
+use store::Store;
 
 /// Spans and log records that are read of one side.
 const MOST_SPANS: usize = 3_000_000;
 const MOST_LINES: usize = 2_000_000;
+
+/// What is held, and who answers questions about it.
+#[derive(Clone, Copy)]
+pub struct Held<'a> {
+    /// What is held.
+    pub store: &'a Store,
+    /// Answers questions.
+    pub engine: &'a Engine,
+}
+
+impl<'a> From<&'a Core> for Held<'a> {
+    fn from(core: &'a Core) -> Self {
+        Held {
+            store: &core.store,
+            engine: &core.engine,
+        }
+    }
+}
 
 /// Which traces and logs: a SELECT that yields `trace_id`, a condition on `spans`, or a time range `FROM..TO`.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,13 +48,13 @@ enum Which {
 ///
 /// # Errors
 /// When one of them is no question, or cannot be answered.
-pub async fn explain(core: &Core, symptom: &str, baseline: &str) -> Result<Verdict> {
-    let now = period(core, symptom).await.context("--symptom")?;
-    let mut before = period(core, baseline).await.context("--baseline")?;
+pub async fn explain(held: Held<'_>, symptom: &str, baseline: &str) -> Result<Verdict> {
+    let now = period(held, symptom).await.context("the symptom")?;
+    let mut before = period(held, baseline).await.context("the baseline")?;
     let cut =
         [&now, &before].map(|it| it.spans.len() >= MOST_SPANS || it.lines.len() >= MOST_LINES);
     if now.spans.is_empty() && now.lines.is_empty() {
-        bail!("--symptom '{symptom}' fits no span and no log record");
+        bail!("the symptom '{symptom}' fits no span and no log record");
     }
     let ill = now.spans.iter().map(|it| it.trace_id);
     let ill: HashSet<TraceId> = ill.chain(now.lines.iter().map(|it| it.trace_id)).collect();
@@ -45,7 +64,7 @@ pub async fn explain(core: &Core, symptom: &str, baseline: &str) -> Result<Verdi
     before.lines.retain(|it| !both(&it.trace_id));
     if fitted > 0 && before.spans.is_empty() && before.lines.is_empty() {
         bail!(
-            "--baseline '{baseline}' fits no trace outside of the symptom: say which traces were well"
+            "the baseline '{baseline}' fits no trace outside of the symptom: say which traces were well"
         );
     }
     let about = symptom.to_owned();
@@ -83,7 +102,7 @@ fn read(question: &str) -> Result<Which> {
     }))
 }
 
-async fn period(core: &Core, question: &str) -> Result<Period> {
+async fn period(held: Held<'_>, question: &str) -> Result<Period> {
     let which = read(question)?;
     // Application spans only: those of workflows are derived, and judged by `explain EXECUTION`.
     let (of_spans, of_logs) = match &which {
@@ -98,8 +117,8 @@ async fn period(core: &Core, question: &str) -> Result<Period> {
             format!("trace_id IN ({select})"),
         ),
     };
-    let spans = spans(core, &of_spans).await?;
-    let mut lines = lines(core, &of_logs).await?;
+    let spans = spans(held, &of_spans).await?;
+    let mut lines = lines(held, &of_logs).await?;
     // Lines that name no trace: those of the same time.
     if matches!(which, Which::Traces(_)) {
         let from = spans.iter().map(|it| it.start.0).min();
@@ -111,15 +130,15 @@ async fn period(core: &Core, question: &str) -> Result<Period> {
             let within = format!(
                 "trace_id IS NULL AND time >= to_timestamp_nanos({from}) AND time <= to_timestamp_nanos({to})"
             );
-            lines.extend(self::lines(core, &within).await?);
+            lines.extend(self::lines(held, &within).await?);
         }
     }
     Ok(Period { spans, lines })
 }
 
-async fn ask(core: &Core, question: &str) -> Result<Vec<RecordBatch>> {
-    let snapshot = core.store.snapshot();
-    let answer = core
+async fn ask(held: Held<'_>, question: &str) -> Result<Vec<RecordBatch>> {
+    let snapshot = held.store.snapshot();
+    let answer = held
         .engine
         .sql(&snapshot, question, &Options::default())
         .await;
@@ -131,8 +150,8 @@ async fn ask(core: &Core, question: &str) -> Result<Vec<RecordBatch>> {
 }
 
 /// The first of these attributes that spans have in a column, or null.
-fn attribute(core: &Core, names: &[&str]) -> String {
-    let schema = core.store.snapshot().schema(store::Table::Spans);
+fn attribute(held: Held<'_>, names: &[&str]) -> String {
+    let schema = held.store.snapshot().schema(store::Table::Spans);
     let held: Vec<String> = names
         .iter()
         .filter(|name| {
@@ -149,8 +168,8 @@ fn attribute(core: &Core, names: &[&str]) -> String {
 }
 
 /// The first of these attributes of a span's resource, or of the span itself, or null.
-fn place(core: &Core, names: &[&str]) -> String {
-    let own = attribute(core, names);
+fn place(held: Held<'_>, names: &[&str]) -> String {
+    let own = attribute(held, names);
     let resource = names
         .iter()
         .map(|name| format!("json_get_text(resource, '{name}')"));
@@ -158,10 +177,10 @@ fn place(core: &Core, names: &[&str]) -> String {
     format!("COALESCE({})", all.join(", "))
 }
 
-async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
-    let status = attribute(core, &["http.response.status_code", "http.status_code"]);
+async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
+    let status = attribute(held, &["http.response.status_code", "http.status_code"]);
     let peer = attribute(
-        core,
+        held,
         &[
             "peer.service",
             "upstream_cluster",
@@ -178,15 +197,15 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
             "db.system",
         ],
     );
-    let host = place(core, &["host.name", "k8s.node.name", "host.id"]);
+    let host = place(held, &["host.name", "k8s.node.name", "host.id"]);
     let pod = place(
-        core,
+        held,
         &["k8s.pod.name", "container.id", "service.instance.id"],
     );
-    let release = place(core, &["service.version", "container.image.tag"]);
-    let amounts = numbers::columns(&core.store.snapshot().schema(store::Table::Spans));
+    let release = place(held, &["service.version", "container.image.tag"]);
+    let amounts = numbers::columns(&held.store.snapshot().schema(store::Table::Spans));
     let told = numbers::selected(&amounts);
-    let flags = attribute(core, &["response_flags", "envoy.response_flags"]);
+    let flags = attribute(held, &["response_flags", "envoy.response_flags"]);
     let question = format!(
         "SELECT trace_id, span_id, parent_span_id, service_name, name, kind, CAST(start_time AS BIGINT) AS began, duration_ns, \
          status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host, {pod} AS pod, \
@@ -196,7 +215,7 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
     );
     let mut found = Vec::new();
     let mut words = Words::default();
-    for batch in ask(core, &question).await? {
+    for batch in ask(held, &question).await? {
         let text = Texts::of(
             &batch,
             &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17],
@@ -233,7 +252,7 @@ async fn spans(core: &Core, condition: &str) -> Result<Vec<Hop>> {
     Ok(found)
 }
 
-async fn lines(core: &Core, condition: &str) -> Result<Vec<Line>> {
+async fn lines(held: Held<'_>, condition: &str) -> Result<Vec<Line>> {
     let question = format!(
         "SELECT log_id, trace_id, service_name, CAST(time AS BIGINT) AS at, CAST(severity_number AS BIGINT) AS severity, body, \
          CASE WHEN severity_number >= 13 THEN attributes['exception.type'] END AS kind, \
@@ -242,7 +261,7 @@ async fn lines(core: &Core, condition: &str) -> Result<Vec<Line>> {
     );
     let mut found = Vec::new();
     let mut words = Words::default();
-    for batch in ask(core, &question).await? {
+    for batch in ask(held, &question).await? {
         let text = Texts::of(&batch, &[0, 1, 2, 5, 6, 7])?;
         let at = cast(batch.column(3), &DataType::Int64)?;
         let severity = cast(batch.column(4), &DataType::Int64)?;

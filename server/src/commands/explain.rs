@@ -5,6 +5,7 @@ use crate::{
     ask::Source,
     case::services,
     cli::{Explain, ExplainFormat},
+    client::Client,
     compare,
     config::Config,
     core::Core,
@@ -21,8 +22,16 @@ use std::process::ExitCode;
 /// When there is no such execution, or several.
 pub async fn explain(config: &Config, command: Explain) -> Result<ExitCode> {
     if let (Some(symptom), Some(baseline)) = (&command.symptom, &command.baseline) {
-        let core = Core::open_read_only(config).await?;
-        let verdict = services::explain(&core, symptom, baseline).await?;
+        let verdict = match command.url.as_deref() {
+            None => {
+                let core = Core::open_read_only(config).await?;
+                services::explain((&core).into(), symptom, baseline).await?
+            }
+            Some(url) => {
+                let sides = [("symptom", symptom), ("baseline", baseline)];
+                Client::new(url)?.ask("api/v1/explain", &sides).await?
+            }
+        };
         let subject = Subject::Traces { symptom, baseline };
         write(command.format, subject, &verdict, &Rest::default())?;
         return Ok(ExitCode::SUCCESS);

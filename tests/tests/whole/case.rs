@@ -152,32 +152,35 @@ fn plain_traces_are_compared_without_a_workflow() {
     let file = folder.path().join("shop.jsonl");
     std::fs::write(&file, lines).expect("written");
     good(data, &["import", &file.to_string_lossy()]);
-    let check = |symptom: &str, baseline: &str| {
-        let text = good(
-            data,
-            &[
-                "explain",
-                "--symptom",
-                symptom,
-                "--baseline",
-                baseline,
-                "--format",
-                "json",
-            ],
-        );
+    let check = |symptom: &str, baseline: &str, url: &[&str]| {
+        let sides = ["explain", "--symptom", symptom, "--baseline", baseline];
+        let how = ["--format", "json"];
+        let text = good(data, &[&sides[..], &how, url].concat());
         let verdict: Value = serde_json::from_str(&text).expect("a verdict");
         assert_eq!(verdict["culprit"]["name"], "stock", "{text}");
         let reference = verdict["exhibits"][0]["ref"].as_str().expect("an exhibit");
         assert_eq!(found(data, reference), 1);
+        let first = &verdict["suspects"][0];
+        assert_eq!(first["category"], verdict["category"], "{text}");
     };
-    check(
+    let times = [
         "2026-09-21T14:17:10Z..2026-09-21T14:18:00Z",
         "2026-09-21T14:16:00Z..2026-09-21T14:17:10Z",
-    );
-    check(
+    ];
+    let questions = [
         "select trace_id from spans where service_name = 'front' and duration_ns > 500000000",
         "service_name = 'front' and duration_ns < 500000000",
-    );
+    ];
+    check(times[0], times[1], &[]);
+    check(questions[0], questions[1], &[]);
+    let server = Server::start(data);
+    let url = format!("http://{}", server.api);
+    check(questions[0], questions[1], &["--url", &url]);
+    let path = "/api/v1/explain?symptom=nonsense%20%3D&baseline=true";
+    let (status, answer) = request(&server.api, "GET", path, "", b"").expect("an answer");
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(status == 400 && answer.contains("the symptom"), "{answer}");
+    drop(server);
     let wrong = run(
         data,
         &["explain", "--symptom", "nonsense =", "--baseline", "true"],
