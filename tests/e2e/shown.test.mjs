@@ -50,6 +50,10 @@ export async function the_difference_is_that_of_the_two_visits_shown({ page, dem
   const { trace_id } = await solved(demo);
   const twins = await api(demo, `/api/v1/executions/${trace_id}/twins`);
   await open(page, `/x/${trace_id}?tab=case`, '.aligned tbody tr');
+  for (const twin of twins.twins) {
+    const accused = await sql(demo, `select 1 from verdicts where trace_id = '${twin.trace_id}' and outcome = 'verdict'`);
+    assert.equal(accused.length, 0, `${twin.name} is accused itself`);
+  }
   const rows = await page.locator('.aligned tbody tr').evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText.trim())));
   assert.ok(rows.length > 0);
   for (const [at, state] of twins.states.entries()) {

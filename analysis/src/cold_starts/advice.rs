@@ -60,7 +60,7 @@ pub(super) fn advice(of: &FunctionColdStarts, seen: &Seen<'_>) -> Vec<String> {
     if let Some(text) = memory(members) {
         advice.push(format!("{text}; {added}."));
     }
-    if advice.is_empty() && p50 >= 1_000.0 && of.ratio >= 0.05 {
+    if advice.is_empty() && of.ratio >= 0.05 {
         advice.push(format!(
             "Less work at start: an init takes {p50:.0} ms in the median, {:.0} % of the invocations are cold; \
              {added}.",

@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Buckets over time.
 const BUCKETS: i64 = 48;
+/// The shortest of them, nanoseconds.
+const NARROWEST_NS: i64 = 1_000_000_000;
 
 /// What a cold start did to the execution it happened in.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -182,7 +184,7 @@ impl Group<'_> {
         let (Some(first), Some(last)) = (times.clone().min(), times.max()) else {
             return Vec::new();
         };
-        let width = (last.saturating_sub(first) / BUCKETS + 1).max(60_000_000_000);
+        let width = (last.saturating_sub(first) / BUCKETS + 1).max(NARROWEST_NS);
         let mut buckets: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
         for invocation in &self.members {
             let n = invocation.start_time.0.saturating_sub(first) / width;
@@ -191,9 +193,11 @@ impl Group<'_> {
             held.1 += u64::from(invocation.cold_start.is_cold() == Some(true));
         }
         let start = |n: i64| UnixNanos(first.saturating_add(n.saturating_mul(width)));
-        buckets
-            .into_iter()
-            .map(|(n, (all, cold))| (start(n).0.to_string(), all, cold))
+        let until = last.saturating_sub(first) / width;
+        // Those in which nothing ran, too: they lie side by side.
+        let of = |n: i64| buckets.get(&n).copied().unwrap_or_default();
+        (0..=until)
+            .map(|n| (start(n).0.to_string(), of(n).0, of(n).1))
             .collect()
     }
 }

@@ -111,6 +111,14 @@ fn rates_and_effects_are_summed_by_function_and_version() {
     );
     let seen: u64 = one.buckets.iter().map(|(_, all, _)| all).sum();
     assert_eq!(seen, 40);
+    // They lie side by side, those in which nothing ran among them.
+    let starts: Vec<i64> = one
+        .buckets
+        .iter()
+        .map(|(at, ..)| at.parse().unwrap())
+        .collect();
+    let width = starts[1] - starts[0];
+    assert!(starts.windows(2).all(|pair| pair[1] - pair[0] == width));
 }
 
 /// Two sandboxes that are busy for two days, ten minutes at a time; ten starts of one are cold and cost executions
