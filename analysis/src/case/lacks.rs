@@ -6,8 +6,7 @@ use super::{
     scene::Scene,
 };
 use crate::coverage;
-use model::Missing;
-use model::text::counted;
+use model::{Missing, Status, text::counted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Things of one kind that are told.
@@ -17,7 +16,7 @@ const MOST_OF_A_KIND: usize = 2;
 pub(super) fn of(scene: &Scene, place: Option<&str>) -> Vec<String> {
     let mut told: Vec<String> = events(scene).into_iter().collect();
     let mut all = coverage::carried(&scene.case.execution);
-    all.retain(|it| it.kind != "event");
+    all.retain(|it| it.kind != "event" && !(it.kind == "job" && has_ended(scene, &it.place)));
     all.sort_by_key(|it| !place.is_some_and(|place| it.place.starts_with(place)));
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for missing in &all {
@@ -28,6 +27,15 @@ pub(super) fn of(scene: &Scene, place: Option<&str>) -> Vec<String> {
         }
     }
     told
+}
+
+/// The job of an attempt that went well: its answer tells its end.
+fn has_ended(scene: &Scene, place: &str) -> bool {
+    let mut attempts = scene.case.attempts.iter();
+    attempts.any(|it| {
+        let own = format!("{} attempt {}", it.path, it.attempt);
+        own == place && it.status == Status::Succeeded
+    })
 }
 
 /// The events that are not held, and how they are to be had.

@@ -362,8 +362,12 @@ fn from_point(words: &str, most: usize) -> &str {
     {
         words = rest;
     }
-    if words.chars().nth(most).is_none() || !words.contains('\n') {
+    if words.chars().nth(most).is_none() {
         return words;
+    }
+    // JSONata repeats the expression before it says what is wrong with it.
+    if let Some((_, rest)) = words.split_once(" threw an error during evaluation. ") {
+        return rest;
     }
     let decides = |line: &str| {
         let first = line.split(|c: char| !c.is_alphanumeric() && c != '.' && c != '_');

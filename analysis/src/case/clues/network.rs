@@ -161,7 +161,8 @@ fn meaning(flag: &str, words: &str) -> String {
         "UF" => "the connection failed (UF)".into(),
         "LR" => "the connection was reset (LR)".into(),
         "NC" => "the cluster does not exist (NC)".into(),
-        _ => text::brief(words, 120),
+        // What a proxy answered for whoever was not reached tells no more than the reason before it.
+        _ => text::brief(words.split(" status code ").next().unwrap_or(words), 120),
     }
 }
 
