@@ -157,7 +157,12 @@ pub(super) fn distinguishing(a: &[Run<'_>], b: &[Run<'_>]) -> Vec<Distinguishing
         order.then_with(|| (&x.2.attribute, &x.2.value).cmp(&(&y.2.attribute, &y.2.value)))
     });
     found.truncate(SHOWN);
-    let explained = explained(&found, a.len());
+    let machines: Vec<&str> = a
+        .iter()
+        .chain(b)
+        .map(|it| it.execution.state_machine.as_str())
+        .collect();
+    let explained = explained(&found, a.len(), &machines);
     let course = Course::of(a, b);
     let mut told: Vec<Distinguishing> = found
         .iter()
@@ -302,15 +307,40 @@ fn stage(attribute: &str) -> u8 {
     }
 }
 
+/// Whether a feature only stands for the workflow: among the executions of each workflow it tells nothing. An amount that
+/// only one workflow is given sets apart whatever that workflow does.
+fn stands_for_machine(feature: &Feature, a: usize, machines: &[&str]) -> bool {
+    let distinct: BTreeSet<&str> = machines.iter().copied().collect();
+    if distinct.len() < 2 || feature.attribute.starts_with("state_machine") {
+        return false;
+    }
+    let strata: Vec<Table> = distinct
+        .into_iter()
+        .map(|machine| table(&feature.has, a, |n| machines[n] == machine))
+        .collect();
+    conditional_p(&strata) > CHANCE
+}
+
+/// How a feature is told: `function_version:pay = 8`, `input.amount > 37`.
+fn named(feature: &Feature) -> String {
+    match feature.value.starts_with("> ") {
+        true => format!("{} {}", feature.attribute, feature.value),
+        false => format!("{} = {}", feature.attribute, feature.value),
+    }
+}
+
 /// For each found one: the better one that explains it. Given that one, this tells nothing more, while the
 /// other still does given this.
-fn explained(found: &[(f64, f64, &Feature)], a: usize) -> Vec<Option<String>> {
+fn explained(found: &[(f64, f64, &Feature)], a: usize, machines: &[&str]) -> Vec<Option<String>> {
     let given = |of: &Feature, by: &Feature| {
         let strata = [true, false].map(|value| table(&of.has, a, |n| by.has[n] == value));
         conditional_p(&strata)
     };
     let by = |n: usize| {
         let (_, _, own) = found[n];
+        if stands_for_machine(own, a, machines) {
+            return Some("state_machine".to_owned());
+        }
         let others = found.iter().enumerate().filter(|(m, _)| *m != n);
         let mut better = others.filter(|(_, (_, _, other))| {
             stage(&other.attribute) <= stage(&own.attribute)
@@ -319,7 +349,7 @@ fn explained(found: &[(f64, f64, &Feature)], a: usize) -> Vec<Option<String>> {
                 && given(other, own) <= CHANCE
         });
         let (_, (_, _, other)) = better.next()?;
-        Some(format!("{} = {}", other.attribute, other.value))
+        Some(named(other))
     };
     (0..found.len()).map(by).collect()
 }

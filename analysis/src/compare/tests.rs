@@ -238,6 +238,44 @@ fn attributes_that_distinguish_are_ranked_and_confounders_cleared() {
     assert!(found.alignment.is_none());
 }
 
+/// One workflow fails more often than the other, and only its inputs have large amounts: within it they tell nothing.
+#[test]
+fn what_stands_for_the_workflow_is_explained_by_it() {
+    let make = |n: usize, machine: &str, fails: bool| {
+        let amount = if machine == "orders" {
+            n % 30
+        } else {
+            100 + n % 7
+        };
+        let input = format!(r#"{{"amount": {amount}}}"#);
+        let error = fails.then_some("Boom");
+        let mut held = held(&format!("{machine}-{n}"), &input, &[("A", 10, error)]);
+        held.execution.state_machine = machine.to_owned();
+        held
+    };
+    let bad: Vec<Held> = (0..60)
+        .map(|n| make(n, if n < 50 { "claims" } else { "orders" }, true))
+        .collect();
+    let good: Vec<Held> = (0..200)
+        .map(|n| make(n, if n < 20 { "claims" } else { "orders" }, false))
+        .collect();
+    let side = |of: &str, held: &'static [Held]| Side {
+        selection: of.to_owned(),
+        executions: held.len() as u64,
+        runs: held.iter().map(run).collect(),
+        ledger: &[],
+    };
+    let found = groups(
+        &side("failed", Vec::leak(bad)),
+        &side("good", Vec::leak(good)),
+    );
+    let of = |name: &str| found.attributes.iter().find(|it| it.attribute == name);
+    let amount = of("input.amount").expect("it differs");
+    assert_eq!(amount.explained_by.as_deref(), Some("state_machine"));
+    let machine = of("state_machine").expect("it differs");
+    assert_eq!(machine.explained_by, None);
+}
+
 #[test]
 fn groups_may_be_empty() {
     let none = Side::default();
