@@ -9,6 +9,7 @@ mod container;
 mod data;
 mod dependency;
 mod deploy;
+mod ending;
 mod fed;
 mod function;
 mod hang;
@@ -68,7 +69,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 36] = [
+pub(crate) const ALL: [Detector; 37] = [
     arm::find,
     called::find,
     cohort::find,
@@ -76,6 +77,7 @@ pub(crate) const ALL: [Detector; 36] = [
     data::find,
     dependency::find,
     deploy::find,
+    ending::find,
     fed::find,
     function::find,
     hog::find,
