@@ -23,6 +23,7 @@
 mod absence;
 mod callers;
 mod errors;
+mod forgets;
 mod heed;
 mod hints;
 mod hog;
@@ -35,7 +36,9 @@ mod more;
 mod numbers;
 mod patience;
 mod place;
+mod pools;
 mod rank;
+mod reasons;
 mod report;
 mod shift;
 mod signals;

@@ -4,6 +4,7 @@ use super::absence::Lack;
 use super::numbers::Turn;
 use super::place::Place;
 use super::rank::Evidence;
+use super::reasons::{reason, said_category};
 use super::tree::{Names, Trees};
 use super::{Hop, Line, Period};
 use crate::case::text::{self, Topic};
@@ -82,90 +83,6 @@ fn reached(evidence: &Evidence, said: &str) -> Category {
     }
 }
 
-/// What the words of a failure make of it. A service that does not take connections is down, whatever else is a matter of
-/// the network's settings; and not everything that was looked up in vain is a host's name.
-fn said_category(said: &str) -> Category {
-    let lower = text::shortened(said).to_lowercase();
-    let speaks = |words: &[&str]| words.iter().any(|it| lower.contains(it));
-    const DOWN: [&str; 16] = [
-        "read-only transaction",
-        "read only replica",
-        "read-only option",
-        "notwritableprimary",
-        "not primary",
-        "no primary",
-        "not the leader",
-        "refused",
-        "reset",
-        "no healthy upstream",
-        "upstream connection",
-        "server has failed",
-        "marked as dead",
-        "marked dead",
-        "is down",
-        "not responding",
-    ];
-    const FULL: [&str; 3] = ["available disk space", "disk space of", "outofdiskspace"];
-    const NAMES: [&str; 10] = [
-        "host",
-        "dns",
-        "dial",
-        "addrinfo",
-        "resolver",
-        "resolution",
-        "service not known",
-        "eai_",
-        "no route",
-        "unresolved",
-    ];
-    match text::topic(said) {
-        None | Some(Topic::Connection | Topic::Timeout | Topic::Unavailable) if speaks(&DOWN) => {
-            Category::Infrastructure
-        }
-        None if speaks(&FULL) => Category::Capacity,
-        // Of its own pool.
-        None | Some(Topic::Timeout) if pool(&lower) => Category::Capacity,
-        Some(Topic::Name) if !speaks(&NAMES) => Category::Error,
-        topic => text::category(topic),
-    }
-}
-
-/// True where words say that a pool gave nothing.
-fn pool(lower: &str) -> bool {
-    const WORDS: [&str; 11] = [
-        "pop",
-        "acquire",
-        "borrow",
-        "exhaust",
-        "wait",
-        "check out",
-        "checkout",
-        "get a",
-        "full",
-        "idle",
-        "available",
-    ];
-    let pool = lower
-        .match_indices("pool")
-        .any(|(at, _)| !lower[at..].starts_with("poole"));
-    pool && WORDS.iter().any(|it| lower.contains(it))
-}
-
-/// The category of a failure whose words leave no doubt what is behind it.
-fn reason(line: &str) -> Option<Category> {
-    let category = said_category(line);
-    let told = matches!(
-        category,
-        Category::Memory
-            | Category::Capacity
-            | Category::Permission
-            | Category::DataSize
-            | Category::BadDeploy
-            | Category::NetworkConfig
-    );
-    told.then_some(category)
-}
-
 /// What became of a service between the periods.
 pub(super) struct Became {
     /// It runs in another release.
@@ -176,6 +93,8 @@ pub(super) struct Became {
     pub writes: Option<(Category, &'static str)>,
     /// Requests stand in line before it.
     pub in_line: bool,
+    /// It writes that its process dies.
+    pub dies: bool,
 }
 
 /// What became of it tells why it is slow or fails, where nothing tells it better.
@@ -187,6 +106,12 @@ pub(super) fn became(mut verdict: Verdict, it: Became) -> Verdict {
             "it runs in another release than before",
         ),
         Some(Category::Error | Category::Latency) if it.writes.is_some() => written,
+        // Nobody listens where a process dies again and again.
+        Some(Category::Infrastructure) if it.released && it.dies => (
+            Category::BadDeploy,
+            "it dies in another release than before",
+        ),
+        Some(Category::Infrastructure) if it.dies && written.0 == Category::Memory => written,
         Some(Category::Latency) if it.restarts => (
             Category::ColdStart,
             "its requests wait for processes that start",
@@ -338,8 +263,13 @@ pub(super) fn accuse(
 }
 
 /// Tells where in the service it is. One host or pod of several is the culprit itself, of the kind `host`; an operation
-/// ends the path.
-pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -> Verdict {
+/// ends the path. No machine makes code stumble (`stumbled`): that is the instance's own.
+pub(super) fn placed(
+    mut verdict: Verdict,
+    places: &[Place],
+    symptom: &Period,
+    stumbled: bool,
+) -> Verdict {
     let Some(culprit) = verdict.culprit.as_mut() else {
         return verdict;
     };
@@ -362,7 +292,7 @@ pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -
         );
         if verdict.category == Some(Category::Error) && place.another_version {
             verdict.category = Some(Category::BadDeploy);
-        } else if verdict.category == Some(Category::Error)
+        } else if verdict.category == Some(Category::Error) && !stumbled
             // One instance that is slow by itself is slow; a machine makes slow whoever runs on it.
             || verdict.category == Some(Category::Latency) && !place.alone
         {
@@ -401,7 +331,9 @@ pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -
 
 fn mechanism(evidence: &Evidence, names: &Names) -> String {
     let mut parts = Vec::new();
-    if let Some(late) = evidence.late.filter(|_| evidence.by_time > 0.2) {
+    if evidence.forgets {
+        parts.push("those whom it serves ask others far more often for each request".to_owned());
+    } else if let Some(late) = evidence.late.filter(|_| evidence.by_time > 0.2) {
         let added = time::human_duration(late.added_ns as i64);
         parts.push(format!(
             "added {added} per trace, {:.0} % of all that was added",
