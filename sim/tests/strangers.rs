@@ -6,10 +6,10 @@ mod court;
 mod stranger;
 
 use stranger::{
-    Mystery, behind, blocks, calm, code, dark, deep, desk, eighth, eleventh, eleventh_below, fifth,
-    fourteenth, fourth, fourth_tasks, later, later_calm, ninth, outside, quiet, quietly, seventh,
-    shapes, sixth, sixth_deep, slow, swollen, tenth, third_calm, thirteenth, twelfth, twelfth_more,
-    words, worker,
+    Mystery, behind, blocks, calm, code, dark, deep, desk, eighth, eleventh, eleventh_below,
+    fifteenth, fifteenth_more, fifth, fourteenth, fourth, fourth_tasks, later, later_calm, ninth,
+    outside, quiet, quietly, seventh, shapes, sixth, sixth_deep, slow, swollen, tenth, third_calm,
+    thirteenth, twelfth, twelfth_more, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -37,6 +37,8 @@ fn all() -> Vec<Mystery> {
         tenth::all(),
         thirteenth::all(),
         fourteenth::all(),
+        fifteenth::all(),
+        fifteenth_more::all(),
         twelfth::all(),
         twelfth_more::all(),
         ninth::all(),

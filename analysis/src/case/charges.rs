@@ -124,6 +124,11 @@ pub(crate) fn named(all: &Answered, address: &str) -> Option<String> {
     exact.or_else(begins).cloned()
 }
 
+/// What somebody called whoever is at an address, where a cloud made the address of it; else the address.
+pub(crate) fn own_name(address: String) -> String {
+    super::own_names::of(&address).map_or_else(|| address.clone(), str::to_owned)
+}
+
 /// Spans with their children.
 pub(crate) struct Forest<'a> {
     answered: Option<Arc<Answered>>,
@@ -278,7 +283,7 @@ impl<'a> Forest<'a> {
         self.answered
             .as_ref()
             .and_then(|all| named(all, &address))
-            .unwrap_or(address)
+            .unwrap_or_else(|| own_name(address))
     }
 
     /// A span's duration without what its children cover of it, nanoseconds.

@@ -143,9 +143,21 @@ pub(crate) fn block_of(path: &str) -> Option<&str> {
     around.ends_with([']', '}']).then_some(&around[..open])
 }
 
+/// Whether a visit lies in a block, however deep.
+pub(crate) fn is_inside(path: &str, block: &str) -> bool {
+    std::iter::successors(block_of(path), |it| block_of(it)).any(|it| it == block)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::block_of;
+    use super::{block_of, is_inside};
+
+    #[test]
+    fn what_lies_in_a_block_lies_in_those_around_it() {
+        assert!(is_inside("Split{1}/Fan[0]/Pay", "Split"));
+        assert!(is_inside("Split{1}/Fan[0]/Pay", "Split{1}/Fan"));
+        assert!(!is_inside("Split{1}/Pay", "Fan"));
+    }
 
     #[test]
     fn blocks_are_read_from_paths() {

@@ -4,11 +4,12 @@
 use super::{
     amounts,
     clue::{self, Clue, Explained},
-    clues,
+    clues, critical,
     scene::Scene,
     sizes,
 };
 use model::{Category, State};
+use std::collections::BTreeSet;
 
 /// Healthy runs that tell how much is usual.
 const FEWEST: usize = 3;
@@ -21,6 +22,7 @@ const LARGE: usize = 2_000;
 const OWN: f64 = 2.0;
 
 /// What a state grew.
+#[derive(Clone)]
 struct Grown<'a> {
     visit: &'a State,
     times: f64,
@@ -45,7 +47,19 @@ pub(crate) fn fed(scene: &Scene, visit: &State) -> Option<Clue> {
     });
     let mut before: Vec<&State> = before.collect();
     before.sort_by_key(|it| it.entered_event_id);
-    let grown = before.into_iter().find_map(|it| grown(scene, it))?;
+    let first = before.iter().find_map(|it| grown(scene, it))?;
+    // A block gives what the states in it gave: whichever of them grew it, where it was one.
+    let inside = before
+        .iter()
+        .filter(|it| critical::is_inside(&it.path, &first.visit.path));
+    let inside: Vec<Grown> = inside.filter_map(|it| grown(scene, it)).collect();
+    let tasks = inside.iter().filter(|it| it.visit.state_type == "Task");
+    let names: BTreeSet<&str> = tasks.clone().map(|it| it.visit.state.as_str()).collect();
+    let most = tasks.max_by(|a, b| a.times.total_cmp(&b.times)).cloned();
+    let grown = match most.filter(|_| names.len() == 1) {
+        Some(inner) => inner,
+        None => first,
+    };
     let linked = is_given(scene, visit, &grown);
     let (suspect, name) = clues::maker(scene, grown.visit);
     let state = &grown.visit.state;

@@ -18,10 +18,20 @@ use std::collections::{BTreeMap, BTreeSet};
 const WELL: u32 = 2;
 /// Failures on one host that are no chance, and requests that others served before.
 const LOUD: u32 = 4;
+/// Attributes in which clients tell the address that they reached, as the conventions of OpenTelemetry name it.
+const REACHED: [&str; 4] = [
+    "network.peer.address",
+    "net.sock.peer.addr",
+    "net.peer.ip",
+    "server.socket.address",
+];
 /// Siblings around an execution that may be of its incident.
 const NEAR: usize = 6;
 /// So many times as long is slow.
 const TIMES: i64 = 3;
+
+/// What services did on hosts.
+type Places = BTreeMap<(String, String), Charge>;
 
 /// What a service did on one host and on the others, since it was bad there.
 #[derive(Default)]
@@ -35,49 +45,39 @@ struct Split {
 impl Split {
     fn of(
         scene: &Scene,
-        forest: &Forest,
+        own: &Places,
+        of: fn(&Profile) -> &Places,
         service: &str,
         host: &str,
         bad: impl Fn(&Charge) -> bool,
     ) -> Self {
-        let own = placed(forest);
         let key = (service.to_owned(), host.to_owned());
         let start = scene.case.execution.start_time;
         let peers = scene.world.peers.iter();
-        let bad = peers.filter(|it| it.placed.get(&key).is_some_and(&bad));
+        let bad = peers.filter(|it| of(it).get(&key).is_some_and(&bad));
         let bad: Vec<UnixNanos> = bad.map(|it| it.start).chain([start]).collect();
         // It lasted from the first to the last run in which it was bad there: hosts get well again.
         let since = bad.iter().copied().min().unwrap_or(start);
         let until = bad.iter().copied().max().unwrap_or(start);
         let mut split = Split::default();
-        split.take(&own, service, host, true);
+        split.take(own, service, host, true);
         for peer in &scene.world.peers {
             match peer.start > until {
-                true => split.elsewhere(peer, service, host),
-                false => split.peer(peer, service, host, since),
+                true => split.elsewhere(of(peer), service, host),
+                false => split.take(of(peer), service, host, peer.start >= since),
             }
         }
         split
     }
 
     /// Only what it did on others.
-    fn elsewhere(&mut self, peer: &Profile, service: &str, host: &str) {
-        let mut placed = peer.placed.clone();
+    fn elsewhere(&mut self, placed: &Places, service: &str, host: &str) {
+        let mut placed = placed.clone();
         placed.retain(|(name, place), _| name == service && place != host);
         self.take(&placed, service, host, true);
     }
 
-    fn peer(&mut self, peer: &Profile, service: &str, host: &str, since: UnixNanos) {
-        self.take(&peer.placed, service, host, peer.start >= since);
-    }
-
-    fn take(
-        &mut self,
-        placed: &BTreeMap<(String, String), Charge>,
-        service: &str,
-        host: &str,
-        during: bool,
-    ) {
+    fn take(&mut self, placed: &Places, service: &str, host: &str, during: bool) {
         for ((name, place), charge) in placed.iter().filter(|((name, _), _)| name == service) {
             let _ = name;
             let sum = match (place == host, during) {
@@ -91,6 +91,14 @@ impl Split {
             sum.errors += charge.errors;
         }
     }
+}
+
+fn placed_of(peer: &Profile) -> &Places {
+    &peer.placed
+}
+
+fn routed_of(peer: &Profile) -> &Places {
+    &peer.routed
 }
 
 fn mean(charge: &Charge) -> i64 {
@@ -109,18 +117,18 @@ pub(crate) fn broken(scene: &Scene, failure: &Failure) -> Option<Clue> {
     // The innermost failed span: what is above it only passes the error on.
     let span = span.max_by_key(|it| (it.start_time, it.span_id))?;
     let (service, place) = (span.service_name.clone(), host(span)?);
-    let mut split = Split::of(scene, forest, &service, &place, |it| {
+    let own = placed(forest);
+    let mut split = Split::of(scene, &own, placed_of, &service, &place, |it| {
         it.errors * 2 > it.count
     });
     // One run alone may fail wherever its tries come to, unless the host tells that it is ill itself.
-    let own = placed(forest);
     let own = own.get(&(service.clone(), place.clone()));
     let alone = own.is_some_and(|it| it.errors == split.here.errors);
     let ill = is_ill(scene, forest, &service, &place);
     if ill && split.others.count < WELL {
         // The others may have served nobody since.
         for peer in &scene.world.peers {
-            split.elsewhere(peer, &service, &place);
+            split.elsewhere(&peer.placed, &service, &place);
         }
     }
     let here = split.here.errors * 10 >= split.here.count * 9
@@ -177,6 +185,7 @@ pub(crate) fn routed(forest: &Forest) -> BTreeMap<(String, String), Charge> {
             break;
         }
         let charge = all.entry((forest.charged(n), address)).or_default();
+        charge.ns = charge.ns.saturating_add(forest.exclusive(n));
         charge.count += 1;
         charge.errors += u32::from(charges::failed(span));
     }
@@ -209,10 +218,14 @@ fn name_of(scene: &Scene, address: &str) -> Option<String> {
     alone.then(|| name.clone())
 }
 
-/// The host that a proxy chose.
+/// The host that a proxy chose, or the address that a client reached behind a name.
 fn upstream(span: &Span) -> Option<String> {
     if !charges::proxied(span) && charges::flags(span).is_none() {
-        return None;
+        let called = span.kind == model::SpanKind::Client;
+        let named = attribute(&span.attributes, &["server.address", "net.peer.name"]);
+        let reached = attribute(&span.attributes, &REACHED);
+        let behind = |it: &String| named.as_ref().is_some_and(|name| name != it);
+        return reached.filter(|it| called && !it.is_empty() && behind(it));
     }
     let address = attribute(&span.attributes, &["upstream_address", "upstream_host"])?;
     (!matches!(address.as_str(), "" | "-")).then_some(address)
@@ -285,14 +298,19 @@ pub(crate) fn unreachable(scene: &Scene, failure: &Failure) -> Option<Clue> {
         }
     );
     let shown = clue::span(span, format!("{cluster} failed on {place}"));
-    Some(
-        accuse(scene, attempt, &place, &cluster, span, 0.955, mechanism)
-            .with([shown])
-            .with(failure.exhibit()),
-    )
+    let mut clue = accuse(scene, attempt, &place, &cluster, span, 0.955, mechanism);
+    // A machine that nobody reaches since somebody changed the way to it is well itself.
+    if let Some(change) = super::clues::network_changed(scene, failure, span, since) {
+        let told = super::clues::told(change);
+        clue.category = Category::NetworkConfig;
+        clue = clue
+            .with([clue::change(change, told.clone())])
+            .changed(Some(told));
+    }
+    Some(clue.with([shown]).with(failure.exhibit()))
 }
 
-/// A host on which a service is slow that is quick on others.
+/// A host on which a service is slow that is quick on others: by one request that took long, or by all of them together.
 pub(crate) fn slow(
     scene: &Scene,
     forest: &Forest,
@@ -306,19 +324,26 @@ pub(crate) fn slow(
     let n = work.max_by_key(|n| forest.exclusive(*n))?;
     let span = forest.spans[n];
     let (service, place) = (span.service_name.clone(), profile::place(forest, n)?);
-    if forest.exclusive(n) * 3 < excess_ns {
-        return None;
-    }
-    let limit = forest.exclusive(n) / TIMES;
-    let split = Split::of(scene, forest, &service, &place, |it| mean(it) > limit);
+    let own = placed(forest);
+    let all = own.get(&(service.clone(), place.clone()))?;
+    // Each of many requests may be slow, and none of them long.
+    let each = match forest.exclusive(n) * 3 >= excess_ns {
+        true => forest.exclusive(n),
+        false if all.count > 1 && all.ns * 3 >= excess_ns => mean(all),
+        false => return None,
+    };
+    let limit = each / TIMES;
+    let split = Split::of(scene, &own, placed_of, &service, &place, |it| {
+        mean(it) > limit
+    });
     let quick = split.others.count >= WELL
         && mean(&split.others) < limit
-        && !slow_elsewhere(scene, forest, &service, &place, forest.exclusive(n) / 2);
+        && !slow_elsewhere(scene, forest, &service, &place, each / 2);
     let before = split.before.count == 0 || mean(&split.before) < limit;
     if !quick || !before {
         return None;
     }
-    let took = human_duration(forest.exclusive(n));
+    let took = told(each, forest.exclusive(n), all);
     let mechanism = format!(
         "{service} took {took} on host {place} in {}, {} on its other hosts at the same time",
         attempt.state,
@@ -330,6 +355,64 @@ pub(crate) fn slow(
         accuse(scene, attempt, &place, &service, span, 0.96, mechanism)
             .with([shown])
             .with(ended),
+    )
+}
+
+/// What one request took, or each of many.
+fn told(each: i64, longest: i64, all: &Charge) -> String {
+    match each == longest {
+        true => human_duration(each),
+        false => format!("{} in each of {} requests", human_duration(each), all.count),
+    }
+}
+
+/// The same where only a proxy tells which host it chose, or a client which address it reached.
+pub(crate) fn slow_behind(
+    scene: &Scene,
+    forest: &Forest,
+    attempt: &Attempt,
+    excess_ns: i64,
+) -> Option<Clue> {
+    let own = routed(forest);
+    let well = own.iter().filter(|(_, it)| it.errors == 0);
+    let ((cluster, address), all) =
+        well.max_by_key(|(key, it)| (it.ns, std::cmp::Reverse(*key)))?;
+    if all.ns * 3 < excess_ns {
+        return None;
+    }
+    let limit = mean(all) / TIMES;
+    let split = Split::of(scene, &own, routed_of, cluster, address, |it| {
+        mean(it) > limit
+    });
+    let elsewhere = near(scene);
+    let elsewhere = elsewhere.iter().flat_map(|it| &it.routed).chain(&own);
+    let same = elsewhere.filter(|((name, host), _)| name == cluster && host != address);
+    // One late answer is nobody's host.
+    let quick = split.here.count >= WELL
+        && split.others.count >= WELL
+        && mean(&split.others) < limit
+        && same.into_iter().all(|(_, it)| mean(it) <= mean(all) / 2);
+    let before = split.before.count == 0 || mean(&split.before) < limit;
+    if !quick || !before {
+        return None;
+    }
+    let of_host = (0..forest.spans.len()).filter(|n| {
+        forest.charged(*n) == *cluster && upstream(forest.spans[*n]).as_ref() == Some(address)
+    });
+    let longest = of_host.max_by_key(|n| forest.exclusive(*n))?;
+    let span = forest.spans[longest];
+    let place = name_of(scene, address).unwrap_or_else(|| address.clone());
+    let took = told(mean(all), forest.exclusive(longest), all);
+    let mechanism = format!(
+        "{cluster} took {took} on host {place} in {}, {} on its other hosts at the same time",
+        attempt.state,
+        human_duration(mean(&split.others))
+    );
+    let shown = clue::span(span, format!("{cluster} was waited for at {address}"));
+    Some(
+        accuse(scene, attempt, &place, cluster, span, 0.955, mechanism)
+            .with([shown])
+            .with(waited(scene, attempt)),
     )
 }
 

@@ -24,6 +24,9 @@
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | [`joblogs`], `toil` | what jobs in containers wrote: how their lines are found, and what they tell of slow and of green runs |
 //! | `sorts`, `hollow` | what a release writes otherwise, and what is missing, for one sort of input |
+//! | `forms` | of which sort an input is: a value, how an id begins or is written, a field that is given or not |
+//! | `again` | calls below one try that failed and were made again |
+//! | `own_names` | what somebody called a store whose address a cloud gave |
 //! | `habits` | failures that a Catch takes by design |
 //! | `measures` | sizes that spans tell |
 //! | `due` | who told a Wait how long it takes |
@@ -38,6 +41,7 @@
 //! | `but_for`, `alibis` | what would have happened otherwise, and who did not do it |
 //! | [`report`] | the case file as text, Markdown and HTML |
 
+mod again;
 mod alibis;
 mod altered;
 mod amounts;
@@ -58,6 +62,7 @@ mod due;
 mod equals;
 mod equipped;
 mod failures;
+mod forms;
 mod grown;
 mod habits;
 mod hollow;
@@ -73,6 +78,7 @@ mod omitted;
 mod onset;
 mod origin;
 pub mod overheard;
+mod own_names;
 mod profile;
 mod pulls;
 mod ranking;

@@ -35,13 +35,16 @@ fn version(span: &Span) -> Option<String> {
 
 /// That a version of a service fails for one sort of input only, of which runs with the version before went well.
 fn sort(scene: &Scene, span: &Span, own: &str) -> Option<String> {
-    let traits = super::profile::traits(scene.case.execution.input.as_deref());
+    let peers: Vec<&super::Profile> = scene.world.peers.iter().map(|it| &**it).collect();
+    let sorts = super::forms::sorts(scene.case.execution.input.as_deref(), &peers);
     let name = &span.service_name;
-    let told = traits.iter().find_map(|(key, value)| {
+    // The very value goes before how it is written.
+    let (exact, alike): (Vec<_>, Vec<_>) = sorts.iter().partition(|it| it.is_exact());
+    let told = exact.into_iter().chain(alike).find_map(|sort| {
         let (mut well_before, mut failed_since, mut others_since) = (0, 0, 0);
         let mut last = None;
         for peer in &scene.world.peers {
-            let same = peer.traits.get(key) == Some(value);
+            let same = sort.has(peer);
             let of = peer
                 .releases
                 .iter()
@@ -62,11 +65,12 @@ fn sort(scene: &Scene, span: &Span, own: &str) -> Option<String> {
             }
         }
         let telling = well_before >= 2 && failed_since >= 1 && others_since >= 2;
-        telling.then(|| (last.unwrap_or_default(), key, value))
+        telling.then(|| (last.unwrap_or_default(), sort))
     });
-    let (last, key, value) = told?;
+    let (last, sort) = told?;
     Some(format!(
-        "{name} version {last} → {own}, where {key} is {value}"
+        "{name} version {last} → {own}, where {} {}",
+        sort.key, sort.told
     ))
 }
 

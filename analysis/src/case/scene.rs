@@ -412,7 +412,8 @@ impl<'a> Scene<'a> {
 
     /// The name of the service at an address, or the address.
     pub fn service_at(&self, address: &str) -> String {
-        charges::named(&self.answered, address).unwrap_or_else(|| address.to_owned())
+        charges::named(&self.answered, address)
+            .unwrap_or_else(|| charges::own_name(address.to_owned()))
     }
 
     /// The service whose address, as calls know it, stands in a text.

@@ -198,9 +198,9 @@ pub(crate) fn of_waiting(words: &str) -> bool {
 }
 
 /// True for words of code that broke off where its authors did not think it would come to, as runtimes write them: Rust,
-/// Go, Python, JavaScript, Java, .NET, Ruby, C.
+/// Go, Python, JavaScript, Java, .NET, Ruby, C, C++, PHP, Elixir, Scala, Swift.
 pub(crate) fn stumbles(words: &str) -> bool {
-    const MARKS: [&str; 42] = [
+    const MARKS: [&str; 56] = [
         "argumentoutofrange",
         "index was out",
         "dividebyzero",
@@ -243,6 +243,20 @@ pub(crate) fn stumbles(words: &str) -> bool {
         "segmentation fault",
         "sigsegv",
         "stack overflow",
+        "values to unpack",
+        "cannot be cast to",
+        "invalid memory address",
+        "entry in nil map",
+        "undefined array key",
+        "call to a member function",
+        "functionclauseerror",
+        "matcherror",
+        "std::out_of_range",
+        "bad_optional_access",
+        "unexpectedly found nil",
+        "recursionerror",
+        "stackoverflowerror",
+        "maximum call stack",
     ];
     let lower = shortened(words).to_lowercase();
     MARKS.iter().any(|mark| lower.contains(mark))

@@ -60,9 +60,9 @@ pub(crate) fn of(scene: &Scene) -> Option<Slow> {
     })
 }
 
-/// A run that is within variation, but longer than any healthy one, because a job in it was done anew: what was lost is
-/// known to the second, whatever runs take otherwise.
-pub(crate) fn redone(scene: &Scene) -> Vec<Clue> {
+/// A run that is within variation, but longer than any healthy one, because a job or a task in it was done anew: what was
+/// lost is known to the second, whatever runs take otherwise.
+pub(crate) fn redone<'a>(scene: &Scene<'a>) -> Vec<Clue> {
     let took = duration(&scene.case.execution).unwrap_or_default();
     let mut usual: Vec<i64> = scene.healthy.iter().map(|it| it.duration_ns).collect();
     usual.sort_unstable();
@@ -72,19 +72,49 @@ pub(crate) fn redone(scene: &Scene) -> Vec<Clue> {
     let median = usual[usual.len() / 2];
     let path = Critical::of(scene.case);
     let waited = scene.case.states.iter().filter(|it| path.holds(it));
-    let tries = waited.flat_map(|it| scene.tries(it));
-    let found = tries.filter_map(|it| {
-        let (mut clue, lost) = clues::lost_tries(scene, it, took / REDONE)?;
-        clue.fate = Fatality::Survived;
-        let slow = Slow {
-            took_ns: took,
-            usual_ns: median,
-            by_size: None,
-        };
-        clue.but_for = Some(super::but_for::of_slowness(&slow));
+    let tries: Vec<&'a Attempt> = waited.flat_map(|it| scene.tries(it)).collect();
+    let jobs = tries.iter().filter_map(|it| {
+        let (clue, lost) = clues::lost_tries(scene, it, took / REDONE)?;
         (took > *longest && took - lost <= *longest).then_some(clue)
     });
-    found.collect()
+    let mut found: Vec<Clue> = jobs.collect();
+    if found.is_empty() {
+        found = failed_once(scene, &tries, took, *longest);
+    }
+    let slow = Slow {
+        took_ns: took,
+        usual_ns: median,
+        by_size: None,
+    };
+    for clue in &mut found {
+        clue.fate = Fatality::Survived;
+        clue.but_for = Some(super::but_for::of_slowness(&slow));
+    }
+    found
+}
+
+/// The same of tries that failed, as the history tells: without them it would have been a run like the others.
+fn failed_once<'a>(scene: &Scene<'a>, tries: &[&'a Attempt], took: i64, longest: i64) -> Vec<Clue> {
+    let lost: i64 = tries.iter().map(|it| lost_ns(scene, it)).sum();
+    let most = tries.iter().copied().filter(|it| it.status.is_failure());
+    let most = most.max_by_key(|it| {
+        let first = std::cmp::Reverse(it.scheduled_event_id);
+        (lost_ns(scene, it), first)
+    });
+    // What lies far beyond all others needs less of a reason than what is a little longer.
+    let share = match took > longest.saturating_add(longest / 4) {
+        true => REDONE + 1,
+        false => REDONE,
+    };
+    let telling = lost >= SLIGHT_NS && lost.saturating_mul(share) >= took;
+    let Some(attempt) = most.filter(|_| telling && took > longest && took - lost <= longest) else {
+        return Vec::new();
+    };
+    if habitual(scene, attempt) {
+        return Vec::new();
+    }
+    let failure = failures::of_try(scene, attempt, Fatality::Survived);
+    clues::of(scene, &failure)
 }
 
 fn duration(execution: &Execution) -> Option<i64> {
@@ -356,6 +386,13 @@ fn worked<'a>(
         found.push(clue);
     } else if let Some(clue) = super::hosts::slow(scene, &forest, attempt, excess.ns) {
         found.push(clue);
+    } else if let Some(clue) = super::hosts::slow_behind(scene, &forest, attempt, excess.ns) {
+        found.push(clue);
+    }
+    if found.is_empty()
+        && let Some(clue) = super::again::of(scene, &forest, attempt, excess.ns)
+    {
+        return vec![clue.with(ended(scene, attempt, excess.usual_ns))];
     }
     // No answer is late where no connection comes about.
     if let Some(name) = attempt.function_name.as_deref() {

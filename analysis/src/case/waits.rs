@@ -9,6 +9,9 @@ use super::{
 };
 use model::{Attempt, Category, time::human_duration};
 
+/// Healthy runs whose messages somebody took, before he is known to take them.
+const USUAL: usize = 3;
+
 /// Work that waited for a worker.
 pub(super) fn queued(
     scene: &Scene,
@@ -94,6 +97,9 @@ pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Optio
         return Some(clue);
     }
     if let Some(clue) = taken(scene, attempt, excess).filter(|_| consumer.is_none()) {
+        return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
+    }
+    if let Some(clue) = lay(scene, attempt, excess).filter(|_| consumer.is_none()) {
         return Some(clue.with(ended(scene, attempt, excess.usual_ns)));
     }
     if let Some(clue) = super::equipped::less(scene, attempt, excess) {
@@ -226,6 +232,40 @@ fn taken(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
             .with([shown])
             .explaining([explained]),
     )
+}
+
+/// A message of which no line tells, and whose usual taker began to work only long after it was sent, right before the
+/// answer came: it lay in its queue.
+fn lay(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
+    let from = attempt.submitted_time?;
+    let (kind, queue) = clues::callee(attempt)?;
+    let peers = scene.healthy.iter();
+    let peers: Vec<_> = peers.filter_map(|it| it.states.get(excess.state)).collect();
+    let usually = |name: &String| {
+        let with = peers.iter().filter(|it| it.takers.contains(name)).count();
+        with >= USUAL && with * 2 > peers.len()
+    };
+    let taken = scene.callees(attempt).into_iter();
+    let taken = taken.filter(|it| usually(&it.function_name));
+    let taker = taken.min_by_key(|it| (it.start_time, it.span_id))?;
+    let waited = taker.start_time.since(from);
+    if waited.saturating_mul(2) <= excess.ns {
+        return None;
+    }
+    let name = &taker.function_name;
+    let told = human_duration(waited);
+    let mechanism = format!(
+        "the message of {} lay in {queue} for {told} before {name} took it; the whole takes {} in healthy runs",
+        excess.state,
+        human_duration(excess.usual_ns)
+    );
+    let ran = human_duration(taker.duration_ns.unwrap_or_default());
+    let shown = clue::invocation(
+        taker,
+        format!("{name} began {told} later and ran for {ran}"),
+    );
+    let suspect = clue::entity(scene, kind, &queue, &[&attempt.path]);
+    Some(Clue::new(suspect, Category::Capacity, 0.9, mechanism).with([shown]))
 }
 
 /// A host on which a worker is slow, among those that took messages of the same state.

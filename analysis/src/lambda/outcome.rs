@@ -17,9 +17,10 @@ pub(super) struct Outcome {
 /// What Lambda calls a function that ran out of memory.
 const OUT_OF_MEMORY: &str = "Runtime.OutOfMemory";
 /// Error types that say nothing; anything else that is known says more.
-const VAGUE: [&str; 5] = [
+const VAGUE: [&str; 6] = [
     "Runtime.Unknown",
     "Function.Unknown",
+    "Function.Unhandled",
     "Unhandled",
     "Runtime.ExitError",
     "Runtime.UnknownReason",

@@ -291,6 +291,17 @@ fn ends_of_all_kinds() {
     check(
         &[
             start,
+            (1, "java.lang.IllegalStateException: no seat\n\tat a.b"),
+            (
+                2,
+                &format!("{report}\tStatus: error\tError Type: Function.Unhandled"),
+            ),
+        ],
+        &["unknown error java.lang.IllegalStateException 5 -1"],
+    );
+    check(
+        &[
+            start,
             (1, "[ERROR]\t2024-05-30T20:00:01Z\ta\thandled"),
             (2, report),
         ],

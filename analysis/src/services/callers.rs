@@ -15,6 +15,10 @@ const LEAST_CALLS: u32 = 10;
 const MOST: f64 = 0.8;
 /// The same share where of the failures no answer is recorded, and of others' calls answers are.
 const CUT_OFF: f64 = 0.4;
+/// The same share where a name was looked up in vain, which is done where the call is made: on one instance of several, say.
+const LOOKED_UP: f64 = 0.1;
+/// Names that one caller looks up in vain, and nobody else does.
+const NAMES: usize = 2;
 /// Share of the calls of all others that fails, at most: now and then something is declined.
 const FEW: f64 = 0.06;
 
@@ -29,6 +33,8 @@ pub(super) struct Callers {
     services: Counts,
     /// The same, by the operation of the caller instead of the caller.
     routes: Counts,
+    /// By caller, whose names it looked up in vain.
+    nameless: HashMap<u32, BTreeSet<u32>>,
 }
 
 impl Callers {
@@ -49,10 +55,14 @@ impl Callers {
                 of.entry(trees.operation[trees.entry(n)]).or_default().0 += 1;
             }
         }
+        let mut nameless: HashMap<u32, BTreeSet<u32>> = HashMap::new();
         for it in failures {
             let Some(caller) = it.caller else {
                 continue;
             };
+            if it.nameless && it.unanswered {
+                nameless.entry(caller).or_default().insert(it.service);
+            }
             for (counts, what) in [(&mut operations, it.operation), (&mut services, it.service)] {
                 let of = counts.entry(what).or_default();
                 of.entry(caller).or_default().1 += 1;
@@ -64,6 +74,7 @@ impl Callers {
             operations,
             services,
             routes,
+            nameless,
         }
     }
 
@@ -86,6 +97,7 @@ impl Callers {
             (it.misdirected || it.nameless) && alone(&self.routes, it.service, it.route, MOST);
         // Whom one caller reaches no more, and all others do as ever.
         let cut_off = it.unanswered
+            && !it.full
             && reached.contains(&it.service)
             && alone(&self.services, it.service, caller, CUT_OFF);
         // Rights are one's own: who is refused has others than those who are served. A store that refuses all is ill.
@@ -95,8 +107,28 @@ impl Callers {
                 true => others_fare_better(&self.services, it.service, caller, true),
                 false => others_fare_better(&self.operations, it.operation, caller, false),
             };
-        let alone = alone(&self.operations, it.operation, caller, MOST);
-        (new || refused || lost || astray || cut_off || denied || alone).then_some(caller)
+        let unresolved = it.nameless
+            && it.unanswered
+            && (alone(&self.services, it.service, caller, LOOKED_UP) || self.resolves_none(caller));
+        let alone = !it.full && alone(&self.operations, it.operation, caller, MOST);
+        let own = new || refused || lost || astray || cut_off || denied || unresolved || alone;
+        own.then_some(caller)
+    }
+
+    /// Whether one caller looks up several names in vain, nobody else any of them, and others reach one of those it means.
+    fn resolves_none(&self, caller: u32) -> bool {
+        let Some(names) = self.nameless.get(&caller) else {
+            return false;
+        };
+        let mut others = self.nameless.iter().filter(|it| *it.0 != caller);
+        let reached = |name: &u32| {
+            let of = self.services.get(name).into_iter().flatten();
+            of.filter(|it| *it.0 != caller)
+                .any(|it| it.1.0 >= LEAST_OTHERS && it.1.1 == 0)
+        };
+        names.len() >= NAMES
+            && others.all(|it| it.1.is_disjoint(names))
+            && names.iter().any(reached)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::callers::{self, Callers};
 use super::patience;
+use super::pools;
 use super::tree::{Answers, Names, Trees};
 use crate::case::text::{self, Topic};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -21,6 +22,8 @@ pub(super) struct Faulty {
     pub traces: HashSet<u32>,
     /// Callees that refused what it alone sent them.
     pub refused_by: BTreeSet<u32>,
+    /// Callees that answer as ever, of which it had no connection left in its own pool.
+    pub drained: BTreeSet<u32>,
     /// Share of its failures that are calls which it gave up before they could be answered.
     pub hasty: f64,
 }
@@ -35,6 +38,7 @@ pub(super) fn faulty(
     let known = callers::targets(baseline, answers);
     let hasty = patience::cut_short(symptom, baseline, answers);
     let reached = callers::reached(baseline, answers);
+    let drained = pools::drained(symptom, baseline, answers);
     let now = origins(
         symptom,
         answers,
@@ -43,6 +47,7 @@ pub(super) fn faulty(
             known,
             reached,
             hasty,
+            drained,
         },
     );
     let before = origins(baseline, answers, names, Before::default());
@@ -58,6 +63,7 @@ pub(super) fn faulty(
                 span: Some(began.telling(before.get(&service), traces / usual_traces.max(1.0))),
                 traces: began.roots,
                 refused_by: began.refused_by,
+                drained: began.drained,
                 hasty: began.hasty / began.failures.max(1.0),
             };
             (service, faulty)
@@ -102,6 +108,8 @@ pub(super) struct Origin {
     pub unanswered: bool,
     /// A call that was refused for want of rights.
     pub denied: bool,
+    /// Whoever was called has no room left.
+    pub full: bool,
 }
 
 /// What the healthy period says of calls.
@@ -113,6 +121,8 @@ struct Before {
     reached: HashSet<u32>,
     /// Calls of the faulty period that were given up before they could be answered.
     hasty: HashSet<usize>,
+    /// Calls of the faulty period that found no connection left in their own pool.
+    drained: HashSet<usize>,
 }
 
 /// Errors that began in a service.
@@ -121,6 +131,7 @@ struct Began {
     /// What they say: how many, and the first of them.
     said: BTreeMap<String, (f64, usize)>,
     refused_by: BTreeSet<u32>,
+    drained: BTreeSet<u32>,
     failures: f64,
     hasty: f64,
 }
@@ -153,7 +164,8 @@ fn origins(
         if !span.failed || caused || span.message.to_lowercase().contains("cancel") {
             continue;
         }
-        all.push(match before.hasty.contains(&n) {
+        let ones_own = before.hasty.contains(&n) || before.drained.contains(&n);
+        all.push(match ones_own {
             true => own(trees, n, trees.service[n]),
             false => origin(trees, answers, names, n),
         });
@@ -167,6 +179,7 @@ fn origins(
             roots: HashSet::new(),
             said: BTreeMap::new(),
             refused_by: BTreeSet::new(),
+            drained: BTreeSet::new(),
             failures: 0.0,
             hasty: 0.0,
         });
@@ -175,6 +188,9 @@ fn origins(
         began.said.entry(said).or_insert((0.0, it.span)).0 += 1.0;
         began.hasty += f64::from(u8::from(before.hasty.contains(&it.span)));
         began.roots.insert(it.root);
+        if before.drained.contains(&it.span) {
+            began.drained.insert(trees.waits_for(it.span, answers));
+        }
         if at_fault.is_some() {
             began.refused_by.insert(it.service);
         }
@@ -224,7 +240,9 @@ fn own(trees: &Trees, n: usize, service: u32) -> Origin {
         nameless: matches!(topic, Some(Topic::Name)),
         route: trees.operation[trees.entry(n)],
         unanswered,
-        denied: service != trees.service[n] && matches!(topic, Some(Topic::Permission)),
+        denied: service != trees.service[n]
+            && (matches!(topic, Some(Topic::Permission)) || unentitled(&span.message)),
+        full: full(&span.message),
     }
 }
 
@@ -277,8 +295,69 @@ pub(super) fn nonsense(message: &str) -> bool {
         "required property",
         "required key",
     ];
+    // What it was answered itself was nonsense, not what it was sent.
+    const ANSWERS: [&str; 5] = ["response", "reply", "answer", "payload from", "body from"];
+    let of_answer = |at: usize, word: &str| {
+        let rest = lower[at + word.len()..].trim_start();
+        ANSWERS.iter().any(|it| rest.starts_with(it))
+    };
+    let sent = |word: &&str| {
+        let mut all = lower.match_indices(*word);
+        all.any(|(at, _)| !of_answer(at, word))
+    };
     // Code that stumbled did so itself, whatever it was given.
-    WORDS.iter().any(|word| lower.contains(word)) && !text::stumbles(message)
+    WORDS.iter().any(sent) && !text::stumbles(message)
+}
+
+/// Words by which a store says that whoever asks may not do what he asks for: MySQL, PostgreSQL, SQL Server, Oracle, Redis,
+/// MongoDB, Kafka, Cassandra, Elasticsearch.
+pub(super) fn unentitled(message: &str) -> bool {
+    let lower = text::shortened(message).to_lowercase();
+    const WORDS: [&str; 16] = [
+        "command denied to user",
+        "permission denied for table",
+        "permission denied for relation",
+        "permission denied for schema",
+        "permission denied for sequence",
+        "permission denied for database",
+        "must be owner of",
+        "permission was denied on",
+        "ora-01031",
+        "noperm ",
+        "not authorized on ",
+        "topicauthorization",
+        "groupauthorization",
+        "no modify permission",
+        "no select permission",
+        "is unauthorized for user",
+    ];
+    WORDS.iter().any(|word| lower.contains(word))
+}
+
+/// Words by which a store says that it has no room left: MinIO, HDFS, PostgreSQL, MySQL, SQLite, MongoDB, Elasticsearch,
+/// the kernel.
+pub(super) fn full(message: &str) -> bool {
+    let lower = text::shortened(message).to_lowercase();
+    const WORDS: [&str; 17] = [
+        "no space left",
+        "enospc",
+        "disk full",
+        "disk is full",
+        "free drive threshold",
+        "storage is full",
+        "storagefull",
+        "disk quota",
+        "quota exceeded on disk",
+        "flood-stage watermark",
+        "read-only-allow-delete",
+        "could not extend file",
+        "insufficient storage",
+        "available disk space",
+        "disk space of",
+        "outofdiskspace",
+        "free disk space",
+    ];
+    WORDS.iter().any(|word| lower.contains(word))
 }
 
 /// Words by which a process says that it has used up what it needs itself to call anybody: descriptors, ports, threads,

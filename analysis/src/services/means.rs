@@ -20,7 +20,10 @@ const BY_CHANCE: f64 = 0.35;
 const NEXT: f64 = 0.1;
 
 /// Words by which runtimes say that memory runs short: collectors that stop everything, limits that are near.
-const MEMORY: [&str; 22] = [
+const MEMORY: [&str; 25] = [
+    "maxmemory",
+    "evicted",
+    "evictions",
     "pause full",
     "full gc",
     "full collection",
@@ -101,6 +104,44 @@ pub(super) fn written(
         Short::Memory => (Category::Memory, "it writes that its memory runs short"),
         Short::Capacity => (Category::Capacity, "it writes that it has no place left"),
     })
+}
+
+/// Words by which a process takes its leave: of the kernel, of runtimes, of whoever watches over it.
+const DEATHS: [&str; 18] = [
+    "sigsegv",
+    "sigabrt",
+    "sigbus",
+    "segmentation fault",
+    "core dumped",
+    "terminating due to",
+    "terminate called",
+    "panicked at",
+    "panic: ",
+    "fatal error: ",
+    "fatal exception",
+    "unhandled exception. ",
+    "process terminated",
+    "exiting with code",
+    "exited with code",
+    "uncaughtexception",
+    "oomkilled",
+    "killed process",
+];
+/// Lines that tell of a death, at least.
+const LEAST_DEATHS: usize = 2;
+
+/// Whether a service writes that its process dies, which it did not.
+pub(super) fn dies(service: u32, [symptom, baseline]: [&Period; 2], names: &Names) -> bool {
+    let told = |period: &Period| {
+        let own = |it: &&super::Line| names.known(&it.service) == Some(service);
+        let lines = period.lines.iter().filter(own);
+        let told = lines.filter(|it| {
+            let lower = text::shortened(&it.body).to_lowercase();
+            DEATHS.iter().any(|word| lower.contains(word))
+        });
+        told.count()
+    };
+    told(symptom) >= LEAST_DEATHS.max(told(baseline) * TIMES as usize)
 }
 
 /// What a line may tell that its writer is short of.

@@ -5,7 +5,7 @@ use super::{
     absence::{self, Undone},
     callers,
     errors::{self, Faulty},
-    heed,
+    forgets, heed,
     hints::{self, Oddities},
     hog::{self, Hog},
     idle,
@@ -18,6 +18,7 @@ use super::{
     starts,
     tree::{Answers, Names, Trees},
 };
+use crate::case::text;
 use model::{Outcome, TraceId, Verdict};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -51,6 +52,8 @@ pub(super) struct Evidence<'a> {
     pub odd_line: Option<usize>,
     /// Or a span.
     pub odd_span: Option<usize>,
+    /// A cache that has no room left, for want of which others ask more.
+    pub forgets: bool,
     pub score: f64,
 }
 
@@ -72,6 +75,7 @@ struct Findings {
     undone: BTreeMap<u32, Undone>,
     odd: Oddities,
     hogs: BTreeMap<u32, Hog>,
+    caches: BTreeMap<u32, u32>,
 }
 
 /// Compares a faulty period with a healthy one and names the service that did it. `about` names the comparison in the
@@ -107,7 +111,9 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     let times = latency::times(&now, &before, &answers, &names);
     let mut loud = logs::loud(&now_lines, &before_lines, symptom, &names);
     callers::kin(&mut loud, [&now, &before], &answers, symptom, &names);
+    let caches = forgets::caches(&times.late, [symptom, baseline], &now, &answers, &names);
     let findings = Findings {
+        caches,
         late: times.late,
         faulty: errors::faulty(&now, &before, &answers, &names),
         loud,
@@ -123,7 +129,7 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     };
     let mut all = weigh(&findings, &names);
     heed::alone(&mut all, &now, &before);
-    clear(&mut all, &findings, [&now, &before]);
+    clear(&mut all, &findings, [&now, &before], &answers);
     all.sort_by(|a, b| {
         b.score
             .total_cmp(&a.score)
@@ -145,13 +151,13 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
                     ),
                 writes: means::written(first.service, [symptom, baseline], &names),
                 in_line: means::in_line(first.service, &now, &answers),
+                dies: means::dies(first.service, [symptom, baseline], &names),
             };
             let verdict = report::accuse(verdict, first, &all, [symptom, baseline], &names);
-            report::placed(
-                report::agreed(report::became(verdict, became)),
-                &places,
-                symptom,
-            )
+            let failed = first.faulty.and_then(|it| it.span);
+            let stumbled = failed.is_some_and(|n| text::stumbles(&symptom.spans[n].message));
+            let verdict = report::became(verdict, became);
+            report::agreed(report::placed(verdict, &places, symptom, stumbled))
         }
         None if baseline.spans.is_empty() && baseline.lines.is_empty() => {
             verdict.outcome = Outcome::ColdCase;
@@ -204,6 +210,7 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
         .chain(findings.undone.keys())
         .chain(findings.odd.keys())
         .chain(findings.hogs.keys())
+        .chain(findings.caches.keys())
         .copied()
         .collect();
     services
@@ -229,6 +236,7 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
                 hog: None,
                 odd_line: None,
                 odd_span: None,
+                forgets: false,
                 score: 0.0,
             };
             evidence.by_time = evidence.late.map_or(0.0, |it| {
@@ -255,10 +263,15 @@ fn weigh<'a>(findings: &'a Findings, names: &Names) -> Vec<Evidence<'a>> {
 
 /// What somebody further down explains does not weigh; a complaint about another is charged to that one where it is
 /// silent itself.
-fn clear<'a>(all: &mut [Evidence<'a>], findings: &'a Findings, periods: [&Trees; 2]) {
+fn clear<'a>(
+    all: &mut [Evidence<'a>],
+    findings: &'a Findings,
+    periods: [&Trees; 2],
+    answers: &Answers,
+) {
     let complaints = findings.loud.iter().filter(|it| it.1.failure);
     let complaints = complaints.filter_map(|(from, it)| Some((*from, it.blames?)));
-    let graph = Graph::new(periods, complaints.clone());
+    let graph = Graph::new(periods, complaints.clone(), answers);
     let explained = signals::explained(all, &graph, periods[0]);
     for (evidence, share) in all.iter_mut().zip(explained) {
         let left = 1.0 - 0.85 * share;
@@ -270,6 +283,8 @@ fn clear<'a>(all: &mut [Evidence<'a>], findings: &'a Findings, periods: [&Trees;
     hints::omitted(all, &graph, periods[0]);
     hints::charge(all, &findings.odd, &graph, periods[0]);
     hog::charge(all, &findings.hogs);
+    forgets::charge(all, &findings.caches);
+    spare(all);
     heed::beside(all, &graph, periods);
     let by_log: BTreeMap<u32, f64> = all.iter().map(|it| (it.service, it.by_log)).collect();
     let own_fault = |from: u32, to: u32| {
@@ -302,6 +317,18 @@ fn told(evidence: &Evidence) -> f64 {
         let shared = undone.traces.intersection(&loud.traces).count() as f64;
         shared / undone.traces.len().max(1) as f64
     })
+}
+
+/// Time in which somebody waited for a connection of his own is not the callee's.
+fn spare(all: &mut [Evidence]) {
+    let ill = all.iter().filter(|it| it.by_error > 0.3);
+    let drained: BTreeSet<u32> = ill
+        .filter_map(|it| it.faulty)
+        .flat_map(|it| it.drained.iter().copied())
+        .collect();
+    for callee in all.iter_mut().filter(|it| drained.contains(&it.service)) {
+        callee.by_time *= 0.15;
+    }
 }
 
 /// Who refuses what one caller alone sends says so, and is well.

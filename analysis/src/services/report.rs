@@ -4,7 +4,7 @@ use super::absence::Lack;
 use super::numbers::Turn;
 use super::place::Place;
 use super::rank::Evidence;
-use super::said::{reason, said_category};
+use super::reasons::{reason, said_category};
 use super::tree::{Names, Trees};
 use super::{Hop, Line, Period};
 use crate::case::text::{self, Topic};
@@ -95,6 +95,8 @@ pub(super) struct Became {
     pub writes: Option<(Category, &'static str)>,
     /// Requests stand in line before it.
     pub in_line: bool,
+    /// It writes that its process dies.
+    pub dies: bool,
 }
 
 /// What became of it tells why it is slow or fails, where nothing tells it better.
@@ -106,6 +108,12 @@ pub(super) fn became(mut verdict: Verdict, it: Became) -> Verdict {
             "it runs in another release than before",
         ),
         Some(Category::Error | Category::Latency) if it.writes.is_some() => written,
+        // Nobody listens where a process dies again and again.
+        Some(Category::Infrastructure) if it.released && it.dies => (
+            Category::BadDeploy,
+            "it dies in another release than before",
+        ),
+        Some(Category::Infrastructure) if it.dies && written.0 == Category::Memory => written,
         Some(Category::Latency) if it.restarts => (
             Category::ColdStart,
             "its requests wait for processes that start",
@@ -269,8 +277,13 @@ pub(super) fn accuse(
 }
 
 /// Tells where in the service it is. One host or pod of several is the culprit itself, of the kind `host`; an operation
-/// ends the path.
-pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -> Verdict {
+/// ends the path. No machine makes code stumble (`stumbled`): that is the instance's own.
+pub(super) fn placed(
+    mut verdict: Verdict,
+    places: &[Place],
+    symptom: &Period,
+    stumbled: bool,
+) -> Verdict {
     let Some(culprit) = verdict.culprit.as_mut() else {
         return verdict;
     };
@@ -293,7 +306,7 @@ pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -
         );
         if verdict.category == Some(Category::Error) && place.another_version {
             verdict.category = Some(Category::BadDeploy);
-        } else if verdict.category == Some(Category::Error)
+        } else if verdict.category == Some(Category::Error) && !stumbled
             // One instance that is slow by itself is slow; a machine makes slow whoever runs on it.
             || verdict.category == Some(Category::Latency) && !place.alone
         {
@@ -332,7 +345,9 @@ pub(super) fn placed(mut verdict: Verdict, places: &[Place], symptom: &Period) -
 
 fn mechanism(evidence: &Evidence, names: &Names) -> String {
     let mut parts = Vec::new();
-    if let Some(late) = evidence.late.filter(|_| evidence.by_time > 0.2) {
+    if evidence.forgets {
+        parts.push("those whom it serves ask others far more often for each request".to_owned());
+    } else if let Some(late) = evidence.late.filter(|_| evidence.by_time > 0.2) {
         let added = time::human_duration(late.added_ns as i64);
         parts.push(format!(
             "added {added} per trace, {:.0} % of all that was added",

@@ -2,7 +2,7 @@
 //! them only.
 
 use super::rank::Evidence;
-use super::tree::Trees;
+use super::tree::{Answers, Trees};
 use model::TraceId;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -11,10 +11,17 @@ pub(super) struct Graph(BTreeMap<u32, BTreeSet<u32>>);
 
 impl Graph {
     /// From the traces, and from what services complain of where no trace says.
-    pub fn new(periods: [&Trees; 2], complaints: impl Iterator<Item = (u32, u32)>) -> Self {
+    pub fn new(
+        periods: [&Trees; 2],
+        complaints: impl Iterator<Item = (u32, u32)>,
+        answers: &Answers,
+    ) -> Self {
         let mut calls: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        // Whoever is asked and writes no spans: what he says of whom he serves is no complaint.
+        let mut asked: BTreeSet<(u32, u32)> = BTreeSet::new();
         for trees in periods {
             for n in 0..trees.spans.len() {
+                asked.insert((trees.service[n], trees.waits_for(n, answers)));
                 let Some(above) = trees.parent(n).map(|it| trees.service[it]) else {
                     continue;
                 };
@@ -24,7 +31,8 @@ impl Graph {
             }
         }
         for (from, to) in complaints {
-            if !calls.get(&to).is_some_and(|it| it.contains(&from)) {
+            let serves = asked.contains(&(to, from)) && !asked.contains(&(from, to));
+            if !serves && !calls.get(&to).is_some_and(|it| it.contains(&from)) {
                 calls.entry(from).or_default().insert(to);
             }
         }

@@ -11,6 +11,8 @@ pub mod desk;
 pub mod eighth;
 pub mod eleventh;
 pub mod eleventh_below;
+pub mod fifteenth;
+pub mod fifteenth_more;
 pub mod fifth;
 pub mod fourteenth;
 pub mod fourth;

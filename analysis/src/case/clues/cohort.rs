@@ -7,7 +7,7 @@ use crate::case::{
     Profile,
     clue::{self, Clue},
     failures::{Failure, message},
-    profile,
+    forms,
     scene::Scene,
     text,
 };
@@ -20,10 +20,22 @@ const OTHERS: usize = 2;
 
 /// What is the same in all runs of a sort.
 struct Sort {
-    key: String,
-    value: String,
+    sort: forms::Sort,
     well: usize,
     failed: usize,
+}
+
+impl Sort {
+    /// Of several, the very value goes before how it is written.
+    fn rank(&self) -> (bool, usize, std::cmp::Reverse<(String, String)>) {
+        let of = &self.sort;
+        let name = (of.key.clone(), of.told.clone());
+        (
+            of.is_exact(),
+            self.well + self.failed,
+            std::cmp::Reverse(name),
+        )
+    }
 }
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
@@ -34,7 +46,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         return Vec::new();
     }
     let change = super::deploy::deploy_before(scene, failure, name);
-    let own = profile::traits(scene.case.execution.input.as_deref());
+    let own = sorts_of(scene);
     // The first of its sort since the release has no others beside it: then its own words have to tell that it is the code
     // which stumbled, at every try.
     // One try tells less than several, and more where the version is told: others of its sort have to be more.
@@ -51,10 +63,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let bad = |it: &Profile| it.errors.contains(&error);
     let sorts = own
         .into_iter()
-        .filter_map(|(key, value)| sort(scene, (&since, &well, &bad), alone, key, value));
-    let Some(sort) =
-        sorts.max_by_key(|it| (it.well + it.failed, std::cmp::Reverse(it.key.clone())))
-    else {
+        .filter_map(|it| sort(scene, (&since, &well, &bad), alone, it));
+    let Some(sort) = sorts.max_by_key(Sort::rank) else {
         return Vec::new();
     };
     let version = failure.version();
@@ -65,10 +75,19 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let Some(changed) = changed else {
         return Vec::new();
     };
-    let Sort { key, value, .. } = &sort;
-    let weight = if sort.failed > 0 { 0.9 } else { 0.84 };
+    let forms::Sort {
+        key, told, quoted, ..
+    } = &sort.sort;
+    let named = quotes(&failure.words(), quoted) || quotes(&failure.lines_said(), quoted);
+    let weight = match (sort.failed > 0, sort.sort.is_exact()) {
+        (true, _) => 0.9,
+        // Whoever stumbles over just what tells this sort from the others says so himself.
+        (false, _) if named => 0.93,
+        (false, true) => 0.84,
+        (false, false) => 0.8,
+    };
     let mechanism = format!(
-        "{name} fails since {changed} where {key} is {value}, as {} runs before it were that went well: {}",
+        "{name} fails since {changed} where {key} {told}, as in {} runs before it that went well: {}",
         sort.well,
         text::brief(
             &format!("{} {}", failure.error, message(&failure.cause)),
@@ -82,7 +101,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
             .with(change.map(|it| clue::change(it, super::deploy::told(it))))
             .with(super::deploy::started(
                 scene,
-                format!("its input has {value} as {key}"),
+                format!("{key} {told} in its input"),
             ))
             .with(
                 line.map(|it| {
@@ -107,15 +126,14 @@ fn sort(
     scene: &Scene,
     (since, went_well, failed): Asked,
     alone: Option<usize>,
-    key: String,
-    value: String,
+    sort: forms::Sort,
 ) -> Option<Sort> {
     let (mut well_before, mut failed_since, mut others_since) = (0, 0, 0);
     for peer in &scene.world.peers {
         let Some(since) = since(peer) else {
             continue;
         };
-        let same = peer.traits.get(&key) == Some(&value);
+        let same = sort.has(peer);
         match (same, since, failed(peer)) {
             (true, true, true) => failed_since += 1,
             (true, false, false) if went_well(peer) => well_before += 1,
@@ -131,11 +149,15 @@ fn sort(
     };
     let telling = enough && others_since >= OTHERS;
     telling.then_some(Sort {
-        key,
-        value,
+        sort,
         well: well_before,
         failed: failed_since,
     })
+}
+
+fn sorts_of(scene: &Scene) -> Vec<forms::Sort> {
+    let peers: Vec<&Profile> = scene.world.peers.iter().map(|it| &**it).collect();
+    forms::sorts(scene.case.execution.input.as_deref(), &peers)
 }
 
 /// The same of a version of the workflow, where it fails of itself: a Choice that has no rule for a sort of input, a path that
@@ -156,11 +178,10 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let alone = own.then_some(WELL);
     // Errors of states that try nothing are not remembered: those that came there and failed count.
     let bad = |it: &Profile| it.failed && it.states.contains_key(&visit.state);
-    let traits = profile::traits(execution.input.as_deref());
-    let sorts = traits
+    let sorts = sorts_of(scene)
         .into_iter()
-        .filter_map(|(key, value)| sort(scene, (&since, &well, &bad), alone, key, value));
-    let sort = sorts.max_by_key(|it| (it.well + it.failed, std::cmp::Reverse(it.key.clone())))?;
+        .filter_map(|it| sort(scene, (&since, &well, &bad), alone, it));
+    let sort = sorts.max_by_key(Sort::rank)?;
     let (label, changed) = super::deploy::released_since(scene, &visit.state).or_else(|| {
         let version = execution.state_machine_version.as_deref()?;
         let old = scene
@@ -172,11 +193,9 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
         let from = old.version.clone().unwrap_or_default();
         Some((label, format!("version {from} → version {version}")))
     })?;
-    let Sort {
-        key, value, well, ..
-    } = &sort;
+    let (key, told, well) = (&sort.sort.key, &sort.sort.told, sort.well);
     let mechanism = format!(
-        "workflow {label} fails in {} since {changed} where {key} is {value}, as {well} runs before it were that went well: {}",
+        "workflow {label} fails in {} since {changed} where {key} {told}, as in {well} runs before it that went well: {}",
         visit.state,
         text::brief(
             &format!("{} {}", failure.error, message(&failure.cause)),
@@ -187,14 +206,14 @@ fn of_workflow(scene: &Scene, failure: &Failure) -> Option<Clue> {
     let explained = clue::Explained {
         kind: "state".into(),
         name: visit.state.clone(),
-        reason: format!("{} had a way for {value} before", visit.state),
+        reason: format!("{} had a way for it before", visit.state),
         reference: failure.exhibit().map(|it| it.reference).unwrap_or_default(),
     };
     Some(
         Clue::new(suspect, Category::BadDeploy, 0.92, mechanism)
             .with(super::deploy::started(
                 scene,
-                format!("its input has {value} as {key}"),
+                format!("{key} {told} in its input"),
             ))
             .with(failure.exhibit())
             .changed(Some(changed))
@@ -222,6 +241,18 @@ fn stumbled(scene: &Scene, failure: &Failure) -> usize {
     if broke { tries } else { 0 }
 }
 
+/// Whether words hold what tells a sort, not inside of another word.
+fn quotes(words: &str, quoted: &str) -> bool {
+    let telling = quoted.chars().any(char::is_alphabetic) && !matches!(quoted, "true" | "false");
+    telling
+        && quoted.len() >= 2
+        && words.match_indices(quoted).any(|(at, _)| {
+            let before = words[..at].chars().next_back();
+            let after = words[at + quoted.len()..].chars().next();
+            !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+        })
+}
+
 fn went_well(peer: &Profile, name: &str) -> bool {
     peer.succeeded && peer.functions.get(name).is_some_and(|it| it.errors == 0)
 }
@@ -246,4 +277,22 @@ fn old_version(scene: &Scene, name: &str, version: Option<&str>) -> Option<Strin
     let mut others =
         ran.filter_map(|it| it.versions.iter().find(|it| Some(it.as_str()) != version));
     others.next_back().cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quotes;
+
+    #[test]
+    fn words_quote_what_tells_a_sort() {
+        let check = |words: &str, quoted: &str, expect: bool| {
+            assert_eq!(quotes(words, quoted), expect, "{words}: {quoted}");
+        };
+        check("KeyError: 'KV'", "KV", true);
+        check("no rule for rag paper", "rag", true);
+        check("KVM is not there", "KV", false);
+        check("storage is full", "rag", false);
+        check("retry in 10 s", "10", false);
+        check("strict is true", "true", false);
+    }
 }

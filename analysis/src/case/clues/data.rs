@@ -3,11 +3,13 @@
 
 use crate::case::{
     clue::{self, Clue, Explained},
+    critical,
     failures::Failure,
     scene::Scene,
     text::{self, Topic},
 };
 use model::{Category, State};
+use std::collections::BTreeMap;
 
 /// Healthy runs that tell how much a state is usually given.
 const KNOWN: usize = 3;
@@ -31,6 +33,12 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         ];
     }
     let grower = grower(scene, failure);
+    // A list of more items than ever gives as much more: whoever made it so long grew the data.
+    if let Some((visit, ..)) = grower.filter(|it| it.0.state_type == "Map")
+        && let Some(clue) = crate::case::grown::fed(scene, visit)
+    {
+        return vec![clue.with(failure.exhibit())];
+    }
     // The data itself may lie in a bucket: what the states before tell of its size says who grew it.
     if let (None, Some(visit)) = (&grower, failure.visit)
         && let Some(clue) = crate::case::grown::fed(scene, visit)
@@ -121,16 +129,51 @@ fn grower<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Option<(&'a State, us
         all.sort_unstable();
         all.get(all.len() / 2).copied().unwrap_or(0)
     };
-    before
+    let grown: Vec<Grew> = before
         .filter(|it| it.output.is_some() || Some(it.span_id) == own)
         .filter_map(growth)
         .filter(|(_, gave, took)| gave > took && *gave >= 1_000)
-        // A block gives what the states in it gave.
         .filter(|(it, _, _)| !matches!(it.state_type.as_str(), "Choice" | "Wait"))
-        .max_by_key(|(it, gave, took)| {
-            let added = (gave - took).saturating_sub(usual(&it.state));
-            (added, std::cmp::Reverse(it.entered_event_id))
+        .map(|of| Grew {
+            added: (of.1 - of.2).saturating_sub(usual(&of.0.state)),
+            of,
         })
+        .collect();
+    let mut found = grown.iter().max_by_key(|it| it.rank())?;
+    let mut added = found.added;
+    // A block gives what the states in it gave: it was one of them, however often it was visited, or all of them together.
+    while matches!(found.of.0.state_type.as_str(), "Map" | "Parallel") {
+        let block = &found.of.0.path;
+        let inside = |it: &&Grew| it.added > 0 && critical::is_inside(&it.of.0.path, block);
+        let mut by_state: BTreeMap<&str, (usize, &Grew)> = BTreeMap::new();
+        for it in grown.iter().filter(inside) {
+            let (sum, most) = by_state.entry(&it.of.0.state).or_insert((0, it));
+            *sum += it.added;
+            if it.rank() > most.rank() {
+                *most = it;
+            }
+        }
+        let inner = by_state.into_values();
+        match inner.max_by_key(|(sum, it)| (*sum, it.rank())) {
+            Some((sum, inner)) if sum * 2 >= added => (added, found) = (sum, inner),
+            _ => break,
+        }
+    }
+    Some(found.of)
+}
+
+/// A visit that gave more than it was given.
+struct Grew<'a> {
+    /// What it added beyond what it usually does, bytes.
+    added: usize,
+    /// The visit, what it gave and what it was given.
+    of: (&'a State, usize, usize),
+}
+
+impl Grew<'_> {
+    fn rank(&self) -> (usize, std::cmp::Reverse<u64>) {
+        (self.added, std::cmp::Reverse(self.of.0.entered_event_id))
+    }
 }
 
 /// What the last successful try of a visit gave back, bytes.

@@ -57,12 +57,13 @@ pub(super) use hang::{announced, is_platform, longest as longest_silence};
 pub(super) use job::{of as job, words_of as job_words};
 pub(super) use lost::{unanswered, unheard};
 pub(super) use nested::untold;
-pub(super) use network::service_in;
+pub(super) use network::{is_unreached, service_in};
 pub(super) use polled::asked_often;
 pub(super) use rerun::lost as lost_tries;
 pub(super) use schema::{maker, new_version, new_version_among, producer};
 pub(super) use swallowed::taken_for_answer;
 pub(super) use timeout::{input_growth, unconnected};
+pub(super) use way_out::network_changed;
 pub(super) use worker::of as worker;
 
 /// A detector.
@@ -108,6 +109,15 @@ pub(crate) const ALL: [Detector; 37] = [
     voided::find,
     wordless::find,
 ];
+
+/// What failed calls say of whom they were made to: of connections, limits, hosts and answers.
+pub(super) fn of_calls(scene: &Scene, failure: &Failure) -> Vec<Clue> {
+    const OF_CALLS: [Detector; 3] = [dependency::find, network::find, pool::find];
+    OF_CALLS
+        .iter()
+        .flat_map(|detector| detector(scene, failure))
+        .collect()
+}
 
 /// What everybody but whoever follows callees says of the failure of a callee.
 fn of_callee<'a>(scene: &Scene<'a>, failure: &Failure<'a>) -> Vec<Clue> {

@@ -154,6 +154,12 @@ pub(super) fn flag_of(span: &Span, wanted: &[&str]) -> Option<String> {
     each.find(|flag| wanted.contains(flag)).map(str::to_owned)
 }
 
+/// True for a call that never got through to anybody.
+pub(in crate::case) fn is_unreached(span: &Span) -> bool {
+    let words = || network_words(&super::dependency::words(span));
+    flag_of(span, &FLAGS).is_some() || charges::failed(span) && words()
+}
+
 fn meaning(flag: &str, words: &str) -> String {
     match flag {
         "DF" => "its name could not be resolved (DF)".into(),

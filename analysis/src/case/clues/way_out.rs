@@ -93,6 +93,89 @@ fn no_route(words: &str) -> bool {
     MARKS.iter().any(|it| lower.contains(it))
 }
 
+/// What changes of networks speak of.
+const NETWORK: [&str; 16] = [
+    "security group",
+    "security-group",
+    "securitygroup",
+    "security_group",
+    "subnet",
+    "vpc",
+    "route",
+    "nat ",
+    "nat-",
+    "nat gateway",
+    "nacl",
+    "network",
+    "egress",
+    "outbound",
+    "firewall",
+    "endpoint",
+];
+
+/// What a change of a network is called, in words of its own, as people and audit trails write it: no release of a service
+/// that has such a word in its name.
+const OF_NETWORK: [&str; 13] = [
+    "security group",
+    "subnet",
+    "vpc",
+    "route table",
+    "create route",
+    "delete route",
+    "replace route",
+    "nat gateway",
+    "nacl",
+    "network acl",
+    "network policy",
+    "firewall",
+    "egress rule",
+];
+/// How ids of what networks are made of begin.
+const IDS: [&str; 6] = ["sg-", "subnet-", "rtb-", "acl-", "nat-", "vpc-"];
+
+/// The latest change of a network, not long before hosts were not reached any more, where the call that failed never got
+/// through.
+pub(in crate::case) fn network_changed<'a>(
+    scene: &Scene<'a>,
+    failure: &Failure,
+    call: &model::Span,
+    since: model::UnixNanos,
+) -> Option<&'a model::Change> {
+    if !super::network::is_unreached(call) {
+        return None;
+    }
+    // The first run that did not get through came as far as this one before it called.
+    let into = call.start_time.since(scene.case.execution.start_time);
+    let until = model::UnixNanos(since.0.saturating_add(into));
+    let recent = super::deploy::recent(scene, failure);
+    let fits = |it: &&model::Change| it.time <= until && is_of_network(it);
+    recent.filter(fits).max_by_key(|it| (it.time, it.trace_id))
+}
+
+fn is_of_network(change: &model::Change) -> bool {
+    let told = format!("{} {} {}", change.kind, change.resource, change.change);
+    let mut words = String::from(" ");
+    let mut last = ' ';
+    for c in told.chars() {
+        let begins = c.is_uppercase() && last.is_lowercase();
+        if (begins || !c.is_alphanumeric()) && !words.ends_with(' ') {
+            words.push(' ');
+        }
+        if c.is_alphanumeric() {
+            words.extend(c.to_lowercase());
+        }
+        last = c;
+    }
+    words.push(' ');
+    let id = |it: &str| {
+        let rest = change.resource.strip_prefix(it);
+        rest.is_some_and(|it| it.chars().any(|c| c.is_ascii_digit()))
+    };
+    let named =
+        |it: &str| words.contains(&format!(" {it} ")) || words.contains(&format!(" {it}s "));
+    OF_NETWORK.iter().any(|it| named(it)) || IDS.iter().any(|it| id(it))
+}
+
 /// A change of the network that is the caller's: it names it, or speaks of the way out, and does not name the peer.
 fn network_change<'a>(
     scene: &Scene<'a>,
@@ -100,24 +183,6 @@ fn network_change<'a>(
     caller: &str,
     peer: &str,
 ) -> Option<&'a model::Change> {
-    const NETWORK: [&str; 16] = [
-        "security group",
-        "security-group",
-        "securitygroup",
-        "security_group",
-        "subnet",
-        "vpc",
-        "route",
-        "nat ",
-        "nat-",
-        "nat gateway",
-        "nacl",
-        "network",
-        "egress",
-        "outbound",
-        "firewall",
-        "endpoint",
-    ];
     const OUT: [&str; 6] = [
         "egress",
         "outbound",
@@ -161,4 +226,30 @@ fn reached_by_others(scene: &Scene, failure: &Failure, caller: &str, peer: &str)
             && forest.charged(*n) == peer
     });
     answered.next().map(|(_, it)| it.service_name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_network;
+
+    #[test]
+    fn changes_of_networks_are_told_from_releases() {
+        let check = |kind: &str, resource: &str, change: &str, expect: bool| {
+            let change = model::Change {
+                kind: kind.into(),
+                resource: resource.into(),
+                change: change.into(),
+                ..model::Change::default()
+            };
+            assert_eq!(is_of_network(&change), expect, "{change:?}");
+        };
+        check("config", "sg-0a41", "revoked tcp/8080", true);
+        check("cloudtrail", "mesh", "ReplaceRouteTableAssociation", true);
+        check("terraform", "mesh-c", "DeleteNetworkAclEntry 120", true);
+        check("config", "batch", "security groups narrowed", true);
+        check("k8s", "tiles", "NetworkPolicy deny-all applied", true);
+        check("deploy", "route-planner", "version 14", false);
+        check("deploy", "sg-pricing", "image 2.3.1", false);
+        check("deploy", "endpoint-api", "outbound mails with logo", false);
+    }
 }

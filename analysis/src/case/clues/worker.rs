@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Lines of a worker without request ids that are looked at after the one that names the message.
 const AFTER: usize = 40;
 
+/// How long before an answer is noted its sender may have ended, nanoseconds.
+const ANSWERS_NS: i64 = 2_500_000_000;
+
 /// Healthy runs that tell who takes messages.
 const WITNESSES: usize = 2;
 
@@ -108,13 +111,54 @@ pub(in crate::case) fn of<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Option<Wo
         by_worker.entry(&heard[n].service_name).or_default().push(n);
     }
     let workers = by_worker.into_iter().filter(|(name, _)| !name.is_empty());
-    let workers = workers.map(|(name, hits)| worker(scene, heard, name, &hits, hinted));
+    let workers = workers.map(|(name, hits)| {
+        let hits = if hinted {
+            answering(heard, attempt, hits)
+        } else {
+            hits
+        };
+        worker(scene, heard, name, &hits, hinted)
+    });
     workers.max_by_key(|it| {
         (
             it.wrong.is_some(),
             it.named.last().map(|it| (it.time, it.log_id)),
         )
     })
+}
+
+/// Of several requests that hold what a message holds, the one that was at work when its answer came: the others were made
+/// for other messages of the same customer, group or order.
+fn answering(heard: &[LogRecord], attempt: &Attempt, hits: Vec<usize>) -> Vec<usize> {
+    let Some(answered) = attempt
+        .end_time
+        .filter(|_| attempt.status == model::Status::Succeeded)
+    else {
+        return hits;
+    };
+    let mut spans: BTreeMap<&str, (UnixNanos, UnixNanos)> = BTreeMap::new();
+    for n in &hits {
+        let of = &heard[*n];
+        spans.insert(of.request_id.as_str(), (of.time, of.time));
+    }
+    spans.remove("");
+    if spans.len() < 2 {
+        return hits;
+    }
+    for line in heard {
+        if let Some((first, last)) = spans.get_mut(line.request_id.as_str()) {
+            *first = line.time.min(*first);
+            *last = line.time.max(*last);
+        }
+    }
+    let at_work = |n: &usize| {
+        let of = spans.get(heard[*n].request_id.as_str());
+        of.is_some_and(|(first, last)| {
+            *first <= answered && last.0.saturating_add(ANSWERS_NS) >= answered.0
+        })
+    };
+    let kept: Vec<usize> = hits.iter().copied().filter(at_work).collect();
+    if kept.is_empty() { hits } else { kept }
 }
 
 /// Requests of the functions that states of an execution and of those below it called.

@@ -2,6 +2,7 @@
 
 mod causes;
 mod far;
+mod own;
 mod told;
 
 use crate::services::*;

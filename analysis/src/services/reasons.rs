@@ -1,7 +1,23 @@
-//! What kind of fault the words of a failure tell.
+//! What the words of a failure make of it.
 
+use super::errors;
 use crate::case::text::{self, Topic};
 use model::Category;
+
+/// The category of a failure whose words leave no doubt what is behind it.
+pub(super) fn reason(line: &str) -> Option<Category> {
+    let category = said_category(line);
+    let told = matches!(
+        category,
+        Category::Memory
+            | Category::Capacity
+            | Category::Permission
+            | Category::DataSize
+            | Category::BadDeploy
+            | Category::NetworkConfig
+    );
+    told.then_some(category)
+}
 
 /// What the words of a failure make of it. A service that does not take connections is down, whatever else is a matter of
 /// the network's settings; and not everything that was looked up in vain is a host's name.
@@ -26,7 +42,6 @@ pub(super) fn said_category(said: &str) -> Category {
         "is down",
         "not responding",
     ];
-    const FULL: [&str; 3] = ["available disk space", "disk space of", "outofdiskspace"];
     const NAMES: [&str; 10] = [
         "host",
         "dns",
@@ -43,7 +58,8 @@ pub(super) fn said_category(said: &str) -> Category {
         None | Some(Topic::Connection | Topic::Timeout | Topic::Unavailable) if speaks(&DOWN) => {
             Category::Infrastructure
         }
-        None if speaks(&FULL) => Category::Capacity,
+        None if errors::full(said) => Category::Capacity,
+        None if errors::unentitled(said) => Category::Permission,
         // Of its own pool.
         None | Some(Topic::Timeout) if pool(&lower) => Category::Capacity,
         Some(Topic::Name) if !speaks(&NAMES) => Category::Error,
@@ -52,7 +68,7 @@ pub(super) fn said_category(said: &str) -> Category {
 }
 
 /// True where words say that a pool gave nothing.
-fn pool(lower: &str) -> bool {
+pub(super) fn pool(lower: &str) -> bool {
     const WORDS: [&str; 11] = [
         "pop",
         "acquire",
@@ -70,19 +86,4 @@ fn pool(lower: &str) -> bool {
         .match_indices("pool")
         .any(|(at, _)| !lower[at..].starts_with("poole"));
     pool && WORDS.iter().any(|it| lower.contains(it))
-}
-
-/// The category of a failure whose words leave no doubt what is behind it.
-pub(super) fn reason(line: &str) -> Option<Category> {
-    let category = said_category(line);
-    let told = matches!(
-        category,
-        Category::Memory
-            | Category::Capacity
-            | Category::Permission
-            | Category::DataSize
-            | Category::BadDeploy
-            | Category::NetworkConfig
-    );
-    told.then_some(category)
 }
