@@ -5,7 +5,7 @@
 
 use super::Hop;
 use super::logs::presence_gain;
-use super::tree::{Answers, Trees};
+use super::tree::{Answers, Names, Trees};
 use model::{SpanKind, TraceId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -80,6 +80,14 @@ impl Shape {
             let earlier = it.earlier.get(&call).copied().unwrap_or(0.0);
             it.spans >= LEAST_TRACES && earlier >= ALWAYS * it.spans
         })
+    }
+
+    /// True where other calls come more often by about as much as one comes less: of an operation with several ways, such
+    /// as a proxy's `/*`, another mix of requests was asked for.
+    fn does_instead(&self, call: u32, usual: &Shape) -> bool {
+        let lost = usual.often(call) - self.often(call);
+        let mut others = self.with.keys().filter(|it| **it != call);
+        lost > 0.0 && others.any(|it| self.often(*it) - usual.often(*it) >= lost / 2.0)
     }
 
     /// How many traces lack a call of a service, and of how many that can be told, by what is `usual`. What fails leaves
@@ -304,6 +312,8 @@ struct Both<'a> {
     of: HashMap<u32, u32>,
     /// Operations that send messages.
     messages: HashSet<u32>,
+    /// What operations are called.
+    names: &'a Names,
 }
 
 /// The services whose operations leave calls undone, or after which others do.
@@ -311,6 +321,7 @@ pub(super) fn undone(
     symptom: &Trees,
     baseline: &Trees,
     answers: &Answers,
+    names: &Names,
 ) -> BTreeMap<u32, Undone> {
     let services: HashSet<u32> = symptom.service.iter().copied().collect();
     let of = baseline.operation.iter().zip(&baseline.service);
@@ -336,6 +347,7 @@ pub(super) fn undone(
         gone: gone.collect(),
         of: all_of(baseline).into_iter().collect(),
         messages: messages.collect(),
+        names,
     };
     let stops = both.stops();
     let missing = both.missing(&stops);
@@ -386,7 +398,11 @@ impl Both<'_> {
             let stopped = stopped.map(|it| *it.1).fold(0.0, f64::max);
             for (below, with) in &usual.with {
                 let rare = *with < 0.3 * usual.count || usual.count < LEAST_TRACES;
-                if rare || self.gone.contains(below) {
+                // A route that takes everything is no operation: another mix of requests makes other calls.
+                let everything = self.names.operation_name(operation.1).ends_with('*');
+                let mixed = everything && *with < ALWAYS * usual.count;
+                let instead = mixed && shape.does_instead(*below, usual);
+                if rare || instead || self.gone.contains(below) {
                     continue;
                 }
                 let (lacks, of) = shape.lacks(*below, self.of.get(below).copied(), usual);

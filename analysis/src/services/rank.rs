@@ -179,7 +179,7 @@ fn left_undone(
     answers: &Answers,
     names: &Names,
 ) -> BTreeMap<u32, Undone> {
-    let mut all = absence::undone(now, before, answers);
+    let mut all = absence::undone(now, before, answers, names);
     let idle = idle::idle([now, before], periods, names);
     for (service, undone) in idle {
         let of = all.entry(service).or_default();

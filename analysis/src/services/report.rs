@@ -371,7 +371,7 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         let what = names.operation_name(undone.operation);
         parts.push(match undone.lack {
             Lack::Stops => format!("its callers stop after {what}, and used to go on"),
-            Lack::Leaves => format!("it no longer does {what}, which it always did"),
+            Lack::Leaves => format!("it no longer does {what}, which it did before"),
             Lack::Idle => format!("it no longer does {what}, though messages are sent as ever"),
         });
     } else if evidence.by_absence > 0.2 {
@@ -475,7 +475,7 @@ fn exhibits(evidence: &Evidence, symptom: &Period, names: &Names) -> Vec<Exhibit
         let what = what.unwrap_or_default();
         let call = format!("{} {}", hop.service, hop.name);
         let text = match lack(evidence).unwrap_or_default() {
-            Lack::Leaves => format!("{call} ended without {what}, which it always did"),
+            Lack::Leaves => format!("{call} ended without {what}, which it did before"),
             Lack::Stops => format!("{call} was the last call that was made, and used not to be"),
             Lack::Idle => format!(
                 "{call} was done, and {what} of {} did not follow",
