@@ -38,9 +38,27 @@ pub fn tell(log: &mut LogRecord) {
     }
 }
 
+/// `$a / $b: D3001: …` of a text that has to be cut: JSONata tells the expression, its place, and then what is wrong with it.
+pub(crate) fn of_expression(words: &str, most: usize) -> Option<String> {
+    let (before, rest) = words.split_once(" threw an error during evaluation. ")?;
+    let expression = before.split('\'').nth(1).unwrap_or_default();
+    let long = words.chars().nth(most).is_some() && expression.chars().count() * 2 < most;
+    long.then(|| format!("{expression}: {rest}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_expression_is_kept_before_what_is_wrong_with_it() {
+        let words = "The JSONata expression '$a / $b' specified for the field 'Output/x' threw an error during evaluation. \
+            D3001: The left side of the \"/\" operator must evaluate to a number";
+        let told = of_expression(words, 100).expect("it is long");
+        assert!(told.starts_with("$a / $b: D3001: The left side"), "{told}");
+        assert_eq!(of_expression(words, 1_000), None);
+        assert_eq!(of_expression("no such thing", 5), None);
+    }
 
     #[test]
     fn an_exception_beside_a_body_is_told_once() {

@@ -245,7 +245,7 @@ fn changes(scene: &Scene, culprit: &Entity, failure: Option<&Failure>) -> Vec<Cl
                 (false, 1..FEWEST) => return None,
                 // A role, a secret or a route takes no part in a run by itself: that nothing failed in it says nothing.
                 (false, 0) if !takes_part(scene, &name) => return None,
-                (false, 0) => format!("the failure is not in it; {} was changed", change.kind),
+                (false, 0) => "it was changed, but the failure is not in it".to_owned(),
                 (false, n) => format!(
                     "{} went well after its change",
                     counted(n as u64, "run", "runs")

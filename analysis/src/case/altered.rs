@@ -33,11 +33,19 @@ pub(super) fn of(
     let execution = &scene.case.execution;
     let end = execution.end_time.unwrap_or(execution.start_time);
     let at = failure.map_or(end, |it| it.at);
+    // Who lost a host did so whatever was released; what is pulled is another matter.
+    let pulled = |it: &&Change| {
+        const PULLED: [&str; 5] = ["image", "tag", "ami", "instance", "platform"];
+        let told = it.change.to_lowercase();
+        category != Category::Infrastructure || PULLED.iter().any(|word| told.contains(word))
+    };
     let told = || {
-        change(scene, culprit, at).map(|change| Altered {
-            told: clues::told(change),
-            shown: None,
-        })
+        change(scene, culprit, at)
+            .filter(pulled)
+            .map(|change| Altered {
+                told: clues::told(change),
+                shown: None,
+            })
     };
     let plain = |told| Altered { told, shown: None };
     let grown = || match category {

@@ -433,7 +433,8 @@ pub(crate) fn number(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
         format!("{value:.0}")
     } else {
-        format!("{value:.4}")
+        let told = format!("{value:.4}");
+        told.trim_end_matches('0').to_owned()
     }
 }
 

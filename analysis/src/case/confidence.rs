@@ -14,6 +14,8 @@ const TABLE: [(f64, f64); 8] = [
 ];
 /// How often nobody was to blame where nobody was accused.
 pub(crate) const NO_CRIME: f64 = 0.92;
+/// The same where no other run tells what is usual: only a failure would have been seen.
+pub(crate) const ALONE: f64 = 0.6;
 
 /// The probability that goes with a weight.
 pub(crate) fn calibrated(weight: f64) -> f64 {

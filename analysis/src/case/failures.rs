@@ -213,7 +213,11 @@ impl<'a> Failure<'a> {
         let event = self.event?;
         let attempt = self.attempt.filter(|_| self.below);
         let cause = attempt.and_then(|it| it.cause.clone());
-        let cause = cause.unwrap_or_else(|| self.cause.clone());
+        // What somebody else wrote of it does not stand in an event that tells its own error.
+        let own = serde_json::from_str::<serde_json::Value>(&event.details).ok();
+        let own = own.filter(|it| it["error"].is_string() && cause.is_none());
+        let own = own.map(|it| it["cause"].as_str().unwrap_or_default().to_owned());
+        let cause = own.or(cause).unwrap_or_else(|| self.cause.clone());
         let cause = match cause.as_str() {
             "" => String::new(),
             cause => format!(": {}", text::brief(&message(cause), 160)),

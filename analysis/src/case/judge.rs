@@ -11,7 +11,7 @@ use super::{
     redriven,
     running::{self, Now},
     scene::Scene,
-    silent, slots, slow, telling,
+    silent, sizes, slots, slow, telling,
     text::Topic,
     tolerated,
 };
@@ -356,6 +356,8 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         Some(slow) if slow.by_size.is_some() => {
             all.extend(narrowed(scene, &slow));
             let (times, what) = slow.by_size.unwrap_or_default();
+            let number = sizes::grown_number(scene).map_or("a number".to_owned(), |it| it.1);
+            let what = what.replace("a number", &number);
             why = format!(
                 "it took {} instead of {} because {}",
                 human_duration(slow.took_ns),
@@ -404,7 +406,11 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         all = survived(scene);
     }
     if all.is_empty() {
-        return innocent(verdict, telling::no_crime(scene, why));
+        let mut verdict = innocent(verdict, telling::no_crime(scene, why));
+        if scene.healthy.is_empty() {
+            verdict.confidence = confidence::ALONE;
+        }
+        return verdict;
     }
     conclude(scene, verdict, all, masked.first())
 }

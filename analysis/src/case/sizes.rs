@@ -61,6 +61,11 @@ pub(super) fn of_work(scene: &Scene, ratio: f64) -> Option<(f64, &'static str)> 
 
 /// The largest growth of a number in the input that healthy runs have, too: `{"rows": 5000}`.
 pub(super) fn numeric_growth(scene: &Scene) -> f64 {
+    grown_number(scene).map_or(0.0, |it| it.0)
+}
+
+/// The same with its name.
+pub(super) fn grown_number(scene: &Scene) -> Option<(f64, String)> {
     let own = super::profile::numbers(scene.case.execution.input.as_deref());
     let growth = own.iter().filter_map(|(name, value)| {
         let mut in_time: Vec<(model::UnixNanos, f64)> = scene
@@ -83,9 +88,10 @@ pub(super) fn numeric_growth(scene: &Scene) -> f64 {
         let pairs = scene.healthy.iter();
         let pairs = pairs.filter_map(|it| Some((it.numbers.get(name).copied()?, it.duration_ns)));
         // What healthy runs have, too, did not grow; and what their times do not follow is no size.
-        (sized && value > high && follows(pairs.collect())).then(|| value / median.max(1.0))
+        let grown = sized && value > high && follows(pairs.collect());
+        grown.then(|| (value / median.max(1.0), name.clone()))
     });
-    growth.fold(0.0, f64::max)
+    growth.max_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 /// Something in the input that is larger than in any healthy run.

@@ -38,7 +38,8 @@ pub(super) fn capped(
         return None;
     }
     let mechanism = format!(
-        "only {now} items of {} ran at once, {before} in healthy runs; each was as quick as ever",
+        "only {} of {} ran at once, {before} in healthy runs; each was as quick as ever",
+        model::text::counted(now.into(), "item", "items"),
         map.state
     );
     let exited = map.exited_event_id.and_then(|id| scene.event(id));

@@ -340,7 +340,7 @@ fn floor(words: &str, mut at: usize) -> usize {
 
 /// One line of at most so many characters, for a sentence. Of a JSON record what it says, not how it is written down.
 pub(crate) fn brief(words: &str, most: usize) -> String {
-    let said = said(words);
+    let said = said(words).or_else(|| crate::exceptions::of_expression(words, most));
     let words = from_point(said.as_deref().unwrap_or(words), most);
     let line = words
         .split_whitespace()
@@ -364,10 +364,6 @@ fn from_point(words: &str, most: usize) -> &str {
     }
     if words.chars().nth(most).is_none() {
         return words;
-    }
-    // JSONata repeats the expression before it says what is wrong with it.
-    if let Some((_, rest)) = words.split_once(" threw an error during evaluation. ") {
-        return rest;
     }
     let decides = |line: &str| {
         let first = line.split(|c: char| !c.is_alphanumeric() && c != '.' && c != '_');

@@ -305,9 +305,28 @@ fn slower(
     })
 }
 
-/// The first row that differs; within a block that differs, the first part of it that does.
+/// A difference that says little beside a failure: some time, or an item more or less.
+fn is_slight(state: &AlignedState) -> bool {
+    let item = state.path.contains('[');
+    let slight = |it: &String| it.starts_with("took ") || item && it == "not visited";
+    state.differences.iter().all(slight)
+}
+
+/// Ended badly, and none of the twins did so.
+fn has_failed(state: &AlignedState) -> bool {
+    let own = state.subject.as_ref();
+    own.is_some_and(|it| !matches!(it.status.as_str(), "SUCCEEDED" | "RUNNING"))
+        && !state.differences.is_empty()
+}
+
+/// The first row that differs; within a block that differs, the first part of it that does. Where something failed, a little
+/// more time before it is not where they part.
 fn divergence(states: &[AlignedState]) -> Option<u32> {
-    let differs = |n: &usize| !states[*n].differences.is_empty();
+    let failed = states.iter().any(|it| has_failed(it) && !is_slight(it));
+    let differs = |n: &usize| {
+        let state = &states[*n];
+        !(state.differences.is_empty() || failed && is_slight(state))
+    };
     let mut at = (0..states.len()).find(differs)?;
     loop {
         let inside = |n: &usize| {

@@ -172,7 +172,7 @@ fn Bar(
         if !chosen.is_empty() {
             all.insert(chosen.clone());
         }
-        options(all, chosen)
+        options(all, chosen, str::to_owned)
     };
     let categories = move || {
         let held = page.get();
@@ -184,7 +184,7 @@ fn Bar(
         if !chosen.is_empty() {
             all.insert(chosen.clone());
         }
-        options(all, chosen)
+        options(all, chosen, |it| it.replace('_', " "))
     };
     view! {
         <search class="filters open">
@@ -238,11 +238,15 @@ fn Bar(
     }
 }
 
-fn options(all: BTreeSet<String>, chosen: String) -> impl IntoView {
+fn options(
+    all: BTreeSet<String>,
+    chosen: String,
+    word: fn(&str) -> String,
+) -> impl IntoView {
     all.into_iter()
         .map(|value| {
             let selected = value == chosen;
-            let word = value.replace('_', " ");
+            let word = word(&value);
             view! { <option value=value selected=selected>{word}</option> }
         })
         .collect_view()

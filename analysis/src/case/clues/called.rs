@@ -9,7 +9,7 @@ use crate::case::{
     scene::Scene,
     text::{self, Topic},
 };
-use model::{Attempt, Category, Invocation, LogOrigin};
+use model::{Attempt, Category, Invocation, InvocationStatus, LogOrigin};
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if failure.below {
@@ -174,8 +174,13 @@ fn ended(callee: &Invocation, own: &Failure) -> String {
         "" => own.cause.clone(),
         error => format!("{error}: {}", own.cause),
     };
+    // What went well by its own account may still have told what went wrong.
+    let how = match callee.status {
+        InvocationStatus::Success => "wrote",
+        _ => "ended with",
+    };
     format!(
-        "{name}, which was called, ended with {}",
+        "{name}, which was called, {how} {}",
         text::brief(&said, 140)
     )
 }

@@ -57,7 +57,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     };
     let (suspect, name) = super::maker(scene, visit);
     let mechanism = format!(
-        "{name} grew the data from {took} to {gave} bytes, which is more than {state} may be given"
+        "{name} grew the data from {took} to {gave} bytes, which is more than {state} can pass on"
     );
     let exited = visit.exited_event_id.and_then(|id| scene.event(id));
     let entered = scene

@@ -131,7 +131,11 @@ fn silent_since(scene: &Scene, failure: &Failure, attempt: &Attempt) -> Clue {
         .unwrap_or(attempt.start_time);
     let waited = human_duration(failure.at.since(from).max(0));
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path]);
-    let what = if activity { "heartbeat" } else { "token" };
+    let what = match (activity, attempt.heartbeat_seconds) {
+        (true, Some(_)) => "heartbeat",
+        (true, None) => "answer",
+        (false, _) => "token",
+    };
     let mechanism = format!(
         "{name} never sent back the {what} of {}; it waited {waited}",
         failure.state()

@@ -61,19 +61,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                     format!("the call to {name} got no connection: {how}"),
                 )])
                 .with(failure.exhibit())
-                .changed(super::deploy::change_of(
-                    scene,
-                    failure,
-                    &[
-                        "dns",
-                        "route",
-                        "network",
-                        "config",
-                        "mesh",
-                        "security",
-                        "certificate",
-                    ],
-                ))
+                .changed(changed(scene, failure, &name))
                 .explaining([super::function::carried(caller, &name, span)]),
         ];
     }
@@ -127,12 +115,50 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
                     format!("{caller} wrote: {}", text::brief(&it.body, 160)),
                 )
             }))
-            .changed(super::deploy::change_of(
-                scene,
-                failure,
-                &["dns", "route", "network", "config", "security"],
-            )),
+            .changed(changed(scene, failure, &name)),
     ]
+}
+
+/// The latest change that could have cut the way: of whoever is not reached, or of what ways are made of.
+fn changed(scene: &Scene, failure: &Failure, name: &str) -> Option<String> {
+    const OF_WAYS: [&str; 22] = [
+        "dns",
+        "route",
+        "network",
+        "mesh",
+        "security",
+        "certificate",
+        "record",
+        "cname",
+        "zone",
+        "listener",
+        "address",
+        "upstream",
+        "cluster",
+        "proxy",
+        "envoy",
+        "peering",
+        "gateway",
+        "egress",
+        "ingress",
+        "endpoint",
+        "firewall",
+        "subnet",
+    ];
+    const WORDS: [&str; 8] = ["port", "url", "tls", "mtls", "host", "vpc", "nat", "acl"];
+    let name = name.to_lowercase();
+    let fits = |it: &&model::Change| {
+        let told = format!("{} {} {}", it.kind, it.resource, it.change).to_lowercase();
+        let mut words = told.split(|c: char| !c.is_alphanumeric());
+        told.contains(&name)
+            || OF_WAYS.iter().any(|word| told.contains(word))
+            || words.any(|it| WORDS.contains(&it) || it == "sg")
+    };
+    super::deploy::recent(scene, failure)
+        .filter(fits)
+        .filter(|it| super::concerns(scene, Some(failure), it) || it.kind == "config")
+        .max_by_key(|it| (it.time, it.trace_id))
+        .map(super::deploy::told)
 }
 
 /// Whether most healthy runs live with failures of somebody.
