@@ -548,7 +548,8 @@ fn conclude(
     verdict.but_for.clone_from(&lead.but_for);
     verdict.exhibits = telling::exhibits(scene, first, lead.fate, verdict.changed.as_deref());
     telling::prove(&mut verdict, lead);
-    if let Some(shown) = altered.and_then(|it| it.shown) {
+    let shown = altered.and_then(|it| it.shown);
+    if let Some(shown) = shown.or_else(|| telling::ran_with(scene, &verdict)) {
         telling::show(&mut verdict, shown, model::Sentence::Changed);
     }
     verdict.cleared = alibis::of(scene, &lead.suspect, &charges, failure);

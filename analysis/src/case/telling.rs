@@ -149,6 +149,17 @@ pub(super) fn prove(verdict: &mut Verdict, lead: &Clue) {
     }
 }
 
+/// What shows with which definition the execution ran, where that is what changed and nothing among the exhibits shows it.
+pub(super) fn ran_with(scene: &Scene, verdict: &Verdict) -> Option<Exhibit> {
+    let changed = verdict.changed.as_deref()?;
+    let of_workflow = verdict.culprit.as_ref();
+    let of_workflow = of_workflow.is_some_and(|it| it.kind.starts_with("state"));
+    let mut held = verdict.exhibits.iter();
+    let shown = held.any(|it| it.source == "change" || it.text.contains(changed));
+    let shown = shown || !of_workflow || !changed.contains('→');
+    (!shown).then(|| clues::started(scene, format!("the execution ran with {changed}")))?
+}
+
 /// Puts a fact among the exhibits, by its time: a sentence stands on it.
 pub(super) fn show(verdict: &mut Verdict, mut new: Exhibit, sentence: Sentence) {
     // Of what changed other exhibits are no proof, where there is one.

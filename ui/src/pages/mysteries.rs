@@ -238,11 +238,7 @@ fn Bar(
     }
 }
 
-fn options(
-    all: BTreeSet<String>,
-    chosen: String,
-    word: fn(&str) -> String,
-) -> impl IntoView {
+fn options(all: BTreeSet<String>, chosen: String, word: fn(&str) -> String) -> impl IntoView {
     all.into_iter()
         .map(|value| {
             let selected = value == chosen;
