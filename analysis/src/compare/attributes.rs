@@ -184,8 +184,9 @@ pub(super) fn distinguishing(a: &[Run<'_>], b: &[Run<'_>]) -> Vec<Distinguishing
             }
         })
         .collect();
-    // What comes before explains; what comes of it stands behind, each in the order of strength.
-    told.sort_by_key(|it| it.consequence);
+    // What comes before explains; what only goes along with it and what comes of it stand behind, each in the order of
+    // strength.
+    told.sort_by_key(|it| (it.consequence, it.explained_by.is_some()));
     told
 }
 
