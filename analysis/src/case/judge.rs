@@ -552,6 +552,9 @@ fn conclude(
     if let Some(shown) = shown.or_else(|| telling::ran_with(scene, &verdict)) {
         telling::show(&mut verdict, shown, model::Sentence::Changed);
     }
+    if let Some(failure) = failure.filter(|_| lead.fate != Fatality::None) {
+        telling::count(scene, &mut verdict, failure);
+    }
     verdict.cleared = alibis::of(scene, &lead.suspect, &charges, failure);
     // What proves it is not cleared beside.
     let shown: BTreeSet<&str> = telling::changes_shown(&verdict);

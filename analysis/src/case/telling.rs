@@ -3,6 +3,7 @@
 use super::{
     clue::{self, Clue},
     clues,
+    failures::{self, Failure},
     ranking::Charge,
     scene::Scene,
 };
@@ -158,6 +159,28 @@ pub(super) fn ran_with(scene: &Scene, verdict: &Verdict) -> Option<Exhibit> {
     let shown = held.any(|it| it.source == "change" || it.text.contains(changed));
     let shown = shown || !of_workflow || !changed.contains('→');
     (!shown).then(|| clues::started(scene, format!("the execution ran with {changed}")))?
+}
+
+/// Earlier tries that are shown.
+const TRIES: usize = 2;
+
+/// Shows tries that failed before, where the but-for counts them.
+pub(super) fn count(scene: &Scene, verdict: &mut Verdict, failure: &Failure) {
+    let counts = verdict
+        .but_for
+        .as_ref()
+        .is_some_and(|it| it.contains(" × "));
+    for attempt in failures::earlier(scene, failure).into_iter().take(TRIES) {
+        let ended = attempt.end_event_id.and_then(|id| scene.event(id));
+        if let Some(ended) = ended.filter(|_| counts) {
+            let error = attempt.error.as_deref().unwrap_or("no error name");
+            let text = format!(
+                "{} in {}: {error}, at try {}",
+                ended.event_type, attempt.state, attempt.attempt
+            );
+            show(verdict, clue::event(ended, text), Sentence::ButFor);
+        }
+    }
 }
 
 /// Puts a fact among the exhibits, by its time: a sentence stands on it.
