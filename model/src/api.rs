@@ -46,7 +46,7 @@ pub mod sources;
 pub use mysteries::{Mystery, MysteryExample, MysteryPage};
 pub mod graph;
 
-use crate::{Execution, Join};
+use crate::{Category, Execution, Join, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// An error, in words that say what to do.
@@ -97,6 +97,24 @@ pub struct ExecutionRow {
     pub cold_starts: u32,
     /// False when something is missing.
     pub complete: bool,
+    /// Whose fault it was; `None` before it is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<RowVerdict>,
+}
+
+/// A verdict in a word, for lists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowVerdict {
+    /// How the inquest ended.
+    pub outcome: Outcome,
+    /// The culprit's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub culprit: Option<String>,
+    /// The kind of fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// 0 to 1.
+    pub confidence: f64,
 }
 
 /// A page of executions, newest first.
@@ -138,6 +156,9 @@ pub struct Facets {
     pub statuses: Vec<(String, u64)>,
     /// Errors (of the failure that explains the end).
     pub errors: Vec<(String, u64)>,
+    /// Culprits of verdicts.
+    #[serde(default)]
+    pub culprits: Vec<(String, u64)>,
 }
 
 /// The head of the execution page.

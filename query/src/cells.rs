@@ -1,7 +1,9 @@
 //! Reads the columns of an answer by name.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type};
+use arrow::datatypes::{
+    DataType, Float64Type, Int64Type, TimeUnit, TimestampNanosecondType, UInt64Type,
+};
 
 /// A batch, read by column name. A column that is missing or of another type reads as null.
 pub(crate) struct Cells<'a>(pub &'a RecordBatch);
@@ -39,6 +41,14 @@ impl<'a> Cells<'a> {
             }
             _ => None,
         }
+    }
+
+    /// A number with a fraction.
+    pub fn double(&self, name: &str, row: usize) -> Option<f64> {
+        let array = self.array(name, row)?;
+        array
+            .as_primitive_opt::<Float64Type>()
+            .map(|array| array.value(row))
     }
 
     /// A count; zero for null.

@@ -5,11 +5,12 @@ use inquest_query::questions::{ExecutionFilter, LogFilter, TraceFilter};
 use inquest_query::{Engine, Kind, Limits};
 use model::trace_file::{FLAG_CAUGHT, FLAG_COLD, FLAG_ERROR, FLAG_RETRY, FLAG_ROOT_CAUSE, RowKind};
 use model::{
-    Attempt, Attributes, ColdStart, Engine as Workflow, EventSource, Execution, ExecutionStatus,
-    HistoryEvent, Invocation, Join, JoinEnd, JoinMethod, LogRecord, Span, SpanId, SpanSource,
-    State, Status, StatusCode, TraceId, UnixNanos,
+    Attempt, Attributes, Category, ColdStart, Engine as Workflow, Entity, EventSource, Execution,
+    ExecutionStatus, HistoryEvent, Invocation, Join, JoinEnd, JoinMethod, LogRecord, Outcome, Span,
+    SpanId, SpanSource, State, Status, StatusCode, TraceId, UnixNanos, Verdict,
 };
 use std::sync::Arc;
+use store::rows::Judged;
 use store::{Snapshot, Store, StoreConfig, Table, Unit, rows};
 
 const START: i64 = 1_795_305_600_000_000_000;
@@ -46,6 +47,27 @@ fn execution(n: i64) -> Execution {
         input: Some(format!(r#"{{"order":"o-{n}"}}"#)),
         ..Execution::default()
     }
+}
+
+/// Two were killed by an item of `Charge`, the one between them by nobody.
+fn judged(n: i64) -> Judged {
+    let culprit = (n % 2 == 0).then(|| Entity {
+        kind: "item".into(),
+        name: format!("Charge[{n}]"),
+        path: Vec::new(),
+    });
+    let verdict = Verdict {
+        execution: arn(n),
+        outcome: match culprit {
+            Some(_) => Outcome::Verdict,
+            None => Outcome::NoCrime,
+        },
+        category: culprit.is_some().then_some(Category::BadInput),
+        culprit,
+        confidence: 0.75,
+        ..Verdict::default()
+    };
+    Judged::new(&execution(n), verdict)
 }
 
 fn step(n: u64, parent: u64, kind: &str, from: i64, to: i64) -> Span {
@@ -228,10 +250,16 @@ async fn fill(store: &Store) {
     for n in 1..5 {
         let executions = rows::executions(&[execution(n)]).expect("rows");
         let id = TraceId::of_execution(&arn(n));
-        replace(id, vec![(Table::Executions, executions)]).await;
+        let mut tables = vec![(Table::Executions, executions)];
+        if n < 3 {
+            let judged = rows::verdicts(&[judged(n)]).expect("rows");
+            tables.push((Table::Verdicts, judged));
+        }
+        replace(id, tables).await;
     }
     let tables = vec![
         (Table::Executions, rows::executions(&[execution(0)])),
+        (Table::Verdicts, rows::verdicts(&[judged(0)])),
         (Table::States, rows::states(&[state()])),
         (
             Table::Attempts,
@@ -360,6 +388,42 @@ async fn executions_are_paged_filtered_and_counted() {
             .await;
         let counts = histogram.expect("a histogram").counts;
         assert_eq!(counts.iter().flatten().sum::<u64>(), 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn executions_tell_whose_fault_it_was() {
+    check(async |engine, snapshot| {
+        let any = ExecutionFilter::default();
+        let all = engine.executions(&snapshot, &any).await;
+        let all = all.expect("a page").rows;
+        let told = |name: &str| {
+            let row = all.iter().find(|row| row.name == name).expect("listed");
+            let verdict = row.verdict.as_ref()?;
+            Some((verdict.outcome, verdict.culprit.clone(), verdict.category))
+        };
+        let item = Some("Charge[2]".to_owned());
+        let bad_input = Some(Category::BadInput);
+        assert_eq!(told("run-2"), Some((Outcome::Verdict, item, bad_input)));
+        assert_eq!(told("run-1"), Some((Outcome::NoCrime, None, None)));
+        assert_eq!(told("run-4"), None);
+
+        let names = async |culprit: &str| {
+            let filter = ExecutionFilter {
+                culprit: Some(culprit.to_owned()),
+                ..ExecutionFilter::default()
+            };
+            let page = engine.executions(&snapshot, &filter).await.expect("a page");
+            let names: Vec<String> = page.rows.into_iter().map(|row| row.name).collect();
+            (names, page.total)
+        };
+        let both = vec!["run-2".to_owned(), "run-0".to_owned()];
+        assert_eq!(names("Charge").await, (both, 2));
+        assert_eq!(names("Charge[2]").await, (vec!["run-2".to_owned()], 1));
+        assert_eq!(names("Char").await, (Vec::new(), 0));
+        let facets = engine.facets(&snapshot, &any).await.expect("facets");
+        assert_eq!(facets.culprits, [("Charge".to_owned(), 2)]);
     })
     .await;
 }

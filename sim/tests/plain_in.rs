@@ -134,13 +134,22 @@ fn hop(resource: &Attributes, span: &Value) -> Hop {
         .iter()
         .filter(|it| is_amount(it.0) || is_cold_start(it.0));
     let all = [resource, &own];
+    let mut service = first(&[resource], &["service.name"]).unwrap_or_default();
+    let canonical = first(&[&own], &["istio.canonical_service"]).unwrap_or_default();
+    let rest = service.strip_prefix(&canonical).unwrap_or_default();
+    if !canonical.is_empty() && rest.starts_with('.') {
+        service = canonical;
+    }
+    let rpc = first(
+        &[&own],
+        &["rpc.grpc.status_code", "rpc.response.status_code"],
+    );
+    let rpc = rpc.unwrap_or_default();
     Hop {
         trace_id: word("traceId").parse().unwrap_or_default(),
         span_id: word("spanId").parse().unwrap_or_default(),
         parent_span_id: word("parentSpanId").parse().unwrap_or_default(),
-        service: first(&[resource], &["service.name"])
-            .unwrap_or_default()
-            .into(),
+        service: service.into(),
         name: word("name").into(),
         kind: match span["kind"].as_u64() {
             Some(2) => SpanKind::Server,
@@ -153,6 +162,11 @@ fn hop(resource: &Attributes, span: &Value) -> Hop {
         duration_ns: to - from,
         failed: span["status"]["code"].as_u64() == Some(2) || code >= 500 || flagged.is_some(),
         message: message(span, code, flagged).into(),
+        broke: code >= 500
+            || matches!(
+                rpc.as_str(),
+                "2" | "13" | "15" | "UNKNOWN" | "INTERNAL" | "DATA_LOSS"
+            ),
         peer: first(&[&own], &peers).map(Into::into),
         host: first(&all, &["host.name", "k8s.node.name", "host.id"]).map(Into::into),
         pod: first(
@@ -232,7 +246,7 @@ fn kept_periods_are_judged() {
             let mut list = expect[key].as_array().into_iter().flatten();
             list.any(|it| it.as_str() == Some(value))
         };
-        let named = has("names", &culprit.name) || culprit.path.iter().any(|it| has("names", it));
+        let named = has("names", &culprit.name);
         let category = verdict.category.map_or("", |it| it.as_str());
         let well = expect["outcome"].as_str() == Some(verdict.outcome.as_str())
             && (verdict.outcome != model::Outcome::Verdict || named && has("categories", category));

@@ -95,6 +95,8 @@ pub struct Filters {
     pub status: String,
     /// Error name or a part of it (executions), root span name (traces).
     pub error: String,
+    /// Who did it (executions).
+    pub culprit: String,
     /// The last so long, such as `1h`.
     pub range: String,
     /// From, nanoseconds since the epoch.
@@ -128,6 +130,7 @@ impl Filters {
             group: text("machine"),
             status: text("status"),
             error: text("error"),
+            culprit: text("culprit"),
             range: text("range"),
             from: time("from"),
             to: time("to"),
@@ -143,6 +146,7 @@ impl Filters {
             ("machine", &self.group),
             ("status", &self.status),
             ("error", &self.error),
+            ("culprit", &self.culprit),
             ("range", &self.range),
             ("from", &self.from),
             ("to", &self.to),
@@ -159,6 +163,7 @@ impl Filters {
             &self.group,
             &self.status,
             &self.error,
+            &self.culprit,
             &self.min,
             &self.max,
             &self.q,
@@ -211,6 +216,7 @@ impl Filters {
             (names.0, self.group.as_str()),
             ("status", &self.status),
             (names.1, &self.error),
+            ("culprit", &self.culprit),
             ("from", &from),
             ("to", &to),
             ("min_duration", &min),
@@ -230,12 +236,20 @@ impl Filters {
             text.as_deref()
                 .is_some_and(|t| t.to_lowercase().contains(&part.to_lowercase()))
         };
+        let theirs = |row: &model::api::ExecutionRow| {
+            let culprit = row.verdict.as_ref().and_then(|it| it.culprit.as_deref());
+            culprit.is_some_and(|it| {
+                let rest = it.strip_prefix(self.culprit.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+            })
+        };
         let contains = |text: &str| text.to_lowercase().contains(&self.q.to_lowercase());
         (self.group.is_empty() || self.group == row.state_machine)
             && (self.status.is_empty() || self.status == row.status)
             && (self.error.is_empty()
                 || has(&row.error, &self.error)
                 || has(&row.root_error, &self.error))
+            && (self.culprit.is_empty() || theirs(row))
             && from.is_none_or(|from| start >= from)
             && to.is_none_or(|to| start < to)
             && format::parse_duration(&self.min)
@@ -336,5 +350,22 @@ mod tests {
         check(|row| row.duration_ns = None, false);
         check(|row| row.name.clear(), false);
         check(|row| row.start_time = "-3600000000000".into(), false);
+        let of = |culprit: &str| {
+            let mut judged = row.clone();
+            judged.verdict = Some(model::api::RowVerdict {
+                outcome: model::Outcome::Verdict,
+                culprit: Some("Price[2]".into()),
+                category: None,
+                confidence: 0.9,
+            });
+            let wanted = Filters {
+                culprit: culprit.into(),
+                ..filters()
+            };
+            (wanted.admits(&judged, 100), wanted.admits(&row, 100))
+        };
+        assert_eq!(of("Price"), (true, false));
+        assert_eq!(of("Price[2]"), (true, false));
+        assert_eq!(of("Pri"), (false, false));
     }
 }

@@ -169,23 +169,24 @@ pub(super) fn kin(
     symptom: &Period,
     names: &Names,
 ) {
-    const STORES: [&str; 16] = [
-        "redis",
-        "memcached",
-        "mongo",
-        "mysql",
-        "mariadb",
-        "postgres",
-        "cassandra",
-        "elasticsearch",
-        "opensearch",
-        "kafka",
-        "rabbitmq",
-        "nats",
-        "dynamodb",
-        "couchbase",
-        "etcd",
-        "consul",
+    // With the port that each listens at where nobody says otherwise.
+    const STORES: [(&str, &str); 16] = [
+        ("redis", ":6379"),
+        ("memcached", ":11211"),
+        ("mongo", ":27017"),
+        ("mysql", ":3306"),
+        ("mariadb", ":3306"),
+        ("postgres", ":5432"),
+        ("cassandra", ":9042"),
+        ("elasticsearch", ":9200"),
+        ("opensearch", ":9200"),
+        ("kafka", ":9092"),
+        ("rabbitmq", ":5672"),
+        ("nats", ":4222"),
+        ("dynamodb", "dynamodb"),
+        ("couchbase", ":8091"),
+        ("etcd", ":2379"),
+        ("consul", ":8500"),
     ];
     let mut asked: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
     for trees in periods {
@@ -201,12 +202,16 @@ pub(super) fn kin(
         let Some(line) = it.line.map(|n| symptom.lines[n].body.to_lowercase()) else {
             continue;
         };
-        let Some(kind) = STORES.iter().find(|it| line.contains(*it)) else {
-            continue;
+        let kinds: Vec<&str> = match STORES.iter().find(|it| line.contains(it.0)) {
+            Some(kind) => vec![kind.0],
+            None => {
+                let of = STORES.iter().filter(|it| line.contains(it.1));
+                of.map(|it| it.0).collect()
+            }
         };
         let of = asked.get(service).into_iter().flatten();
-        let mut of =
-            of.filter(|it| *it != service && names.name(**it).to_lowercase().contains(kind));
+        let is_one = |name: &str| kinds.iter().any(|kind| name.contains(kind));
+        let mut of = of.filter(|it| *it != service && is_one(&names.name(**it).to_lowercase()));
         it.blames = of.next().copied().filter(|_| of.next().is_none());
     }
 }

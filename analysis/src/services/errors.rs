@@ -1,11 +1,13 @@
 //! Failed spans without a failed cause below them, against the healthy period.
 
+use super::Hop;
 use super::callers::{self, Callers};
 use super::patience;
 use super::pools;
+use super::rejected;
 use super::tree::{Answers, Names, Trees};
 use crate::case::text::{self, Topic};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Errors that speak against a service.
 #[derive(Debug, Clone, Default)]
@@ -20,25 +22,29 @@ pub(super) struct Faulty {
     pub span: Option<usize>,
     /// Roots of the traces.
     pub traces: HashSet<u32>,
-    /// Callees that refused what it alone sent them.
+    /// Callees that refused what it alone sent them, and callers that would not take its answers.
     pub refused_by: BTreeSet<u32>,
     /// Callees that answer as ever, of which it had no connection left in its own pool.
     pub drained: BTreeSet<u32>,
     /// Share of its failures that are calls which it gave up before they could be answered.
     pub hasty: f64,
+    /// Share of its failures that are answers of it which callers would not take.
+    pub rejected: f64,
 }
 
 /// The services in which errors began.
+/// `owners` are callers whose calls are slow for them alone.
 pub(super) fn faulty(
-    symptom: &Trees,
-    baseline: &Trees,
+    [symptom, baseline]: [&Trees; 2],
     answers: &Answers,
     names: &Names,
+    owners: &HashSet<u32>,
 ) -> BTreeMap<u32, Faulty> {
     let known = callers::targets(baseline, answers);
     let hasty = patience::cut_short(symptom, baseline, answers);
     let reached = callers::reached(baseline, answers);
     let drained = pools::drained(symptom, baseline, answers);
+    let rejected = rejected::answers([symptom, baseline], answers, names);
     let now = origins(
         symptom,
         answers,
@@ -48,6 +54,8 @@ pub(super) fn faulty(
             reached,
             hasty,
             drained,
+            rejected,
+            owners: owners.clone(),
         },
     );
     let before = origins(baseline, answers, names, Before::default());
@@ -65,6 +73,7 @@ pub(super) fn faulty(
                 refused_by: began.refused_by,
                 drained: began.drained,
                 hasty: began.hasty / began.failures.max(1.0),
+                rejected: began.rejected / began.failures.max(1.0),
             };
             (service, faulty)
         })
@@ -123,6 +132,10 @@ struct Before {
     hasty: HashSet<usize>,
     /// Calls of the faulty period that found no connection left in their own pool.
     drained: HashSet<usize>,
+    /// Spans of the faulty period that failed of what they were answered, and by whom.
+    rejected: HashMap<usize, u32>,
+    /// Callers whose calls are slow for them alone.
+    owners: HashSet<u32>,
 }
 
 /// Errors that began in a service.
@@ -134,6 +147,7 @@ struct Began {
     drained: BTreeSet<u32>,
     failures: f64,
     hasty: f64,
+    rejected: f64,
 }
 
 impl Began {
@@ -161,13 +175,19 @@ fn origins(
     for n in 0..trees.spans.len() {
         let span = &trees.spans[n];
         let caused = trees.children(n).any(|child| trees.spans[child].failed);
-        if !span.failed || caused || span.message.to_lowercase().contains("cancel") {
+        if !span.failed || caused || cancelled(&span.message) {
             continue;
         }
-        let ones_own = before.hasty.contains(&n) || before.drained.contains(&n);
-        all.push(match ones_own {
-            true => own(trees, n, trees.service[n]),
-            false => origin(trees, answers, names, n),
+        let ones_own = before.hasty.contains(&n)
+            || before.drained.contains(&n)
+            || before.owners.contains(&trees.service[n]) && on_the_way(trees, n);
+        all.push(match (ones_own, before.rejected.get(&n)) {
+            (true, _) => own(trees, n, trees.service[n]),
+            (false, Some(by)) => Origin {
+                caller: None,
+                ..own(trees, n, *by)
+            },
+            (false, None) => origin(trees, answers, names, n),
         });
     }
     let callers = Callers::new(trees, answers, &all);
@@ -182,17 +202,22 @@ fn origins(
             drained: BTreeSet::new(),
             failures: 0.0,
             hasty: 0.0,
+            rejected: 0.0,
         });
         began.failures += 1.0;
         let said = text::template(&trees.spans[it.span].message);
         began.said.entry(said).or_insert((0.0, it.span)).0 += 1.0;
         began.hasty += f64::from(u8::from(before.hasty.contains(&it.span)));
+        began.rejected += f64::from(u8::from(before.rejected.contains_key(&it.span)));
         began.roots.insert(it.root);
         if before.drained.contains(&it.span) {
             began.drained.insert(trees.waits_for(it.span, answers));
         }
         if at_fault.is_some() {
             began.refused_by.insert(it.service);
+        }
+        if before.rejected.contains_key(&it.span) {
+            began.refused_by.insert(trees.service[it.span]);
         }
     }
     found
@@ -235,7 +260,7 @@ fn own(trees: &Trees, n: usize, service: u32) -> Origin {
         operation: trees.operation[request],
         root: trees.root(n) as u32,
         span: n,
-        nonsense: nonsense(&span.message) && !span.message.starts_with("status code 5"),
+        nonsense: refuses(span),
         misdirected: misdirected(&span.message),
         nameless: matches!(topic, Some(Topic::Name)),
         route: trees.operation[trees.entry(n)],
@@ -244,6 +269,33 @@ fn own(trees: &Trees, n: usize, service: u32) -> Origin {
             && (matches!(topic, Some(Topic::Permission)) || unentitled(&span.message)),
         full: full(&span.message),
     }
+}
+
+/// True for words of a request that somebody else ended. Clients that count the seconds themselves say that they cancelled it.
+fn cancelled(message: &str) -> bool {
+    message.to_lowercase().contains("cancel")
+        && !matches!(text::topic(message), Some(Topic::Timeout))
+}
+
+/// True for a call that was given up although its answer took only a small part of the wait.
+fn on_the_way(trees: &Trees, n: usize) -> bool {
+    let answered = trees.answer(n).map(|it| trees.spans[it].duration_ns);
+    let given_up = matches!(text::topic(&trees.spans[n].message), Some(Topic::Timeout));
+    given_up && answered.is_some_and(|it| it.saturating_mul(5) < trees.spans[n].duration_ns)
+}
+
+/// True for a failure that is told as a refusal of what was sent. Who broke down itself refuses nothing by the name of an
+/// exception alone: a `ValidationError` may be of what it was answered itself.
+fn refuses(span: &Hop) -> bool {
+    let words = match span.broke {
+        true => span
+            .message
+            .split_once(": ")
+            .filter(|it| !it.0.contains(' '))
+            .map_or(&*span.message, |it| it.1),
+        false => &*span.message,
+    };
+    nonsense(words) && !span.message.starts_with("status code 5")
 }
 
 /// Whom a call that was given up was waiting for: down the longest answers.

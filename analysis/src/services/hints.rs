@@ -9,7 +9,7 @@ use super::rank::Evidence;
 use super::shift::{self, Logs};
 use super::signals::{self, Graph};
 use super::tree::{Answers, Trees};
-use model::TraceId;
+use model::{SpanKind, TraceId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Standard errors by which answers are quicker, and factor, at least.
@@ -220,6 +220,57 @@ pub(super) fn omitted(all: &mut [Evidence], graph: &Graph, symptom: &Trees) {
     }
 }
 
+/// Services that had a message in hands before a span did: those above it, beyond a queue or topic.
+fn senders(trees: &Trees, n: usize) -> Vec<u32> {
+    let mut found = Vec::new();
+    let (mut at, mut sent) = (n, false);
+    for _ in 0..64 {
+        sent |= matches!(
+            trees.spans[at].kind,
+            SpanKind::Producer | SpanKind::Consumer
+        );
+        let Some(above) = trees.parent(at) else {
+            break;
+        };
+        if sent && trees.service[above] != trees.service[n] {
+            found.push(trees.service[above]);
+        }
+        at = above;
+    }
+    found
+}
+
+/// Notes where those who asked fail of what was left out: in just the traces in which it was.
+pub(super) fn needed(all: &mut [Evidence], graph: &Graph, symptom: &Trees) {
+    for at in 0..all.len() {
+        // Who fails itself leaves out what would have come after.
+        let fails = all[at].loud.is_some_and(|it| it.failure) || all[at].by_error > TOLD;
+        let leaves = all[at]
+            .undone
+            .filter(|it| it.lack == Lack::Leaves && !fails);
+        let Some(undone) = leaves.filter(|it| !it.traces.is_empty()) else {
+            continue;
+        };
+        let service = all[at].service;
+        let fails = |it: &&Evidence| {
+            let traces = it.faulty.map(|it| it.traces.iter());
+            let traces: HashSet<TraceId> = traces
+                .into_iter()
+                .flatten()
+                .map(|root| symptom.spans[*root as usize].trace_id)
+                .collect();
+            let shared = traces.intersection(&undone.traces).count() as f64;
+            let covers = |of: usize| shared >= MOSTLY * of as f64;
+            graph.above(it.service, service) && covers(traces.len()) && covers(undone.traces.len())
+        };
+        let missed = all
+            .iter()
+            .filter(|it| it.service != service)
+            .any(|it| fails(&it));
+        all[at].missed |= missed;
+    }
+}
+
 fn strength(evidence: &Evidence) -> f64 {
     let said = evidence.by_error.max(evidence.by_log);
     said.max(evidence.by_absence)
@@ -260,6 +311,9 @@ impl Scene {
             let own = own.max_by_key(|n| trees.spans[*n].start);
             let began = own.map(|n| (trees.spans[trees.entry(n)].start.0, caller(n)));
             let of = scene.asked.entry(id).or_default();
+            for service in own.into_iter().flat_map(|it| senders(trees, it)) {
+                of.insert(service, true);
+            }
             for n in spans {
                 scene.slices.insert(trees.spans[n].start.0 / SLICE);
                 let span = &trees.spans[n];

@@ -233,6 +233,8 @@ pub(super) struct Times {
     pub compared: BTreeSet<u32>,
     /// Of these, those whose doubling would not have been seen.
     pub blind: BTreeSet<u32>,
+    /// Callers whose calls are all slow for them alone: the time is theirs, or their network's.
+    pub owners: HashSet<u32>,
 }
 
 /// Compares the times of both periods.
@@ -244,10 +246,13 @@ pub(super) fn times(symptom: &Trees, baseline: &Trees, answers: &Answers, names:
         *of = of.max(shift::if_doubled(logs, usual));
     }
     let blind = power.iter().filter(|it| *it.1 < SEEN).map(|it| *it.0);
+    let edges = compare(&now, &before);
+    let owners = owners(&edges, names.services());
     Times {
         blind: blind.collect(),
         compared: power.keys().copied().collect(),
-        late: late([symptom, baseline], answers, names, [&now, &before]),
+        late: late([symptom, baseline], answers, &edges, &owners),
+        owners,
     }
 }
 
@@ -255,11 +260,9 @@ pub(super) fn times(symptom: &Trees, baseline: &Trees, answers: &Answers, names:
 fn late(
     [symptom, baseline]: [&Trees; 2],
     answers: &Answers,
-    names: &Names,
-    [now, before]: [&Account; 2],
+    edges: &BTreeMap<Edge, More>,
+    owners: &HashSet<u32>,
 ) -> BTreeMap<u32, Late> {
-    let edges = compare(now, before);
-    let owners = owners(&edges, names.services());
     let slow = |from: u32, to: u32| {
         let all = [Edge::Wire(from, to), Edge::Own(to)];
         all.iter().any(|it| edges.get(it).is_some_and(|it| it.slow))
@@ -274,7 +277,7 @@ fn late(
         }
         // A statement that was never sent before is the matter of who sends it.
         let sent = fresh.get(edge).filter(|it| **it > 0.5 * more.added);
-        let to = sent.map_or_else(|| owner(*edge, &owners), |_| edge.ends().0);
+        let to = sent.map_or_else(|| owner(*edge, owners), |_| edge.ends().0);
         let late = found.entry(to).or_default();
         late.added_ns += more.added;
         late.surprise = late.surprise.max(more.surprise);
@@ -292,7 +295,7 @@ fn late(
     found
         .values_mut()
         .for_each(|late| late.share = late.added_ns / all.max(1.0));
-    show(symptom, answers, &owners, &mut found);
+    show(symptom, answers, owners, &mut found);
     found
 }
 

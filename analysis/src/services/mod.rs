@@ -39,6 +39,7 @@ mod place;
 mod pools;
 mod rank;
 mod reasons;
+mod rejected;
 mod report;
 mod shift;
 mod signals;
@@ -75,6 +76,8 @@ pub struct Hop {
     pub failed: bool,
     /// What it says of its failure.
     pub message: Arc<str>,
+    /// It answered that it broke down itself, whatever it was sent: HTTP 5xx, or gRPC UNKNOWN, INTERNAL or DATA_LOSS.
+    pub broke: bool,
     /// Who it says it calls.
     pub peer: Option<Arc<str>>,
     /// Host or node it ran on.

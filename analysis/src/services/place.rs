@@ -18,6 +18,8 @@ const MOSTLY: f64 = 0.8;
 const BUSY: f64 = 0.75;
 /// Standard errors by which a place stands out.
 const SURPRISE: f64 = 4.0;
+/// Other services on a host that are looked at.
+const MOST_NEIGHBOURS: usize = 40;
 /// Parts of one request inside a service that are followed.
 const MOST_PARTS: usize = 2_000;
 
@@ -34,8 +36,8 @@ pub(super) struct Place {
     pub reason: String,
     /// A pod of another replica set than all that there were before: another version.
     pub another_version: bool,
-    /// No other service was seen there: it is an instance of this one rather than a machine.
-    pub alone: bool,
+    /// Other services are ill there, too: it is the machine rather than an instance of this one.
+    pub shared: bool,
     surprise: f64,
 }
 
@@ -81,23 +83,25 @@ pub(super) fn of(service: u32, symptom: &Trees, baseline: &Trees) -> Vec<Place> 
     let where_ = where_.map(|it| Place {
         another_version: another_version(&it.name, service, baseline)
             || another_release(&it.name, service, [symptom, baseline]),
-        alone: is_alone(&it.name, service, [symptom, baseline]),
         ..it
     });
     let operation = by("operation", &|hop| Some(hop.name.clone()));
     where_.into_iter().chain(operation).collect()
 }
 
-/// True for a place at which nobody else was seen.
-fn is_alone(place: &str, service: u32, periods: [&Trees; 2]) -> bool {
-    let mut others = periods.iter().flat_map(|trees| {
-        let all = trees.spans.iter().zip(&trees.service);
-        all.filter(|it| *it.1 != service).map(|it| it.0)
-    });
-    !others.any(|hop| {
-        let places = [&hop.host, &hop.pod];
-        places.iter().any(|it| it.as_deref() == Some(place))
-    })
+/// The same, with hosts on which others are ill as well told from those where only this service is.
+pub(super) fn told(service: u32, symptom: &Trees, baseline: &Trees) -> Vec<Place> {
+    let mut all = of(service, symptom, baseline);
+    for place in all.iter_mut().filter(|it| it.kind == "host") {
+        let spans = symptom.spans.iter().zip(&symptom.service);
+        let there = spans.filter(|it| it.0.host.as_deref() == Some(&*place.name));
+        let others: BTreeSet<u32> = there.map(|it| *it.1).filter(|it| *it != service).collect();
+        place.shared = others.into_iter().take(MOST_NEIGHBOURS).any(|it| {
+            let theirs = of(it, symptom, baseline);
+            theirs.iter().any(|it| it.name == place.name)
+        });
+    }
+    all
 }
 
 /// True for a host or pod that runs another release than all that there were before, while others do not.
@@ -233,7 +237,7 @@ fn stands_out(
             span: worst.span,
             reason,
             another_version: false,
-            alone: false,
+            shared: false,
             surprise,
         })
     });

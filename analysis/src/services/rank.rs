@@ -115,7 +115,7 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     let findings = Findings {
         caches,
         late: times.late,
-        faulty: errors::faulty(&now, &before, &answers, &names),
+        faulty: errors::faulty([&now, &before], &answers, &names, &times.owners),
         loud,
         silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
         undone: left_undone([&now, &before], [symptom, baseline], &answers, &names),
@@ -138,7 +138,7 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     verdict.suspects = report::suspects(&all);
     match all.first().filter(|it| it.score >= LEAST) {
         Some(first) => {
-            let places = place::of(first.service, &now, &before);
+            let places = place::told(first.service, &now, &before);
             let became = report::Became {
                 released: starts::released(first.service, &now, &before),
                 restarts: starts::restarts(first.service, [symptom, baseline], &names)
@@ -282,6 +282,7 @@ fn clear<'a>(
     refuse(all, periods[0]);
     hints::omitted(all, &graph, periods[0]);
     hints::charge(all, &findings.odd, &graph, periods[0]);
+    hints::needed(all, &graph, periods[0]);
     hog::charge(all, &findings.hogs);
     forgets::charge(all, &findings.caches);
     spare(all);

@@ -28,6 +28,10 @@ fn category(evidence: &Evidence, symptom: &Period) -> Category {
     if hasty && evidence.by_error > 0.2 {
         return Category::TimeoutConfig;
     }
+    let rejected = evidence.faulty.is_some_and(|it| it.rejected > 0.5);
+    if rejected && evidence.by_error > 0.2 {
+        return Category::SilentData;
+    }
     if is_undone(evidence) && lack(evidence) == Some(Lack::Idle) {
         return Category::LostMessage;
     }
@@ -276,8 +280,8 @@ pub(super) fn accuse(
     verdict
 }
 
-/// Tells where in the service it is. One host or pod of several is the culprit itself, of the kind `host`; an operation
-/// ends the path. No machine makes code stumble (`stumbled`): that is the instance's own.
+/// Tells where in the service it is. A host on which other services are ill, too, is the culprit itself; an instance of the
+/// service and an operation end the path. No machine makes code stumble (`stumbled`): that is the instance's own.
 pub(super) fn placed(
     mut verdict: Verdict,
     places: &[Place],
@@ -292,25 +296,38 @@ pub(super) fn placed(
     culprit.path.extend(operation.map(|it| it.name.to_string()));
     if let Some(place) = places.iter().find(|it| it.kind != "operation") {
         culprit.path.push(place.name.to_string());
-        culprit.kind = "host".into();
-        culprit.name = place.name.to_string();
+        if place.shared {
+            culprit.kind = "host".into();
+            culprit.name = place.name.to_string();
+        }
         let hop = &symptom.spans[place.span];
         verdict.cleared.insert(
             0,
             Cleared {
                 kind: "service".into(),
-                name: service,
+                name: match place.shared {
+                    true => service,
+                    false => format!("{service} elsewhere"),
+                },
                 reason: format!("it is well on its other hosts: {}", place.reason),
                 reference: format!("span:{}/{}", hop.trace_id, hop.span_id),
             },
         );
-        if verdict.category == Some(Category::Error) && place.another_version {
-            verdict.category = Some(Category::BadDeploy);
-        } else if verdict.category == Some(Category::Error) && !stumbled
-            // One instance that is slow by itself is slow; a machine makes slow whoever runs on it.
-            || verdict.category == Some(Category::Latency) && !place.alone
-        {
-            verdict.category = Some(Category::Infrastructure);
+        let said = text::shortened(&hop.message);
+        let silent = said.is_empty() || said.starts_with("status code") && !said.contains(':');
+        match verdict.category {
+            Some(Category::Error | Category::Latency) if place.another_version => {
+                verdict.category = Some(Category::BadDeploy);
+            }
+            // One instance that is slow by itself is slow, and what it says of its failure is its own; a machine makes ill
+            // whoever runs on it.
+            Some(Category::Error) if !stumbled && (place.shared || silent) => {
+                verdict.category = Some(Category::Infrastructure);
+            }
+            Some(Category::Latency) if place.shared => {
+                verdict.category = Some(Category::Infrastructure);
+            }
+            _ => {}
         }
     }
     for place in places {
@@ -358,8 +375,12 @@ fn mechanism(evidence: &Evidence, names: &Names) -> String {
         }
     }
     if let Some(faulty) = evidence.faulty.filter(|_| evidence.by_error > 0.2) {
+        let what = match faulty.rejected > 0.5 {
+            true => "it answers without an error, and who asked would not take the answer,",
+            false => "errors began there",
+        };
         parts.push(format!(
-            "errors began there in {:.0} % of the traces, {:.1} % before",
+            "{what} in {:.0} % of the traces, {:.1} % before",
             faulty.rate * 100.0,
             faulty.usual * 100.0
         ));

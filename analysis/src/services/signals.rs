@@ -3,7 +3,7 @@
 
 use super::rank::Evidence;
 use super::tree::{Answers, Trees};
-use model::TraceId;
+use model::{SpanKind, TraceId};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Whom each service calls, directly or through others.
@@ -19,9 +19,15 @@ impl Graph {
         let mut calls: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         // Whoever is asked and writes no spans: what he says of whom he serves is no complaint.
         let mut asked: BTreeSet<(u32, u32)> = BTreeSet::new();
+        let mut waited: BTreeSet<(u32, u32)> = BTreeSet::new();
         for trees in periods {
             for n in 0..trees.spans.len() {
-                asked.insert((trees.service[n], trees.waits_for(n, answers)));
+                let to = (trees.service[n], trees.waits_for(n, answers));
+                asked.insert(to);
+                // Nobody waits for whoever takes a message.
+                if trees.spans[n].kind != SpanKind::Producer {
+                    waited.insert(to);
+                }
                 let Some(above) = trees.parent(n).map(|it| trees.service[it]) else {
                     continue;
                 };
@@ -29,6 +35,12 @@ impl Graph {
                     calls.entry(above).or_default().insert(trees.service[n]);
                 }
             }
+        }
+        // Who records nothing is called by whoever waits for it.
+        let recorded = periods.iter().flat_map(|it| &it.service);
+        let recorded: BTreeSet<u32> = recorded.copied().collect();
+        for (from, to) in waited.iter().filter(|it| !recorded.contains(&it.1)) {
+            calls.entry(*from).or_default().insert(*to);
         }
         for (from, to) in complaints {
             let serves = asked.contains(&(to, from)) && !asked.contains(&(from, to));

@@ -1,5 +1,6 @@
 //! The executions page: rows newest first, a histogram over time, and what one can filter by.
 
+use super::culprits;
 use super::parameter::{self, Cursor, any_contains, given, name, one_of, one_of_these};
 use crate::{Engine, Error, cells::Cells};
 use arrow::array::RecordBatch;
@@ -33,6 +34,8 @@ pub struct ExecutionFilter {
     pub to: Option<String>,
     /// Part of an error's name or cause, in any case.
     pub error: Option<String>,
+    /// Name of the culprit of its verdict; the name of a state finds its items, too.
+    pub culprit: Option<String>,
     /// Took that many nanoseconds or more.
     pub min_duration: Option<String>,
     /// Took that many nanoseconds or less.
@@ -117,9 +120,11 @@ impl Engine {
             .last()
             .filter(|_| more)
             .map(|(time, row)| Cursor::write(*time, &row.trace_id));
+        let mut rows: Vec<ExecutionRow> = rows.into_iter().map(|(_, row)| row).collect();
+        self.add_verdicts(snapshot, &mut rows).await?;
         Ok(ExecutionPage {
             hint: None,
-            rows: rows.into_iter().map(|(_, row)| row).collect(),
+            rows,
             next_cursor,
             total,
         })
@@ -136,7 +141,9 @@ impl Engine {
             executions.extend(rows::read_executions(&batch)?);
         }
         executions.sort_by_key(|execution| std::cmp::Reverse(execution.start_time));
-        Ok(executions.iter().map(row).collect())
+        let mut rows: Vec<ExecutionRow> = executions.iter().map(row).collect();
+        self.add_verdicts(snapshot, &mut rows).await?;
+        Ok(rows)
     }
 
     /// How many executions started when, by status.
@@ -180,10 +187,20 @@ impl Engine {
         let mut any = filter.clone();
         any.error = None;
         let errors = self.facet(snapshot, &any, "root_error").await?;
+        let mut any = filter.clone();
+        any.culprit = None;
+        let tables = self.tables(snapshot, &[Table::Executions, Table::Verdicts])?;
+        let executions = matching(
+            tables.table(Table::Executions.name()).await?,
+            any.conditions()?,
+        )?;
+        let verdicts = tables.table(Table::Verdicts.name()).await?;
+        let culprits = self.culprits(executions, verdicts).await?;
         Ok(Facets {
             state_machines,
             statuses,
             errors,
+            culprits,
         })
     }
 
@@ -218,8 +235,18 @@ impl Engine {
         snapshot: &Snapshot,
         filter: &ExecutionFilter,
     ) -> Result<DataFrame, Error> {
-        let frame = self.table(snapshot, Table::Executions).await?;
-        matching(frame, filter.conditions()?)
+        let Some(culprit) = given(&filter.culprit) else {
+            let frame = self.table(snapshot, Table::Executions).await?;
+            return matching(frame, filter.conditions()?);
+        };
+        let tables = self.tables(snapshot, &[Table::Executions, Table::Verdicts])?;
+        let executions = tables.table(Table::Executions.name()).await?;
+        let verdicts = tables.table(Table::Verdicts.name()).await?;
+        culprits::only(
+            matching(executions, filter.conditions()?)?,
+            verdicts,
+            culprit,
+        )
     }
 
     /// How many rows a frame has.
@@ -282,6 +309,7 @@ fn read_rows(batch: &RecordBatch) -> Vec<(i64, ExecutionRow)> {
                 caught_failures: cells.count("caught_failures", at),
                 cold_starts: cells.count("cold_starts", at),
                 complete: cells.truth("complete", at),
+                verdict: None,
             };
             (start, row)
         })
@@ -308,6 +336,7 @@ pub fn row(execution: &Execution) -> ExecutionRow {
         caught_failures: e.caught_failures,
         cold_starts: e.cold_starts,
         complete: e.complete,
+        verdict: None,
     }
 }
 

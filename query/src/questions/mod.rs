@@ -11,6 +11,7 @@
 //! | [`mesh`] | hops, spans and joins of a whole trace |
 //! | [`schema`] | the tables and their columns |
 
+mod culprits;
 mod detail;
 pub mod execution;
 pub mod executions;

@@ -206,11 +206,13 @@ async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
     let amounts = numbers::columns(&held.store.snapshot().schema(store::Table::Spans));
     let told = numbers::selected(&amounts);
     let flags = attribute(held, &["response_flags", "envoy.response_flags"]);
+    let canonical = attribute(held, &["istio.canonical_service"]);
+    let rpc = attribute(held, &["rpc.grpc.status_code", "rpc.response.status_code"]);
     let question = format!(
         "SELECT trace_id, span_id, parent_span_id, service_name, name, kind, CAST(start_time AS BIGINT) AS began, duration_ns, \
          status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host, {pod} AS pod, \
          {release} AS release, {flags} AS flags, CASE WHEN status_code = 'error' THEN events END AS thrown, \
-         attributes AS rest{told} \
+         attributes AS rest, {canonical} AS canonical, {rpc} AS rpc{told} \
          FROM spans WHERE source NOT IN ('workflow', 'lambda') AND ({condition}) LIMIT {MOST_SPANS}"
     );
     let mut found = Vec::new();
@@ -218,9 +220,11 @@ async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
     for batch in ask(held, &question).await? {
         let text = Texts::of(
             &batch,
-            &[0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17],
+            &[
+                0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+            ],
         )?;
-        let told = numbers::Told::of(&batch, 18, &amounts)?;
+        let told = numbers::Told::of(&batch, 20, &amounts)?;
         let began = cast(batch.column(6), &DataType::Int64)?;
         let took = cast(batch.column(7), &DataType::Int64)?;
         for row in 0..batch.num_rows() {
@@ -232,7 +236,7 @@ async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
                 trace_id: text.get(0, row).parse().unwrap_or_default(),
                 span_id: text.get(1, row).parse().unwrap_or_default(),
                 parent_span_id: text.get(2, row).parse().unwrap_or_default(),
-                service: words.of(text.get(3, row)),
+                service: words.of(spoken::service(text.get(3, row), text.get(16, row))),
                 name: words.of(text.get(4, row)),
                 kind: kind(text.get(5, row)),
                 start: UnixNanos(began.as_primitive::<Int64Type>().value(row)),
@@ -241,6 +245,7 @@ async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
                     || code >= 500
                     || flagged.is_some(),
                 message: words.of(&said),
+                broke: code >= 500 || spoken::broke(text.get(17, row)),
                 peer: Some(words.of(text.get(9, row))).filter(|it| filled(it)),
                 host: Some(words.of(text.get(10, row))).filter(|it| !it.is_empty()),
                 pod: Some(words.of(text.get(11, row))).filter(|it| !it.is_empty()),

@@ -49,6 +49,25 @@ pub(super) fn message(said: &str, events: &str, code: u32, flagged: Option<&str>
     }
 }
 
+/// A service as users know it. Meshes write `NAME.NAMESPACE` where the workload itself, and who calls it, say `NAME`.
+///
+/// Source: Istio, "Configure tracing" (`istio.canonical_service`; `PROXY_CONFIG.tracing.serviceName`).
+pub(super) fn service<'a>(name: &'a str, canonical: &'a str) -> &'a str {
+    let rest = name.strip_prefix(canonical).unwrap_or_default();
+    match !canonical.is_empty() && rest.starts_with('.') {
+        true => canonical,
+        false => name,
+    }
+}
+
+/// True for a gRPC status by which a server says that it broke down itself: UNKNOWN, INTERNAL, DATA_LOSS.
+pub(super) fn broke(status: &str) -> bool {
+    matches!(
+        status,
+        "2" | "13" | "15" | "UNKNOWN" | "INTERNAL" | "DATA_LOSS"
+    )
+}
+
 /// An exception's type without where it is declared.
 fn short(kind: &str) -> &str {
     kind.rsplit(['.', ':', '\\']).next().unwrap_or(kind)
@@ -73,6 +92,15 @@ fn thrown(events: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mesh_names_a_service_by_its_workload() {
+        assert_eq!(service("pay.shop", "pay"), "pay");
+        assert_eq!(service("pay", "pay"), "pay");
+        assert_eq!(service("payments.shop", "pay"), "payments.shop");
+        assert_eq!(service("pay.shop", ""), "pay.shop");
+        assert!(broke("13") && !broke("3") && !broke(""));
+    }
 
     #[test]
     fn a_failure_is_told_by_status_exception_and_flags() {

@@ -122,6 +122,9 @@ fn no_answer_has_a_number_that_a_browser_rounds_and_no_parameter_is_passed_over(
         if path.ends_with("/compare") {
             target += "?a=state_machine%3D'orders'&b=status%3D'FAILED'";
         }
+        if path.ends_with("/explain") {
+            target += "?symptom=source%3D'workflow'&baseline=true";
+        }
         let (status, text) = get(&server, &target);
         assert_eq!(status, 200, "{target}: {text}");
         if let Ok(value) = serde_json::from_str::<Value>(&text) {

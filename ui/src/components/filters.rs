@@ -52,6 +52,9 @@ pub fn FilterBar(
     /// Offered for the error field.
     #[prop(into)]
     errors: Signal<Choices>,
+    /// Offered as culprits, where the page has them.
+    #[prop(optional, into)]
+    culprits: Option<Signal<Choices>>,
 ) -> impl IntoView {
     let with = move |edit: &dyn Fn(&mut Filters)| {
         // Typing may rest only after the page is gone.
@@ -134,6 +137,30 @@ pub fn FilterBar(
                         }}
                     </datalist>
                 </label>
+                {culprits
+                    .map(|culprits| {
+                        view! {
+                            <label class="field">
+                                <span class="visually-hidden">"Culprit"</span>
+                                <select
+                                    prop:value=move || {
+                                        culprits.track();
+                                        filters.with(|f| f.culprit.clone())
+                                    }
+                                    on:change=move |event| {
+                                        let value = event_target_value(&event);
+                                        with(&|f| f.culprit.clone_from(&value))
+                                    }
+                                >
+                                    <option value="">"Any culprit"</option>
+                                    {move || {
+                                        let chosen = filters.with(|f| f.culprit.clone());
+                                        options(culprits.get(), chosen)
+                                    }}
+                                </select>
+                            </label>
+                        }
+                    })}
                 <label class="field">
                     <span class="visually-hidden">"Time"</span>
                     <select

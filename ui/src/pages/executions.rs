@@ -1,5 +1,6 @@
 //! `/`: executions, newest first, endless.
 
+use super::execution_cells::{accused, culprit, error_text, signals};
 use crate::api::{Abort, Failure, Live, Remote, ask_json, remote_json};
 use crate::browser::{self, Preferences};
 use crate::components::filters::FilterNames;
@@ -178,6 +179,7 @@ pub fn Executions() -> impl IntoView {
             group: String::new(),
             status: String::new(),
             error: String::new(),
+            culprit: String::new(),
             ..f.clone()
         });
         let query = all.api_query(browser::now(), API, &[]);
@@ -273,6 +275,7 @@ pub fn Executions() -> impl IntoView {
                 groups=choices(|facets| &facets.state_machines)
                 statuses=choices(|facets| &facets.statuses)
                 errors=choices(|facets| &facets.errors)
+                culprits=choices(|facets| &facets.culprits)
             />
             <div class="over-time">
                 <TimeHistogram histogram=drawn on_range=on_range /> {older}
@@ -392,6 +395,7 @@ fn Table(
                 <span role="columnheader">"State machine"</span>
                 <span role="columnheader">"Execution"</span>
                 <span role="columnheader">"Error"</span>
+                <span role="columnheader">"Culprit"</span>
                 <span role="columnheader" class="number">"Signals"</span>
                 <span role="columnheader" class="number">"Duration"</span>
                 <span role="columnheader" class="number">"Started"</span>
@@ -483,6 +487,7 @@ fn Row(
             class="row"
             role="row"
             class:active=move || active.get()
+            class:accused=move || row.with(|row| row.as_deref().is_some_and(accused))
             aria-rowindex=move || (index.get() + 2).to_string()
         >
             <span role="cell" class="cell-status">
@@ -513,6 +518,9 @@ fn Row(
             <span role="cell" class="cell-error">
                 {move || row.with(|row| row.as_deref().map(error_text))}
             </span>
+            <span role="cell" class="cell-culprit">
+                {move || row.with(|row| row.as_deref().and_then(culprit))}
+            </span>
             <span role="cell" class="cell-signals">
                 {move || row.with(|row| row.as_deref().map(signals))}
             </span>
@@ -530,39 +538,4 @@ fn Row(
             </span>
         </div>
     }
-}
-
-/// The error that explains the end, and where.
-fn error_text(row: &ExecutionRow) -> impl IntoView + use<> {
-    let error = row.root_error.clone().or_else(|| row.error.clone());
-    let place = row.root_state.clone();
-    view! {
-        <b>{error}</b>
-        {place.map(|state| view! { <small>" in " {state}</small> })}
-    }
-}
-
-/// What makes an execution worth a look, each with its icon, its number and, for hovers, its name.
-fn signals(row: &ExecutionRow) -> impl IntoView + use<> {
-    let all = [
-        (row.cold_starts, "cold", "cold start", "cold starts"),
-        (row.retries, "retry", "retry", "retries"),
-        (
-            row.caught_failures,
-            "caught",
-            "caught failure",
-            "caught failures",
-        ),
-    ];
-    all.into_iter()
-        .filter(|(n, ..)| *n > 0)
-        .map(|(n, name, one, many)| {
-            let words = format::plural(n.into(), one, many);
-            view! {
-                <span class=format!("signal {name}") title=words.clone()>
-                    {icon(name)} {n} <span class="visually-hidden">{words.clone()}</span>
-                </span>
-            }
-        })
-        .collect_view()
 }

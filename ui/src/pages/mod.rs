@@ -4,6 +4,7 @@ pub mod alerts;
 pub mod cold_starts;
 pub mod compare;
 pub mod execution;
+mod execution_cells;
 pub mod executions;
 pub mod map;
 mod map_drawing;

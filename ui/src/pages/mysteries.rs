@@ -352,6 +352,8 @@ fn Group(mystery: Mystery, peak: u64, range: (i64, i64)) -> impl IntoView {
         .collect();
     let shown = mystery.examples.len() as u64;
     let all = format!("/sql{}", query_string(&[("q", &query(&mystery))]));
+    let listed = mystery.culprit.as_ref();
+    let listed = listed.map(|culprit| format!("/{}", query_string(&[("culprit", &culprit.name)])));
     let compare = mystery
         .culprit
         .as_ref()
@@ -404,6 +406,7 @@ fn Group(mystery: Mystery, peak: u64, range: (i64, i64)) -> impl IntoView {
                 <ul class="visits">{examples}</ul>
                 <p class="exhibit-links">
                     {(mystery.count > shown).then(|| format!("and {} more", format::count(mystery.count - shown)))}
+                    {listed.map(|href| view! { <a href=href>"In the list of executions"</a> })}
                     <a href=all>{format!("All {} in SQL", format::count(mystery.count))}</a>
                     {compare.map(|href| view! { <a href=href>"Compare with healthy executions"</a> })}
                     {cold.map(|href| view! { <a href=href>"Cold starts of it"</a> })}
