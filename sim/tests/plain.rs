@@ -145,13 +145,13 @@ fn when(it: bool, of: Ill) -> Ill {
 }
 
 #[test]
-fn one_of_several_hosts_is_named() {
+fn one_of_several_hosts_ends_the_path() {
     let verdict = judged(&CART, |_, host, _| when(host == "node-2", SLOW));
     check(
         "a slow node",
         &verdict,
-        "host",
-        "node-2",
+        "service",
+        "cart",
         &["cart", "node-2"],
     );
     assert_eq!(verdict.suspects[0].name, "cart");
@@ -159,8 +159,8 @@ fn one_of_several_hosts_is_named() {
     check(
         "a failing node",
         &verdict,
-        "host",
-        "node-3",
+        "service",
+        "cart",
         &["cart", "node-3"],
     );
     let far = Ill {
@@ -171,10 +171,36 @@ fn one_of_several_hosts_is_named() {
     check(
         "a slow way to a node",
         &verdict,
-        "host",
-        "node-1",
+        "service",
+        "cart",
         &["cart", "node-1"],
     );
+}
+
+#[test]
+fn a_host_on_which_others_are_ill_too_is_the_culprit() {
+    let both = |bad: bool| {
+        let on = |host: &str| when(bad && host == "node-2", SLOW);
+        let mut all = period(if bad { 1_000 } else { 0 }, &CART, |_, host, _| on(host));
+        let other = Callee {
+            service: "stock",
+            peer: Some("stock.svc"),
+            operations: &["GET /stock"],
+            ..CART
+        };
+        let theirs = period(if bad { 3_000 } else { 2_000 }, &other, |_, host, _| {
+            on(host)
+        });
+        all.spans.extend(theirs.spans);
+        all
+    };
+    let verdict = explain("x", &both(true), &both(false));
+    let culprit = verdict.culprit.clone().unwrap_or_default();
+    assert_eq!(
+        (culprit.kind.as_str(), culprit.name.as_str()),
+        ("host", "node-2")
+    );
+    assert_eq!(verdict.category, Some(model::Category::Infrastructure));
 }
 
 #[test]
@@ -187,16 +213,16 @@ fn a_pod_is_told_from_its_node() {
     check(
         "a pod",
         &verdict,
-        "host",
-        "cart-5d-bb",
+        "service",
+        "cart",
         &["cart", "cart-5d-bb"],
     );
     let verdict = judged(&pods, |_, host, _| when(host == "node-2", SLOW));
     check(
         "a node of two pods",
         &verdict,
-        "host",
-        "node-2",
+        "service",
+        "cart",
         &["cart", "node-2"],
     );
 }
@@ -309,8 +335,8 @@ fn who_records_nothing_is_known_by_name() {
     check(
         "a consumer's host",
         &host,
-        "host",
-        "node-2",
+        "service",
+        "mailer",
         &["mailer", "node-2"],
     );
 }

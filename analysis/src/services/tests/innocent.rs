@@ -1,5 +1,6 @@
 //! Who is loud and did not do it: victims of a callee, of a caller, of a neighbour, and lines that mean nothing.
 
+mod answers;
 mod causes;
 mod far;
 mod own;

@@ -220,13 +220,19 @@ fn code_that_stumbles_on_one_instance_is_no_matter_of_its_machine() {
         period
     };
     let judged = |words| explain("x", &period(Some(words)), &period(None));
-    let told =
-        |verdict: model::Verdict| (verdict.culprit.unwrap_or_default().name, verdict.category);
+    let told = |verdict: model::Verdict| {
+        let culprit = verdict.culprit.unwrap_or_default();
+        assert_eq!(culprit.path, ["price", "node-2"]);
+        (culprit.name, verdict.category)
+    };
+    let price = |category| ("price".to_owned(), Some(category));
     let stumbled = told(judged("class A cannot be cast to class B"));
-    assert_eq!(stumbled, ("node-2".to_owned(), Some(Category::Error)));
-    let broken = told(judged("read /data/tariffs: Input/output error"));
-    let machine = Some(Category::Infrastructure);
-    assert_eq!(broken, ("node-2".to_owned(), machine));
+    assert_eq!(stumbled, price(Category::Error));
+    // What it says of its failure is its own; who answers 500 and nothing else may be broken with its machine.
+    let said = told(judged("read /data/tariffs: Input/output error"));
+    assert_eq!(said, price(Category::Error));
+    let silent = told(judged("status code 500"));
+    assert_eq!(silent, price(Category::Infrastructure));
 }
 
 #[test]
