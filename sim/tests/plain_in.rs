@@ -1,7 +1,7 @@
 //! Plain traces of a faulty and of a healthy period, from folders as somebody else writes them (`PLAIN_IN=DIR`): in each
 //! `baseline.jsonl` and `symptom.jsonl` with OTLP requests, and `right.json`. They are read as the server reads them.
 
-use analysis::services::{Hop, Line, Period, explain, is_amount, is_cold_start};
+use analysis::services::{Hop, Line, Period, explain, is_amount, is_cold_start, lend};
 use model::{SpanKind, TraceId, UnixNanos};
 use serde_json::Value;
 use std::{collections::HashMap, path::Path};
@@ -160,8 +160,14 @@ fn hop(resource: &Attributes, span: &Value) -> Hop {
         },
         start: UnixNanos(from),
         duration_ns: to - from,
-        failed: span["status"]["code"].as_u64() == Some(2) || code >= 500 || flagged.is_some(),
+        failed: span["status"]["code"].as_u64() == Some(2)
+            || code >= 500
+            || flagged.is_some()
+            || own
+                .get("error")
+                .is_some_and(|it| it["boolValue"].as_bool() == Some(true)),
         message: message(span, code, flagged).into(),
+        lent: false,
         broke: code >= 500
             || matches!(
                 rpc.as_str(),
@@ -218,6 +224,7 @@ fn period(file: &Path) -> Period {
             }));
         }
     }
+    lend(&mut period);
     period
 }
 

@@ -2,11 +2,13 @@
 
 use super::Hop;
 use super::callers::{self, Callers};
+use super::numbers::Turned;
 use super::patience;
 use super::pools;
 use super::rejected;
 use super::tree::{Answers, Names, Trees};
 use crate::case::text::{self, Topic};
+use model::TraceId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Errors that speak against a service.
@@ -33,18 +35,20 @@ pub(super) struct Faulty {
 }
 
 /// The services in which errors began.
-/// `owners` are callers whose calls are slow for them alone.
+/// `owners` are callers whose calls are slow for them alone, `turned` the numbers that left their range.
 pub(super) fn faulty(
     [symptom, baseline]: [&Trees; 2],
     answers: &Answers,
     names: &Names,
     owners: &HashSet<u32>,
+    turned: &[Turned],
 ) -> BTreeMap<u32, Faulty> {
     let known = callers::targets(baseline, answers);
     let hasty = patience::cut_short(symptom, baseline, answers);
     let reached = callers::reached(baseline, answers);
     let drained = pools::drained(symptom, baseline, answers);
-    let rejected = rejected::answers([symptom, baseline], answers, names);
+    let told: HashSet<TraceId> = turned.iter().flat_map(|it| it.traces.clone()).collect();
+    let rejected = rejected::answers([symptom, baseline], answers, names, &told);
     let now = origins(
         symptom,
         answers,
@@ -234,6 +238,7 @@ fn origin(trees: &Trees, answers: &Answers, names: &Names, n: usize) -> Origin {
         service = slowest(trees, answers, n);
     } else if service == trees.service[n]
         && !trees.calls(n, answers)
+        && !span.lent
         && let Some(named) = named(names, service, &span.message)
     {
         // It says itself whom it waited for, where no span does.

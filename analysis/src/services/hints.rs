@@ -294,13 +294,21 @@ impl Scene {
             well: HashSet::new(),
             asked: HashMap::new(),
         };
+        // What fails of an answer is an operation: others may do without.
+        let failing = (0..trees.spans.len())
+            .filter(|n| trees.service[*n] == service)
+            .filter(|n| scene.failing.contains(&trees.spans[*n].trace_id));
+        let does: HashSet<u32> = failing.map(|n| trees.operation[trees.entry(n)]).collect();
         for trace in trees.by_trace().chunk_by(|a, b| trees.same_trace(*a, *b)) {
             let Some(first) = trace.first().map(|n| &trees.spans[*n as usize]) else {
                 continue;
             };
             let id = first.trace_id;
             if !scene.failing.contains(&id) {
-                if trace.iter().any(|n| trees.service[*n as usize] == service) {
+                let same = |n: usize| {
+                    trees.service[n] == service && does.contains(&trees.operation[trees.entry(n)])
+                };
+                if trace.iter().any(|n| same(*n as usize)) {
                     scene.well.insert(id);
                 }
                 continue;

@@ -30,6 +30,7 @@ mod hog;
 mod idle;
 mod lag;
 mod latency;
+mod lent;
 mod logs;
 mod means;
 mod more;
@@ -46,6 +47,7 @@ mod signals;
 mod starts;
 mod tree;
 
+pub use lent::lend;
 pub use numbers::is_amount;
 pub use rank::explain;
 pub use starts::is_cold_start;
@@ -76,6 +78,8 @@ pub struct Hop {
     pub failed: bool,
     /// What it says of its failure.
     pub message: Arc<str>,
+    /// That is taken from its service's log.
+    pub lent: bool,
     /// It answered that it broke down itself, whatever it was sent: HTTP 5xx, or gRPC UNKNOWN, INTERNAL or DATA_LOSS.
     pub broke: bool,
     /// Who it says it calls.

@@ -115,7 +115,7 @@ pub fn explain(about: &str, symptom: &Period, baseline: &Period) -> Verdict {
     let findings = Findings {
         caches,
         late: times.late,
-        faulty: errors::faulty([&now, &before], &answers, &names, &times.owners),
+        faulty: errors::faulty([&now, &before], &answers, &names, &times.owners, &turned),
         loud,
         silent: logs::silent((&now_lines, &now), (&before_lines, &before)),
         undone: left_undone([&now, &before], [symptom, baseline], &answers, &names),

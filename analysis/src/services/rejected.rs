@@ -4,7 +4,8 @@
 //! on. That answer is what is wrong, not the refusal.
 
 use super::tree::{Answers, Names, Trees};
-use std::collections::{BTreeMap, HashMap};
+use model::TraceId;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Requests of the healthy period that made the call, at least, and share of them that went on after it.
 const LEAST: f64 = 5.0;
@@ -16,11 +17,13 @@ const MOSTLY: f64 = 0.7;
 /// An operation, and the last call that it made: the operation that answered.
 type Stop = (u32, u32);
 
-/// Spans of the faulty period that failed of what they were answered, and the service that answered so.
+/// Spans of the faulty period that failed of what they were answered, and the service that answered so. In the traces
+/// `told` the value itself is: who told it is known better than by what was asked last.
 pub(super) fn answers(
     [symptom, baseline]: [&Trees; 2],
     answers: &Answers,
     names: &Names,
+    told: &HashSet<TraceId>,
 ) -> HashMap<usize, u32> {
     let mut refused: BTreeMap<u32, Vec<(usize, Stop, u32, bool)>> = BTreeMap::new();
     for (n, span) in symptom.spans.iter().enumerate() {
@@ -40,6 +43,12 @@ pub(super) fn answers(
     let usual = usual(baseline, answers);
     let mut found = HashMap::new();
     for all in refused.into_values() {
+        let known = all
+            .iter()
+            .filter(|it| told.contains(&symptom.spans[it.0].trace_id));
+        if known.count() as f64 >= MOSTLY * all.len() as f64 {
+            continue;
+        }
         let mut by_stop: BTreeMap<Stop, usize> = BTreeMap::new();
         for (_, stop, ..) in &all {
             *by_stop.entry(*stop).or_default() += 1;

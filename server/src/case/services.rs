@@ -68,7 +68,11 @@ pub async fn explain(held: Held<'_>, symptom: &str, baseline: &str) -> Result<Ve
         );
     }
     let about = symptom.to_owned();
-    let judged = tokio::task::spawn_blocking(move || services::explain(&about, &now, &before));
+    let judged = tokio::task::spawn_blocking(move || {
+        let (mut now, mut before) = (now, before);
+        [&mut now, &mut before].map(services::lend);
+        services::explain(&about, &now, &before)
+    });
     let mut verdict = judged.await?;
     for (side, _) in ["symptom", "baseline"].iter().zip(cut).filter(|it| it.1) {
         verdict.missing.push(format!(
@@ -207,12 +211,13 @@ async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
     let told = numbers::selected(&amounts);
     let flags = attribute(held, &["response_flags", "envoy.response_flags"]);
     let canonical = attribute(held, &["istio.canonical_service"]);
+    let marked = attribute(held, &["error"]);
     let rpc = attribute(held, &["rpc.grpc.status_code", "rpc.response.status_code"]);
     let question = format!(
         "SELECT trace_id, span_id, parent_span_id, service_name, name, kind, CAST(start_time AS BIGINT) AS began, duration_ns, \
          status_code, status_message, {status} AS http_status, {peer} AS peer, {host} AS host, {pod} AS pod, \
          {release} AS release, {flags} AS flags, CASE WHEN status_code = 'error' THEN events END AS thrown, \
-         attributes AS rest, {canonical} AS canonical, {rpc} AS rpc{told} \
+         attributes AS rest, {canonical} AS canonical, {rpc} AS rpc, {marked} AS marked{told} \
          FROM spans WHERE source NOT IN ('workflow', 'lambda') AND ({condition}) LIMIT {MOST_SPANS}"
     );
     let mut found = Vec::new();
@@ -224,7 +229,7 @@ async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
                 0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
             ],
         )?;
-        let told = numbers::Told::of(&batch, 20, &amounts)?;
+        let told = numbers::Told::of(&batch, 21, &amounts)?;
         let began = cast(batch.column(6), &DataType::Int64)?;
         let took = cast(batch.column(7), &DataType::Int64)?;
         for row in 0..batch.num_rows() {
@@ -243,8 +248,11 @@ async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
                 duration_ns: took.as_primitive::<Int64Type>().value(row),
                 failed: text.get(6, row).eq_ignore_ascii_case("error")
                     || code >= 500
-                    || flagged.is_some(),
+                    || flagged.is_some()
+                    // OpenTracing's mark, which some bridges leave an attribute.
+                    || text.get(18, row) == "true",
                 message: words.of(&said),
+                lent: false,
                 broke: code >= 500 || spoken::broke(text.get(17, row)),
                 peer: Some(words.of(text.get(9, row))).filter(|it| filled(it)),
                 host: Some(words.of(text.get(10, row))).filter(|it| !it.is_empty()),
