@@ -114,6 +114,8 @@ export async function mysteries_group_executions_by_culprit({ page, demo }) {
   assert.ok((await first.innerText()).includes(mysteries[0].culprit.name));
   await page.keyboard.press('j');
   await page.keyboard.press('Enter');
+  const listed = await first.getByRole('link', { name: 'In the list of executions' }).getAttribute('href');
+  assert.equal(new URL(listed, page.url()).searchParams.get('culprit'), mysteries[0].culprit.name);
   await first.locator('.mystery-body a').first().click();
   await page.locator('.judged').waitFor();
 }

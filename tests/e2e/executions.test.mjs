@@ -54,6 +54,18 @@ export async function errors_and_durations_filter({ page, demo }) {
   await until(() => total(page), (shown) => shown === slow.n, 'slow executions');
 }
 
+export async function the_list_says_whose_fault_it_was({ page, demo }) {
+  const [most] = await sql(
+    demo,
+    "select culprit_name, count(*) as n from verdicts join executions using (trace_id) where culprit_kind = 'function' group by 1 order by 2 desc, 1 limit 1",
+  );
+  await open(page, `/?culprit=${encodeURIComponent(most.culprit_name)}`, ROW);
+  await until(() => total(page), (shown) => shown === most.n, 'the executions of one culprit');
+  const cells = await page.locator(`${ROW} .cell-culprit b`).allInnerTexts();
+  assert.ok(cells.length > 0 && cells.every((text) => text === most.culprit_name), `${cells}`);
+  assert.equal(await page.getByLabel('Culprit').inputValue(), most.culprit_name);
+}
+
 export async function text_in_the_input_is_found({ page, demo }) {
   const [row] = await sql(demo, "select name, input from executions where state_machine = 'order-pipeline' limit 1");
   const customer = JSON.parse(row.input).customer.id;
