@@ -43,6 +43,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(n) = overflow {
         let span = spans.spans[n];
         let name = spans.charged(n);
+        if let Some(clue) = super::clogged::find(scene, failure, &name, caller, span) {
+            return vec![clue];
+        }
         let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
         let mechanism = format!(
             "calls of {caller} to {name} overflowed a limit on connections or requests in {}",

@@ -21,6 +21,9 @@ pub(super) fn way_out(scene: &Scene, failure: &Failure, peer: &str) -> Option<Cl
     let lines = failure.lines.iter().filter(|it| it.severity_number >= 13);
     let words = words.chain(lines.map(|it| it.body.clone()));
     let words: Vec<String> = words.chain([failure.words()]).collect();
+    if let Some(clue) = super::addressed::find(scene, failure, peer, &words) {
+        return Some(clue);
+    }
     let late = words
         .iter()
         .any(|it| text::is_connect_timeout(it) || no_route(it));
