@@ -451,3 +451,36 @@ pub(super) fn held(scene: &Scene, attempt: &Attempt, store: &str) -> Option<Clue
         .explaining(explained),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{connects, share};
+
+    #[test]
+    fn who_takes_a_connection_is_told_from_who_leaves_it() {
+        let check = |line: &str, expect: bool| assert_eq!(connects(line), expect, "{line}");
+        check("opened connection 7/96 to points-db", true);
+        check("acquired session 12 on roster-db", true);
+        check("new connection to points-db established", true);
+        check("connection to points-db closed", false);
+        check("released connection 7/96 to points-db", false);
+        check("lost connection to points-db, opening it again", false);
+        check("points read from points-db", false);
+    }
+
+    #[test]
+    fn how_much_of_a_capacity_is_used_is_read() {
+        let check = |line: &str, expect: Option<f64>| {
+            assert_eq!(share(line).map(f64::round), expect, "{line}");
+        };
+        check(
+            "progress 44% consumedRCU/s=3920 (table bids, provisioned 4000)",
+            Some(98.0),
+        );
+        check("using 180 of 200 connections of points-db", Some(90.0));
+        check("used 75 of 1500 provisioned write units", Some(5.0));
+        check("points-db has 200 connections", None);
+        check("used 3 of 4 tries", None);
+        check("copied 480 rows of points-db", None);
+    }
+}

@@ -1,5 +1,5 @@
 //! A worker whose answer came when nobody waited any more. *What it looks for*: a line of whoever took a message that its
-//! task does not exist any more, written after the wait was over. *Why it matters*: the message was not lost, and nobody was
+//! task does not exist any more, written after the wait was over, or an invocation that went on for longer than it. *Why it matters*: the message was not lost, and nobody was
 //! silent: the work took too long, and often not the worker's own. *How to confirm*: what the worker did in that time.
 
 use super::worker::Worker;
@@ -10,7 +10,9 @@ use crate::case::{
     scene::Scene,
     text,
 };
-use model::{Attempt, Category, Exhibit, time::human_duration};
+use model::{
+    Attempt, Category, Exhibit, Invocation, InvocationStatus, UnixNanos, time::human_duration,
+};
 
 /// Whoever kept the worker waiting for most of that time, else the worker itself.
 pub(super) fn find(
@@ -19,22 +21,18 @@ pub(super) fn find(
     attempt: &Attempt,
     worker: &Worker,
 ) -> Option<Clue> {
-    let line = worker.outlived(failure.at)?;
-    let worked = line.time.since(worker.took()?);
+    let mut ran = scene.callees(attempt).into_iter();
+    let ran = ran.rfind(|it| it.function_name == worker.name);
+    let (shown, until, cut) = over_time(failure, worker, ran)?;
+    let took = worker.took().or(ran.map(|it| it.start_time))?;
+    let worked = until.since(took);
     let from = attempt.submitted_time.unwrap_or(attempt.start_time);
     let waited = failure.at.since(from).max(0);
     // What came late lay somewhere: who took it had no time left.
-    if worked.saturating_mul(2) < waited {
+    if worked.saturating_mul(2) < waited || !worker.only_late() {
         return None;
     }
-    let said = clue::log(
-        line,
-        format!(
-            "{} answered too late: {}",
-            worker.name,
-            text::brief(&line.body, 160)
-        ),
-    );
+    let said = shown;
     let named = worker.named.first();
     let named = named.map(|it| clue::log(it, format!("{} received the message", worker.name)));
     let (state, by) = (failure.state(), &worker.name);
@@ -45,7 +43,12 @@ pub(super) fn find(
         name: queue,
         reference: said.reference.clone(),
     });
-    let Some((name, took, shown)) = kept_by(scene, failure, worker, waited) else {
+    let kept = kept_by(scene, failure, worker, waited);
+    // Who was cut off may have hung by himself.
+    if kept.is_none() && cut {
+        return None;
+    }
+    let Some((name, took, shown)) = kept else {
         let mechanism = format!(
             "{by} worked for {worked} on what {state} had sent it, and {allowed} were allowed: its answer came too late"
         );
@@ -78,6 +81,29 @@ pub(super) fn find(
             .explaining([waiting])
             .explaining(queue),
     )
+}
+
+/// What tells that a worker was at work when the wait was over, until when, and whether it was cut off then.
+fn over_time(
+    failure: &Failure,
+    worker: &Worker,
+    ran: Option<&Invocation>,
+) -> Option<(Exhibit, UnixNanos, bool)> {
+    let name = &worker.name;
+    if let Some(line) = worker.outlived(failure.at) {
+        let said = text::brief(&line.body, 160);
+        let shown = clue::log(line, format!("{name} answered too late: {said}"));
+        return Some((shown, line.time, false));
+    }
+    let ran = ran?;
+    let end = ran.end_time?;
+    let cut = ran.status == InvocationStatus::Timeout;
+    let later = ran.status == InvocationStatus::Success && end > failure.at;
+    let told = match cut {
+        true => format!("{name} was cut off before it answered"),
+        false => format!("{name} was still at work when nobody waited any more"),
+    };
+    (later || cut).then(|| (clue::invocation(ran, told), end, cut))
 }
 
 /// Who took most of what was allowed below the worker, by spans, else by its own lines.

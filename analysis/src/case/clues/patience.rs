@@ -103,7 +103,7 @@ fn moved(clause: &str) -> Option<(f64, f64)> {
     let starts = |it: &(usize, char)| {
         it.1.is_ascii_digit() && !before[..it.0].ends_with(|c: char| c.is_ascii_digit() || c == '.')
     };
-    let at = before.char_indices().filter(starts).last()?.0;
+    let at = before.char_indices().rfind(starts)?.0;
     let (old, first) = number(&before[at..])?;
     let (new, last) = number(after.trim_start())?;
     let unit = |name: &str| match name {

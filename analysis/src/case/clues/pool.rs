@@ -43,7 +43,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(n) = overflow {
         let span = spans.spans[n];
         let name = spans.charged(n);
-        if let Some(clue) = super::clogged::find(scene, failure, &name, caller, span) {
+        let told = format!("{name} refused the call at once: it had no room");
+        let refused = (span.start_time, clue::span(span, told));
+        if let Some(clue) = super::clogged::find(scene, failure, &name, caller, refused) {
             return vec![clue];
         }
         let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
@@ -86,6 +88,13 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         (None, None) => ("state", failure.state().to_owned()),
     };
     if let Some(clue) = kept_busy(scene, failure, attempt, caller, &name) {
+        return vec![clue];
+    }
+    if let Some(shown) = failure.exhibit()
+        && let Some(clue) =
+            super::clogged::find(scene, failure, caller, caller, (failure.at, shown))
+                .filter(|it| it.suspect.name != name)
+    {
         return vec![clue];
     }
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);

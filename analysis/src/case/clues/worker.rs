@@ -70,11 +70,17 @@ impl<'a> Worker<'a> {
         self.late.is_some()
     }
 
-    /// The line that tells that it worked until nobody waited any more: the wait was over then, and nothing else went wrong.
+    /// The line that tells that it worked until nobody waited any more, the wait being over then.
     pub fn outlived(&self, over: UnixNanos) -> Option<&'a LogRecord> {
-        let line = self.late.filter(|_| self.wrong.is_none())?;
+        let line = self.late?;
         let gone = is_gone(&line.body) && line.time.0.saturating_add(SLACK_NS) >= over.0;
         gone.then_some(line)
+    }
+
+    /// Nothing went wrong with it, but that it ran out of time.
+    pub fn only_late(&self) -> bool {
+        self.wrong
+            .is_none_or(|it| text::is(&it.body, Topic::FunctionTimeout))
     }
 }
 
