@@ -428,13 +428,17 @@ fn calls(span: &Span, caller: &str, callee: &str) -> bool {
 
 /// A name as a word of its own, also in an address or an ARN.
 pub(super) fn names(text: &str, name: &str) -> bool {
+    name.len() >= 4 && word(text, name)
+}
+
+/// The same, however short.
+pub(super) fn word(text: &str, name: &str) -> bool {
     let of_word = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    name.len() >= 4
-        && text.match_indices(name).any(|(at, _)| {
-            let before = text[..at].chars().next_back();
-            let after = text[at + name.len()..].chars().next();
-            !before.is_some_and(of_word) && !after.is_some_and(of_word)
-        })
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(of_word) && !after.is_some_and(of_word)
+    })
 }
 
 #[cfg(test)]

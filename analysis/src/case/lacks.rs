@@ -87,7 +87,8 @@ pub(super) fn everything(scene: &Scene, fatal: &Failure, clues: &[Clue]) -> Opti
         || fatal.error == "States.Timeout" && fatal.cause.is_empty();
     let nameless = fatal.error == "Lambda.Unknown"
         || exited(fatal)
-        || is_nameless(fatal) && lets_guess(scene, fatal);
+        || is_nameless(fatal) && lets_guess(scene, fatal)
+        || somebody_behind(scene, fatal);
     let mute = (nameless || cut)
         && fatal.invocation.is_none()
         && fatal.lines.is_empty()
@@ -138,6 +139,61 @@ fn is_nameless(fatal: &Failure) -> bool {
     NAMES.contains(&fatal.error.as_str()) && fatal.topic().is_none() && short && !told(&said)
 }
 
+/// Words that only tell that somebody behind the function failed, not who and of what, where no run tells whom it calls.
+fn somebody_behind(scene: &Scene, fatal: &Failure) -> bool {
+    let name = fatal.function().unwrap_or_default();
+    let known = |it: &&&super::Profile| {
+        let logged = it.functions.get(name).is_some_and(|it| it.size_mb > 0);
+        logged || it.charges.contains_key(name)
+    };
+    let seen = scene.healthy.iter().any(|it| known(&it));
+    let since = super::clues::changed_lately(scene, fatal).is_some();
+    !seen && !since && unnamed_other(&message(&fatal.cause))
+}
+
+/// `upstream request failed`, `a downstream dependency returned an error`: somebody failed who has no name.
+fn unnamed_other(said: &str) -> bool {
+    const WHO: [&str; 9] = [
+        "upstream",
+        "downstream",
+        "dependency",
+        "backend",
+        "remote",
+        "third party",
+        "third-party",
+        "external",
+        "provider",
+    ];
+    const HOW: [&str; 8] = [
+        "fail",
+        "error",
+        "unavailable",
+        "bad response",
+        "not respond",
+        "unexpected",
+        "bad gateway",
+        "call",
+    ];
+    let lower = said.to_lowercase();
+    let short = said.split_whitespace().count() <= FEW_WORDS + 2;
+    // A status alone is no name: whoever gave it may be anybody.
+    let bare = |it: &str| it.parse::<u16>().is_ok_and(|it| (500..600).contains(&it));
+    let words = said.split(|c: char| c.is_whitespace() || "():,;".contains(c));
+    let mut words = words.filter(|it| !it.is_empty());
+    let named = words.any(|it| {
+        let numbered = it.contains(char::is_numeric) && !bare(it);
+        numbered || it.contains(['.', '/', '=', '\'', '"', '`', '_']) || is_own_name(it)
+    });
+    let of = |all: &[&str]| all.iter().any(|it| lower.contains(it));
+    short && !named && of(&WHO) && of(&HOW)
+}
+
+/// `rates-api`, `LedgerClient`: not a word of a language.
+fn is_own_name(word: &str) -> bool {
+    let hyphened = word.contains('-') && word != "third-party" && word != "non-200";
+    hyphened || word.chars().skip(1).any(char::is_uppercase)
+}
+
 /// Words of code that tell what it stumbled over, or of a number or a name: whoever reads them knows where to look.
 fn told(said: &str) -> bool {
     let named = said.contains(['\'', '"', '`', '/', '=']) || said.contains(char::is_numeric);
@@ -172,6 +228,18 @@ const NOBODY_ELSE: f64 = 0.7;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn somebody_without_a_name_is_told_from_others() {
+        let check = |said: &str, expect: bool| assert_eq!(unnamed_other(said), expect, "{said}");
+        check("upstream request failed", true);
+        check("downstream dependency returned an error", true);
+        check("backend unavailable (503)", true);
+        check("upstream rates-api failed", false);
+        check("remote call to ledger.internal failed", false);
+        check("LedgerClient: backend error", false);
+        check("row 17: bad price", false);
+    }
 
     #[test]
     fn what_is_missing_is_said_so_that_it_can_be_looked_for() {

@@ -75,6 +75,8 @@ impl Ear {
             let long = |it: &String| timed::durations(it).iter().any(|ns| *ns >= LONG_NS);
             let telling = said.filter(|it| bad || long(it));
             names.extend(telling.filter_map(|it| timed::placed(&it)));
+            let refused = case.attempts.iter().filter_map(|it| it.error.as_deref());
+            names.extend(refused.filter_map(capacity_word).take(1));
         }
         let functions: HashSet<&str> = case
             .attempts
@@ -129,7 +131,7 @@ impl Ear {
 }
 
 /// A name by which lines can be found: no address of digits, no API of AWS, no product that everybody has.
-fn searched(name: &str) -> Option<String> {
+pub(super) fn searched(name: &str) -> Option<String> {
     const COMMON: [&str; 18] = [
         "localhost",
         "postgresql",
@@ -159,7 +161,8 @@ fn searched(name: &str) -> Option<String> {
 
 /// Loud, or of something that others have to wait for.
 fn is_telling(line: &LogRecord) -> bool {
-    line.severity_number >= 17 || text::is_death(&line.body) || holds(&line.body)
+    let loud = line.severity_number >= 17 || text::is_death(&line.body);
+    loud || holds(&line.body) || connects(&line.body) || share(&line.body).is_some()
 }
 
 /// Words of somebody who takes a thing for himself, as databases, migrations and jobs write them.
@@ -214,12 +217,88 @@ fn connections(lower: &str) -> Option<u32> {
     number.filter(|it| verb && *it >= 20)
 }
 
+/// The word by which lines about capacity are found where a store refuses without its name.
+pub(super) fn capacity_word(words: &str) -> Option<String> {
+    let refused = words.to_lowercase().contains("provisionedthroughput");
+    refused.then(|| "provisioned".to_owned())
+}
+
+/// Words of somebody who takes one connection: `opened connection 7/96 to points-db`, `acquired session on points-db`.
+pub(super) fn connects(words: &str) -> bool {
+    const VERBS: [&str; 10] = [
+        "opened",
+        "opening",
+        "open",
+        "acquired",
+        "established",
+        "holding",
+        "holds",
+        "got",
+        "new",
+        "checked out",
+    ];
+    let lower = text::shortened(words).to_lowercase();
+    let of = ["connection", "session"]
+        .iter()
+        .find_map(|it| lower.find(it));
+    let around = of.map(|at| {
+        let from = lower[..at]
+            .char_indices()
+            .rev()
+            .nth(24)
+            .map_or(0, |it| it.0);
+        let to = lower[at..]
+            .char_indices()
+            .nth(32)
+            .map_or(lower.len(), |it| at + it.0);
+        &lower[from..to]
+    });
+    let whole = |part: &str, verb: &str| callees::word(part, verb);
+    let closes =
+        |part: &str| part.contains("clos") || part.contains("releas") || part.contains("lost");
+    around.is_some_and(|part| !closes(part) && VERBS.iter().any(|it| whole(part, it)))
+}
+
+/// How much of a capacity somebody used by his own words, per cent: `consumedRCU/s=3977 (table bids, provisioned 4000)`,
+/// `using 180 of 200 connections`.
+pub(super) fn share(words: &str) -> Option<f64> {
+    const USED: [&str; 6] = ["consum", "used ", "using ", "usage", "utili", "taking "];
+    const ALL: [&str; 8] = [
+        "provisioned",
+        "limit",
+        " of ",
+        "max",
+        "quota",
+        "capacity",
+        "allowed",
+        "available",
+    ];
+    let lower = text::shortened(words).to_lowercase();
+    let at = USED.iter().filter_map(|it| lower.find(it)).min()?;
+    let rest = &lower[at..];
+    let after = ALL.iter().filter_map(|it| rest.find(it)).min()?;
+    // A number per second is no second, a part of a name no number.
+    let numbers = |text: &str| -> Vec<f64> {
+        let parts = text.split(|c: char| !(c.is_ascii_alphanumeric() || ".%".contains(c)));
+        let all = parts.map(|it| it.trim_end_matches('.').parse::<f64>());
+        all.filter_map(Result::ok).collect()
+    };
+    let all: Vec<f64> = numbers(rest);
+    let used = *all.first()?;
+    let most = *numbers(&rest[after..]).iter().find(|it| **it >= used)?;
+    (all.len() >= 2 && most >= 20.0).then(|| used * 100.0 / most)
+}
+
 /// Whether the like of a line is written while runs go well.
-fn usual(scene: &Scene, line: &LogRecord) -> bool {
+pub(super) fn usual(scene: &Scene, line: &LogRecord) -> bool {
     let template = text::template(&line.body);
     let all = scene.case.overheard.iter();
-    let alike = all
-        .filter(|it| it.service_name == line.service_name && text::template(&it.body) == template);
+    // How much of it is used is what differs.
+    let full = |it: &LogRecord| share(&it.body).map(|it| it >= 60.0);
+    let alike = all.filter(|it| {
+        let same = it.service_name == line.service_name && full(it) == full(line);
+        same && text::template(&it.body) == template
+    });
     let start = scene.case.execution.start_time;
     let mut during = alike.filter(|it| {
         let well = |peer: &&super::Profile| {
@@ -371,4 +450,37 @@ pub(super) fn held(scene: &Scene, attempt: &Attempt, store: &str) -> Option<Clue
         .with([shown])
         .explaining(explained),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{connects, share};
+
+    #[test]
+    fn who_takes_a_connection_is_told_from_who_leaves_it() {
+        let check = |line: &str, expect: bool| assert_eq!(connects(line), expect, "{line}");
+        check("opened connection 7/96 to points-db", true);
+        check("acquired session 12 on roster-db", true);
+        check("new connection to points-db established", true);
+        check("connection to points-db closed", false);
+        check("released connection 7/96 to points-db", false);
+        check("lost connection to points-db, opening it again", false);
+        check("points read from points-db", false);
+    }
+
+    #[test]
+    fn how_much_of_a_capacity_is_used_is_read() {
+        let check = |line: &str, expect: Option<f64>| {
+            assert_eq!(share(line).map(f64::round), expect, "{line}");
+        };
+        check(
+            "progress 44% consumedRCU/s=3920 (table bids, provisioned 4000)",
+            Some(98.0),
+        );
+        check("using 180 of 200 connections of points-db", Some(90.0));
+        check("used 75 of 1500 provisioned write units", Some(5.0));
+        check("points-db has 200 connections", None);
+        check("used 3 of 4 tries", None);
+        check("copied 480 rows of points-db", None);
+    }
 }

@@ -354,7 +354,10 @@ impl<'a> Scene<'a> {
             .iter()
             .filter_map(|(it, _)| crate::lambda::xray_trace(it.xray_trace_id.as_deref()?));
         let headed = heads.iter().map(|n| self.case.spans[*n].trace_id);
-        let traces: HashSet<TraceId> = rooted.chain(headed).collect();
+        let mut traces: HashSet<TraceId> = rooted.chain(headed).collect();
+        if heads.is_empty() && attempt.status.is_failure() {
+            traces.extend(self.traces_beside(attempt));
+        }
         let mut all: Vec<usize> = traces
             .iter()
             .filter_map(|it| self.orphans.get(it))
@@ -368,6 +371,21 @@ impl<'a> Scene<'a> {
             .collect();
         all.sort_unstable();
         all
+    }
+
+    /// The traces of the tries beside one that failed without a span of its own, where no other one was at work meanwhile:
+    /// what a function that was cut off called goes on in the trace of the run.
+    fn traces_beside(&self, attempt: &Attempt) -> HashSet<TraceId> {
+        let end = |it: &Attempt| it.end_time.unwrap_or(UnixNanos(i64::MAX));
+        let meanwhile = |it: &Attempt| {
+            let other = it.span_id != attempt.span_id;
+            other && it.start_time < end(attempt) && end(it) > attempt.start_time
+        };
+        if self.case.attempts.iter().any(meanwhile) {
+            return HashSet::new();
+        }
+        let heads = self.joined.values().flatten();
+        heads.map(|n| self.case.spans[*n].trace_id).collect()
     }
 
     /// Spans below an attempt and its invocations, parents before children.

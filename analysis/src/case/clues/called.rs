@@ -235,6 +235,7 @@ fn is_ill(scene: &Scene, of: &Invocation, wordless: bool) -> bool {
         let mut known = scene.healthy.iter();
         let denied = || it.severity_number >= 13 && text::is(&it.body, Topic::Permission);
         (it.severity_number >= least || denied())
+            && super::worker::answers_late(it).is_none()
             && it.origin != LogOrigin::LambdaPlatform
             && !known.any(|peer| peer.templates.contains(&key))
     })

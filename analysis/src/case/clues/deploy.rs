@@ -474,7 +474,7 @@ fn change_of_kind<'a>(scene: &Scene<'a>, failure: &Failure, name: &str) -> Optio
 const SEEN_AFTER: i64 = 900_000_000_000;
 
 /// What was changed of the function or its version before a failure.
-pub(super) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
+pub(in crate::case) fn changed(scene: &Scene, failure: &Failure) -> Option<String> {
     let name = failure.function()?;
     let all = || recent(scene, failure).filter(|it| names(it, name));
     let last = all().max_by_key(|it| (it.time, it.trace_id));
@@ -556,7 +556,9 @@ pub(super) fn timeout_change<'a>(
     name: &str,
 ) -> Option<&'a Change> {
     let of = |it: &&Change| {
-        it.change.to_lowercase().contains("timeout") && (names(it, name) || it.resource.is_empty())
+        it.change.to_lowercase().contains("timeout")
+            && (names(it, name) || it.resource.is_empty())
+            && !super::patience::is_not_lowered(&it.change)
     };
     recent(scene, failure)
         .filter(of)

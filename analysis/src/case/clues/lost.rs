@@ -247,6 +247,9 @@ fn dropped(scene: &Scene, failure: &Failure, attempt: &Attempt, worker: &Worker)
     if let Some(clue) = taken_late(scene, failure, attempt, worker) {
         return clue;
     }
+    if let Some(clue) = super::outlived::find(scene, failure, attempt, worker) {
+        return clue;
+    }
     let name = &worker.name;
     let state = failure.state();
     let suspect = clue::entity(scene, worker.kind, name, &[&attempt.path]);

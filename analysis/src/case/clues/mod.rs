@@ -1,11 +1,14 @@
 //! The detectors: one file per family of mechanisms, each a plain function in [`ALL`]. A detector reads the
 //! facts around one failure and says whom they speak against, of what, and why.
 
+mod addressed;
 mod arm;
 mod called;
+mod clogged;
 mod cohort;
 mod concerns;
 mod container;
+mod crowd;
 mod data;
 mod dependency;
 mod deploy;
@@ -24,6 +27,7 @@ mod memory;
 mod nearby;
 mod nested;
 mod network;
+mod outlived;
 mod overfed;
 mod patience;
 mod permission;
@@ -51,7 +55,7 @@ use super::{clue::Clue, failures::Failure, scene::Scene};
 pub(super) use arm::ways;
 pub(super) use concerns::concerns;
 pub(super) use dependency::words as span_words;
-pub(super) use deploy::{colder, started, told};
+pub(super) use deploy::{changed as changed_lately, colder, started, told};
 pub(super) use function::{callee, last_part};
 pub(super) use hang::{announced, is_platform, longest as longest_silence};
 pub(super) use job::{of as job, words_of as job_words};
@@ -70,11 +74,12 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 37] = [
+pub(crate) const ALL: [Detector; 38] = [
     arm::find,
     called::find,
     cohort::find,
     container::find,
+    crowd::find,
     data::find,
     dependency::find,
     deploy::find,

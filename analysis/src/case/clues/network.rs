@@ -331,7 +331,7 @@ pub(super) fn address_in(words: &str) -> Option<String> {
 
 /// A host name in the text of an error: what stands where clients write it, or is written like one.
 pub(super) fn host_in(words: &str) -> Option<String> {
-    const BEFORE: [&str; 20] = [
+    const BEFORE: [&str; 23] = [
         "server at \"",
         "server at \\\"",
         "server at '",
@@ -341,6 +341,9 @@ pub(super) fn host_in(words: &str) -> Option<String> {
         "EAI_AGAIN",
         "ECONNREFUSED",
         "host=",
+        "host '",
+        "host \"",
+        "host name \"",
         "http://",
         "https://",
         "grpc://",

@@ -84,6 +84,42 @@ fn lowered(change: &str) -> Option<i64> {
     (new < old && new > 0.0 && millis < 1e9).then_some((millis * 1e6) as i64)
 }
 
+/// Whether a change tells of a time limit that was not lowered: `timeout 10 -> 10, memory 192 -> 256`, `timeout 3 s -> 30 s`.
+pub(super) fn is_not_lowered(change: &str) -> bool {
+    let lower = change.to_lowercase();
+    let clauses = lower.split([',', ';', '\n']);
+    let mut told = clauses
+        .filter(|it| it.contains("timeout"))
+        .filter_map(moved)
+        .peekable();
+    told.peek().is_some() && told.all(|(old, new)| new >= old)
+}
+
+/// The number before an arrow and the one after it, in the same unit.
+fn moved(clause: &str) -> Option<(f64, f64)> {
+    let (before, after) = ["->", "→", "=>", " to "]
+        .iter()
+        .find_map(|it| clause.rsplit_once(it))?;
+    let starts = |it: &(usize, char)| {
+        it.1.is_ascii_digit() && !before[..it.0].ends_with(|c: char| c.is_ascii_digit() || c == '.')
+    };
+    let at = before.char_indices().rfind(starts)?.0;
+    let (old, first) = number(&before[at..])?;
+    let (new, last) = number(after.trim_start())?;
+    let unit = |name: &str| match name {
+        "ms" | "msec" | "millis" | "milliseconds" => 1e-3,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3600.0,
+        _ => 1.0,
+    };
+    // What one of them leaves out the other one tells.
+    let (first, last) = match (first, last) {
+        ("", it) | (it, "") => (it, it),
+        both => both,
+    };
+    Some((old * unit(first), new * unit(last)))
+}
+
 /// A number at the beginning, and the word that follows it.
 fn number(text: &str) -> Option<(f64, &str)> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
@@ -98,7 +134,22 @@ fn number(text: &str) -> Option<(f64, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::lowered;
+    use super::{is_not_lowered, lowered};
+
+    #[test]
+    fn limits_that_stay_or_grow_are_told_from_those_that_were_lowered() {
+        let check = |change: &str, expect: bool| {
+            assert_eq!(is_not_lowered(change), expect, "{change}");
+        };
+        check("timeout 10 -> 10, memory 192 -> 256", true);
+        check("Timeout: 3 -> 30 (terraform apply)", true);
+        check("version 22: TimeoutSeconds of Fold 90 s -> 2 min", true);
+        check("memory 192 -> 256", false);
+        check("timeout 30 -> 10, memory 192 -> 256", false);
+        check("timeout 1 min -> 30 s", false);
+        check("timeout handling reworked", false);
+        check("default timeout restored", false);
+    }
 
     #[test]
     fn a_smaller_limit_is_read_from_a_change() {

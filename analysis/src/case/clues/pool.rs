@@ -43,6 +43,11 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(n) = overflow {
         let span = spans.spans[n];
         let name = spans.charged(n);
+        let told = format!("{name} refused the call at once: it had no room");
+        let refused = (span.start_time, clue::span(span, told));
+        if let Some(clue) = super::clogged::find(scene, failure, &name, caller, refused) {
+            return vec![clue];
+        }
         let suspect = clue::entity(scene, "service", &name, &[&attempt.path, caller]);
         let mechanism = format!(
             "calls of {caller} to {name} overflowed a limit on connections or requests in {}",
@@ -83,6 +88,13 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
         (None, None) => ("state", failure.state().to_owned()),
     };
     if let Some(clue) = kept_busy(scene, failure, attempt, caller, &name) {
+        return vec![clue];
+    }
+    if let Some(shown) = failure.exhibit()
+        && let Some(clue) =
+            super::clogged::find(scene, failure, caller, caller, (failure.at, shown))
+                .filter(|it| it.suspect.name != name)
+    {
         return vec![clue];
     }
     let suspect = clue::entity(scene, kind, &name, &[&attempt.path, caller]);

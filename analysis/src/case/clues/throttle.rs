@@ -81,6 +81,10 @@ fn of_function(scene: &Scene, failure: &Failure, attempt: &Attempt, name: &str) 
             }]);
         clues.push(clue);
     }
+    if let Some(shown) = failure.exhibit().filter(|_| clues.is_empty()) {
+        let refused = (failure.at, shown);
+        clues.extend(super::clogged::find(scene, failure, name, name, refused));
+    }
     let weight = if clues.is_empty() { 0.86 } else { 0.5 };
     let mechanism = format!(
         "Lambda refused {name} for want of concurrency, {times} in {}",

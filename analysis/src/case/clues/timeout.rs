@@ -230,13 +230,15 @@ fn of_function(
         .into_iter()
         .map(|it| it.with(proof.clone()))
         .collect();
-    let changed = super::deploy::timeout_change(scene, failure, name);
     let usual = median.map(human_duration).unwrap_or_default();
     // Healthy runs that took longer than the limit: the limit was lowered under them.
     let lowered = healthy
         .last()
         .is_some_and(|most| *most > limit + limit / 50);
     let near = median.is_some_and(|median| median * 10 >= limit * 7);
+    // A limit of which healthy runs need the smallest part is not what they ran into, whoever set it.
+    let ample = !lowered && median.is_some_and(|it| it.saturating_mul(20) < limit);
+    let changed = super::deploy::timeout_change(scene, failure, name).filter(|_| !ample);
     if let Some(grown) = grown(scene, failure, limit).filter(|_| !lowered && clues.is_empty()) {
         let span = failure.spans.spans[grown.span];
         let suspect = clue::entity(scene, "service", &grown.name, &[&attempt.path, name]);
@@ -283,7 +285,7 @@ fn of_function(
     }
     let limit_set = failure
         .visit
-        .filter(|_| !by_function)
+        .filter(|_| !by_function && !ample)
         .and_then(|it| settings::changed_field(scene, &it.state, "TimeoutSeconds"));
     let config = lowered || changed.is_some() || limit_set.is_some() || near && clues.is_empty();
     if config {

@@ -14,13 +14,16 @@ use model::Category;
 /// The caller whose way out is closed: no connection to somebody comes about in time, since the caller's network was
 /// changed, or since nobody else is reached either, while others reach him.
 pub(super) fn way_out(scene: &Scene, failure: &Failure, peer: &str) -> Option<Clue> {
-    let caller = failure.function()?;
     let spans = failure.spans.spans.iter();
     let words = spans.filter(|it| charges::failed(it));
     let words = words.map(|it| super::dependency::words(it));
     let lines = failure.lines.iter().filter(|it| it.severity_number >= 13);
     let words = words.chain(lines.map(|it| it.body.clone()));
     let words: Vec<String> = words.chain([failure.words()]).collect();
+    if let Some(clue) = super::addressed::find(scene, failure, peer, &words) {
+        return Some(clue);
+    }
+    let caller = failure.function()?;
     let late = words
         .iter()
         .any(|it| text::is_connect_timeout(it) || no_route(it));

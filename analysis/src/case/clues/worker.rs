@@ -17,6 +17,9 @@ const AFTER: usize = 40;
 /// How long before an answer is noted its sender may have ended, nanoseconds.
 const ANSWERS_NS: i64 = 2_500_000_000;
 
+/// How far the clock of a worker may be behind, nanoseconds.
+const SLACK_NS: i64 = 2_000_000_000;
+
 /// Healthy runs that tell who takes messages.
 const WITNESSES: usize = 2;
 
@@ -34,8 +37,8 @@ pub(in crate::case) struct Worker<'a> {
     pub hinted: bool,
     /// What it wrote.
     lines: Vec<&'a LogRecord>,
-    /// It answered when nobody waited any more.
-    late: bool,
+    /// The line that tells that it answered when nobody waited any more.
+    late: Option<&'a LogRecord>,
     /// When it took the message.
     took: Option<UnixNanos>,
 }
@@ -64,7 +67,20 @@ impl<'a> Worker<'a> {
 
     /// It answered, when nobody waited any more.
     pub fn too_late(&self) -> bool {
-        self.late
+        self.late.is_some()
+    }
+
+    /// The line that tells that it worked until nobody waited any more, the wait being over then.
+    pub fn outlived(&self, over: UnixNanos) -> Option<&'a LogRecord> {
+        let line = self.late?;
+        let gone = is_gone(&line.body) && line.time.0.saturating_add(SLACK_NS) >= over.0;
+        gone.then_some(line)
+    }
+
+    /// Nothing went wrong with it, but that it ran out of time.
+    pub fn only_late(&self) -> bool {
+        self.wrong
+            .is_none_or(|it| text::is(&it.body, Topic::FunctionTimeout))
     }
 }
 
@@ -259,7 +275,10 @@ fn worker<'a>(
         .iter()
         .find(|it| it.severity_number >= 13 && text::is_death(&it.body) && !usual(it));
     let ended = own.iter().find(|it| is_end(&it.body)).or(dead);
-    let late = own.iter().find(|it| it.severity_number >= 13 && !usual(it));
+    let warned = |it: &&&LogRecord| it.severity_number >= 13 && !usual(it);
+    let late = own
+        .iter()
+        .find(|it| warned(it) && answers_late(it).is_none());
     let function = named
         .iter()
         .any(|it| !it.request_id.is_empty() || matches!(it.origin, LogOrigin::LambdaPlatform));
@@ -267,7 +286,7 @@ fn worker<'a>(
         name: name.to_owned(),
         kind: if function { "function" } else { "service" },
         wrong: denied.or(dead).or(first).or(ended).or(late).copied(),
-        late: own.iter().any(|it| answers_late(it).is_some()),
+        late: own.iter().find(|it| answers_late(it).is_some()).copied(),
         took: own.first().map(|it| it.time),
         lines: own,
         named,
@@ -280,10 +299,22 @@ fn is_denied(line: &LogRecord) -> bool {
 }
 
 /// That the answer came when nobody waited any more: what follows from being late is no reason for it.
-fn answers_late(line: &LogRecord) -> Option<()> {
-    let lower = line.body.to_lowercase();
-    let late = lower.contains("tasktimedout") || lower.contains("invalidtoken");
+pub(super) fn answers_late(line: &LogRecord) -> Option<()> {
+    let late = is_gone(&line.body) || line.body.to_lowercase().contains("invalidtoken");
     late.then_some(())
+}
+
+/// Words with which Step Functions refuses the answer of a task that is over.
+fn is_gone(body: &str) -> bool {
+    const MARKS: [&str; 5] = [
+        "tasktimedout",
+        "taskdoesnotexist",
+        "provided task does not exist",
+        "task timed out: ",
+        "task does not exist anymore",
+    ];
+    let lower = body.to_lowercase();
+    MARKS.iter().any(|it| lower.contains(it))
 }
 
 /// Lines of the platform about an invocation that did not come to its end.
