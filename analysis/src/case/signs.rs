@@ -306,3 +306,129 @@ pub(crate) fn ran_out(words: &str) -> bool {
     let lower = shortened(words).to_lowercase();
     MARKS.iter().any(|mark| lower.contains(mark))
 }
+
+/// True for words of a reader about data that ends too early or is not what it should be inside, as decompressors, archives,
+/// parsers of columns and pictures, and checksums write them.
+pub(crate) fn of_damage(words: &str) -> bool {
+    const MARKS: [&str; 48] = [
+        "unexpected end of",
+        "unexpected eof",
+        "unexpectedeof",
+        "eofexception",
+        "eoferror",
+        "premature end",
+        "premature eof",
+        "prematurely",
+        "ended before the end-of-stream",
+        "truncated",
+        "incompleteread",
+        "incomplete file",
+        "incomplete archive",
+        "not in gzip format",
+        "not a gzip",
+        "not a gzipped file",
+        "invalid gzip",
+        "bad magic",
+        "invalid magic",
+        "magic number",
+        "badzipfile",
+        "bad zip",
+        "not a zip file",
+        "zip file is empty",
+        "central directory",
+        "corrupt",
+        "checksum mismatch",
+        "checksum error",
+        "checksum does not match",
+        "crc check failed",
+        "crc error",
+        "crc mismatch",
+        "bad crc",
+        "digest mismatch",
+        "hash mismatch",
+        "md5 mismatch",
+        "etag mismatch",
+        "incorrect data check",
+        "incorrect header check",
+        "invalid block type",
+        "invalid stored block",
+        "not a parquet file",
+        "invalid parquet",
+        "moov atom not found",
+        "invalid data found when processing input",
+        "cannot identify image",
+        "malformed archive",
+        "unterminated string",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
+/// True for words of somebody who goes on with something else than what he was to work with: a default, what he kept, a
+/// part of it, nothing.
+pub(crate) fn falls_back(words: &str) -> bool {
+    const MARKS: [&str; 46] = [
+        "fallback",
+        "falling back",
+        "fall back",
+        "fell back",
+        "failing over",
+        "using default",
+        "use default",
+        "with default",
+        "by default instead",
+        "defaulting",
+        "default value",
+        "default used",
+        "defaulted",
+        "instead of",
+        "last known",
+        "last good",
+        "previous value",
+        "using cached",
+        "from cache",
+        "serving stale",
+        "using stale",
+        "stale ",
+        "stale-",
+        "assuming",
+        "assume ",
+        "substitut",
+        "placeholder",
+        "estimat",
+        "degraded",
+        "best effort",
+        "best-effort",
+        "giving up",
+        "gave up",
+        "gives up",
+        "going on without",
+        "continuing without",
+        "continue without",
+        "proceeding without",
+        "proceeding with",
+        "continuing with",
+        "ignoring",
+        "ignored",
+        "skipping",
+        "returning empty",
+        "partial",
+        "hard-coded",
+    ];
+    let lower = shortened(words).to_lowercase();
+    // `no rate for EUR, using 1.0`
+    let lacks = [
+        "no ",
+        "missing",
+        "not found",
+        "unavailable",
+        "empty",
+        "failed",
+        "0 ",
+    ];
+    let using = lower.match_indices("using ").any(|(at, _)| {
+        let before = &lower[..at];
+        lacks.iter().any(|it| before.contains(it))
+    });
+    using || MARKS.iter().any(|mark| lower.contains(mark))
+}

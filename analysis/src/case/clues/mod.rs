@@ -2,10 +2,12 @@
 //! facts around one failure and says whom they speak against, of what, and why.
 
 mod arm;
+mod beyond;
 mod called;
 mod cohort;
 mod concerns;
 mod container;
+mod damaged;
 mod data;
 mod dependency;
 mod deploy;
@@ -70,11 +72,12 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 37] = [
+pub(crate) const ALL: [Detector; 38] = [
     arm::find,
     called::find,
     cohort::find,
     container::find,
+    damaged::find,
     data::find,
     dependency::find,
     deploy::find,

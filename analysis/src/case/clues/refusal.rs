@@ -29,7 +29,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let called = failure.spans.spans.iter();
     let mut called =
         called.filter(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it));
-    let quoted = quotes_input(visit, &said) || names_own(scene, failure);
+    let quoted = quotes_input(visit, &said)
+        || names_own(scene, failure)
+        || super::beyond::is_named(scene, failure);
     let refused =
         quoted || text::refuses_value(&said) || text::topic(&said).is_none() && line.is_some();
     if !refused || called.next().is_some() || super::poison::innermost(&visit.path).is_some() {
@@ -161,7 +163,7 @@ fn is_name(value: &str) -> bool {
 }
 
 /// True where a value stands as a word or as parts of a path, not inside of a longer word.
-fn stands_in(said: &str, value: &str) -> bool {
+pub(super) fn stands_in(said: &str, value: &str) -> bool {
     let of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     said.match_indices(value).any(|(at, _)| {
         let before = said[..at].chars().next_back();
