@@ -37,7 +37,10 @@ pub(crate) fn clue(scene: &Scene) -> Option<Clue> {
 fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
     let attempt = scene.tries(visit).into_iter().next_back()?;
     let lines = new_lines(scene, attempt);
-    let admits = lines.iter().copied().find(|it| signs::falls_back(&it.body));
+    let admits = lines
+        .iter()
+        .copied()
+        .find(|it| signs::falls_back(&it.body, it.severity_number >= 13));
     let gave = match admits {
         Some(_) => other_word(scene, visit, |_, _| true)
             .or_else(|| marked(scene, visit))
@@ -101,15 +104,18 @@ fn new_lines<'a>(scene: &Scene<'a>, attempt: &Attempt) -> Vec<&'a LogRecord> {
     if let Some((invocation, _)) = scene.invocation(attempt) {
         lines.extend(scene.lines(invocation));
     }
+    let called = scene.callees(attempt).into_iter();
+    lines.extend(called.flat_map(|it| scene.lines(it)));
     let spans = scene.spans_below(attempt);
     lines.extend(spans.into_iter().flat_map(|it| scene.said(it)));
-    lines.retain(|it| it.severity_number >= 13 || signs::falls_back(&it.body));
+    lines.retain(|it| it.severity_number >= 13 || signs::falls_back(&it.body, false));
     lines.retain(|it| {
         let key = (it.service_name.clone(), text::template(&it.body));
         let says = |peer: &Profile| peer.templates.contains(&key);
         !fit(scene, says).into_iter().any(says)
     });
     lines.sort_by_key(|it| (it.time, it.log_id));
+    lines.dedup_by_key(|it| it.log_id);
     lines
 }
 

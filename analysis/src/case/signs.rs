@@ -364,71 +364,89 @@ pub(crate) fn of_damage(words: &str) -> bool {
     MARKS.iter().any(|mark| lower.contains(mark))
 }
 
-/// True for words of somebody who goes on with something else than what he was to work with: a default, what he kept, a
-/// part of it, nothing.
-pub(crate) fn falls_back(words: &str) -> bool {
-    const MARKS: [&str; 46] = [
+/// True for words of somebody who goes on with something else than what he was to work with: a default, what he kept,
+/// nothing. In a line that warns weaker words are enough. Not where the work was done already, or is not needed.
+pub(crate) fn falls_back(words: &str, warns: bool) -> bool {
+    const MARKS: [&str; 18] = [
         "fallback",
         "falling back",
         "fall back",
         "fell back",
-        "failing over",
         "using default",
         "use default",
-        "with default",
-        "by default instead",
         "defaulting",
-        "default value",
-        "default used",
         "defaulted",
-        "instead of",
+        "default used",
         "last known",
         "last good",
-        "previous value",
-        "using cached",
-        "from cache",
         "serving stale",
         "using stale",
-        "stale ",
-        "stale-",
+        "giving up",
+        "gave up",
+        "gives up",
+        "best effort",
+        "best-effort",
+    ];
+    const WEAK: [&str; 21] = [
+        "failing over",
+        "default",
+        "instead of",
+        "previous value",
+        "cached",
+        "from cache",
+        "stale",
         "assuming",
         "assume ",
         "substitut",
         "placeholder",
-        "estimat",
+        "estimate",
         "degraded",
-        "best effort",
-        "best-effort",
-        "giving up",
-        "gave up",
-        "gives up",
         "going on without",
         "continuing without",
         "continue without",
         "proceeding without",
         "proceeding with",
         "continuing with",
-        "ignoring",
-        "ignored",
-        "skipping",
         "returning empty",
-        "partial",
         "hard-coded",
     ];
-    let lower = shortened(words).to_lowercase();
-    // `no rate for EUR, using 1.0`
-    let lacks = [
+    const DONE: [&str; 8] = [
+        "already",
+        "duplicate",
+        "idempoten",
+        "up to date",
+        "up-to-date",
+        "unchanged",
+        "not needed",
+        "not required",
+    ];
+    // `no rate for EUR, using 1.0`, `4 rows not found, skipping`
+    const LACKS: [&str; 8] = [
         "no ",
         "missing",
         "not found",
         "unavailable",
         "empty",
         "failed",
-        "0 ",
+        "cannot ",
+        "could not",
     ];
-    let using = lower.match_indices("using ").any(|(at, _)| {
-        let before = &lower[..at];
-        lacks.iter().any(|it| before.contains(it))
-    });
-    using || MARKS.iter().any(|mark| lower.contains(mark))
+    const GOES_ON: [&str; 6] = [
+        "using ",
+        "skip",
+        "ignor",
+        "returning ",
+        "taking ",
+        "set to ",
+    ];
+    let lower = shortened(words).to_lowercase();
+    if DONE.iter().any(|mark| lower.contains(mark)) {
+        return false;
+    }
+    let lacking = || {
+        let mut places = GOES_ON.iter().flat_map(|it| lower.match_indices(it));
+        places.any(|(at, _)| LACKS.iter().any(|it| lower[..at].contains(it)))
+    };
+    let weak = || warns && (WEAK.iter().any(|mark| lower.contains(mark)) || lacking());
+    MARKS.iter().any(|mark| lower.contains(mark)) || weak()
 }

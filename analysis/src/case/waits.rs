@@ -73,10 +73,13 @@ pub(super) fn is_ones_own_time(scene: &Scene, attempt: &Attempt, excess: &Excess
     let (Some(from), Some(to)) = (attempt.submitted_time, attempt.end_time) else {
         return false;
     };
+    // Who only sends the message on, such as a function that writes a mail, is soon done.
+    let soon = from.0.saturating_add(to.since(from) / 10);
+    let mut spans = scene.spans_below(attempt).into_iter();
+    let mut called = scene.callees(attempt).into_iter();
     let unseen = attempt.resource.contains("waitForTaskToken")
-        && attempt.function_name.is_none()
-        && scene.callees(attempt).is_empty()
-        && scene.spans_below(attempt).is_empty()
+        && called.all(|it| it.end_time.is_some_and(|end| end.0 <= soon))
+        && spans.all(|it| it.end_time.0 <= soon)
         && clues::worker(scene, attempt).is_none();
     if !unseen {
         return false;
@@ -95,7 +98,7 @@ pub(super) fn is_ones_own_time(scene: &Scene, attempt: &Attempt, excess: &Excess
         return false;
     };
     let varies = waits.len() >= OTHERS && least.saturating_mul(3) <= most.saturating_mul(2);
-    varies && usual >= THINKS_NS && to.since(from) <= most.saturating_add(most / 4)
+    varies && usual >= THINKS_NS && to.since(from) <= most.saturating_add(most / 2)
 }
 
 /// A job or a token that took its time.

@@ -26,6 +26,7 @@ pub mod quiet;
 pub mod quietly;
 pub mod seventh;
 pub mod shapes;
+pub mod sixteenth_d;
 pub mod sixth;
 pub mod sixth_deep;
 pub mod slow;

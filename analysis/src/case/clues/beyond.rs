@@ -22,10 +22,17 @@ const SHORT: usize = 3;
 
 /// True where the error names such a value.
 pub(super) fn is_named(scene: &Scene, failure: &Failure) -> bool {
-    if !matches!(failure.topic(), None | Some(Topic::Data)) {
+    // The item of a Map is told from its siblings.
+    let of_map = scene.case.execution.map_run_arn.is_some();
+    if of_map || !matches!(failure.topic(), None | Some(Topic::Data)) {
         return false;
     }
-    let said = failure.said();
+    let line = failure.telling_line(None);
+    let said = format!(
+        "{} {}",
+        failure.said(),
+        line.map_or("", |it| it.body.as_str())
+    );
     if !turns_down(&said) {
         return false;
     }

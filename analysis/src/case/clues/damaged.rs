@@ -103,7 +103,7 @@ fn unusual(scene: &Scene, writer: &State, name: &str) -> Option<(String, Exhibit
             let key = (it.service_name.clone(), text::template(&it.body));
             peer.templates.contains(&key)
         };
-        let warns = it.severity_number >= 13 || signs::falls_back(&it.body);
+        let warns = it.severity_number >= 13 || signs::falls_back(&it.body, false);
         warns && !scene.healthy.iter().any(|peer| known(&peer))
     });
     if let Some(line) = loud {
