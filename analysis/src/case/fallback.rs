@@ -255,6 +255,15 @@ fn flags(value: &Value, prefix: &str, depth: usize) -> Vec<String> {
 fn other_number(scene: &Scene, visit: &State) -> Option<String> {
     let took = amounts::of(visit.input.as_deref());
     let gave = amounts::of(visit.output.as_deref());
+    // Much of what goes in makes much of what comes out.
+    let more = |(path, value): (&String, &f64)| {
+        let given = |it: &&Profile| it.states.get(&visit.state)?.given.get(path).copied();
+        let usual: Vec<f64> = scene.healthy.iter().filter_map(given).collect();
+        is_beyond(*value, &usual)
+    };
+    if took.iter().any(more) {
+        return None;
+    }
     gave.into_iter().find_map(|(path, value)| {
         if took.get(&path) == Some(&value) {
             return None;

@@ -167,8 +167,8 @@ pub(super) fn repinned<'a>(scene: &Scene<'a>, visit: &State) -> Option<(Since<'a
     let since = since::of_workflow(scene, visit)?;
     let key = format!("{VERSION}{asked}");
     let handed = |it: &&Profile| Some(it.states.get(&visit.state)?.handed.clone());
-    let old: Vec<BTreeSet<String>> = since.old.iter().filter_map(|it| handed(&it)).collect();
-    let new = since.new.iter().filter_map(|it| handed(&it));
+    let old: Vec<BTreeSet<String>> = since.old.iter().filter_map(&handed).collect();
+    let new = since.new.iter().filter_map(&handed);
     let asks = |it: &BTreeSet<String>| it.contains(&key);
     if old.len() < FEWEST || old.iter().any(asks) || !new.clone().all(|it| asks(&it)) {
         return None;

@@ -99,12 +99,12 @@ fn unusual(scene: &Scene, writer: &State, name: &str) -> Option<(String, Exhibit
     let spans = scene.spans_below(attempt);
     lines.extend(spans.into_iter().flat_map(|it| scene.said(it)));
     let loud = lines.into_iter().find(|it| {
-        let known = |peer: &&Profile| {
+        let known = |peer: &Profile| {
             let key = (it.service_name.clone(), text::template(&it.body));
             peer.templates.contains(&key)
         };
         let warns = it.severity_number >= 13 || signs::falls_back(&it.body, false);
-        warns && !scene.healthy.iter().any(|peer| known(&peer))
+        warns && !scene.healthy.iter().any(|peer| known(peer))
     });
     if let Some(line) = loud {
         let said = text::brief(&line.body, 140);
