@@ -8,8 +8,8 @@ mod stranger;
 use stranger::{
     Mystery, behind, blocks, calm, code, dark, deep, desk, eighth, eleventh, eleventh_below,
     fifteenth, fifteenth_more, fifth, fourteenth, fourth, fourth_tasks, later, later_calm, ninth,
-    outside, quiet, quietly, seventh, shapes, sixteenth_c, sixth, sixth_deep, slow, swollen, tenth,
-    third_calm, thirteenth, twelfth, twelfth_more, words, worker,
+    outside, quiet, quietly, seventh, shapes, sixteenth_c, sixteenth_d, sixth, sixth_deep, slow,
+    swollen, tenth, third_calm, thirteenth, twelfth, twelfth_more, words, worker,
 };
 
 fn all() -> Vec<Mystery> {
@@ -40,6 +40,7 @@ fn all() -> Vec<Mystery> {
         fifteenth::all(),
         fifteenth_more::all(),
         sixteenth_c::all(),
+        sixteenth_d::all(),
         twelfth::all(),
         twelfth_more::all(),
         ninth::all(),

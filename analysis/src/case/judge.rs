@@ -6,7 +6,7 @@ use super::{
     clues, confidence, dark,
     failures::{self, Failure},
     habits::usual,
-    lacks, profile,
+    handed, lacks, profile,
     ranking::{self, Charge},
     redriven,
     running::{self, Now},
@@ -389,7 +389,9 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
             all.extend(slow::redone(scene));
         }
     }
-    let wrong = wrong(scene, !masked.is_empty());
+    // What was left out goes before what it makes of sums and counts.
+    let tolerated = tolerated::clues(scene);
+    let wrong = wrong(scene, !masked.is_empty() || !tolerated.is_empty());
     if !wrong.is_empty() {
         // A wrong answer is worse than a late one.
         let late = all
@@ -398,7 +400,7 @@ fn succeeded(scene: &Scene, verdict: Verdict) -> Verdict {
         late.for_each(|it| it.weight *= LATE);
     }
     all.extend(wrong);
-    all.extend(tolerated::clues(scene));
+    all.extend(tolerated);
     if all.is_empty() {
         all = below(scene, 0);
     }
@@ -516,9 +518,10 @@ fn survived(scene: &Scene) -> Vec<Clue> {
 fn conclude(
     scene: &Scene,
     mut verdict: Verdict,
-    clues: Vec<Clue>,
+    mut clues: Vec<Clue>,
     failure: Option<&Failure>,
 ) -> Verdict {
+    handed::charge_release(scene, &mut clues);
     let charges = ranking::rank(clues);
     verdict.suspects = ranking::suspects(&charges);
     let Some(first) = charges.first().filter(|it| it.score >= LEAST) else {

@@ -23,7 +23,9 @@
 //! | [`overheard`] | what others wrote about those whom it waited for |
 //! | `calls` | more calls than usual, each as quick as ever; waits for a slot of a pool |
 //! | [`joblogs`], `toil` | what jobs in containers wrote: how their lines are found, and what they tell of slow and of green runs |
+//! | `fallback` | a default in place of what was refused or not there |
 //! | `sorts`, `hollow` | what a release writes otherwise, and what is missing, for one sort of input |
+//! | `handed` | which version a state asks for, and where it puts a token |
 //! | `forms` | of which sort an input is: a value, how an id begins or is written, a field that is given or not |
 //! | `again` | calls below one try that failed and were made again |
 //! | `own_names` | what somebody called a store whose address a cloud gave |
@@ -62,9 +64,11 @@ mod due;
 mod equals;
 mod equipped;
 mod failures;
+mod fallback;
 mod forms;
 mod grown;
 mod habits;
+mod handed;
 mod hollow;
 mod hosts;
 mod instead;

@@ -140,6 +140,8 @@ pub struct StateProfile {
     pub equipment: BTreeMap<String, f64>,
     /// Functions that took what its tries sent.
     pub takers: BTreeSet<String>,
+    /// What its tries handed over beside data.
+    pub handed: BTreeSet<String>,
 }
 
 /// What a function did in one execution.
@@ -255,6 +257,7 @@ impl Profile {
                 state.answered_keys.extend(keys(attempt.output.as_deref()));
             }
             state.equipment.extend(super::equipped::of(attempt));
+            state.handed.extend(super::handed::of(attempt));
             state.allowed_s = attempt.timeout_seconds.or(state.allowed_s);
             state.beats_s = attempt.heartbeat_seconds.or(state.beats_s);
             if let (Some(from), Some(to)) = (attempt.submitted_time, attempt.end_time) {

@@ -306,3 +306,147 @@ pub(crate) fn ran_out(words: &str) -> bool {
     let lower = shortened(words).to_lowercase();
     MARKS.iter().any(|mark| lower.contains(mark))
 }
+
+/// True for words of a reader about data that ends too early or is not what it should be inside, as decompressors, archives,
+/// parsers of columns and pictures, and checksums write them.
+pub(crate) fn of_damage(words: &str) -> bool {
+    const MARKS: [&str; 48] = [
+        "unexpected end of",
+        "unexpected eof",
+        "unexpectedeof",
+        "eofexception",
+        "eoferror",
+        "premature end",
+        "premature eof",
+        "prematurely",
+        "ended before the end-of-stream",
+        "truncated",
+        "incompleteread",
+        "incomplete file",
+        "incomplete archive",
+        "not in gzip format",
+        "not a gzip",
+        "not a gzipped file",
+        "invalid gzip",
+        "bad magic",
+        "invalid magic",
+        "magic number",
+        "badzipfile",
+        "bad zip",
+        "not a zip file",
+        "zip file is empty",
+        "central directory",
+        "corrupt",
+        "checksum mismatch",
+        "checksum error",
+        "checksum does not match",
+        "crc check failed",
+        "crc error",
+        "crc mismatch",
+        "bad crc",
+        "digest mismatch",
+        "hash mismatch",
+        "md5 mismatch",
+        "etag mismatch",
+        "incorrect data check",
+        "incorrect header check",
+        "invalid block type",
+        "invalid stored block",
+        "not a parquet file",
+        "invalid parquet",
+        "moov atom not found",
+        "invalid data found when processing input",
+        "cannot identify image",
+        "malformed archive",
+        "unterminated string",
+    ];
+    let lower = shortened(words).to_lowercase();
+    MARKS.iter().any(|mark| lower.contains(mark))
+}
+
+/// True for words of somebody who goes on with something else than what he was to work with: a default, what he kept,
+/// nothing. In a line that warns weaker words are enough. Not where the work was done already, or is not needed.
+pub(crate) fn falls_back(words: &str, warns: bool) -> bool {
+    const MARKS: [&str; 18] = [
+        "fallback",
+        "falling back",
+        "fall back",
+        "fell back",
+        "using default",
+        "use default",
+        "defaulting",
+        "defaulted",
+        "default used",
+        "last known",
+        "last good",
+        "serving stale",
+        "using stale",
+        "giving up",
+        "gave up",
+        "gives up",
+        "best effort",
+        "best-effort",
+    ];
+    const WEAK: [&str; 21] = [
+        "failing over",
+        "default",
+        "instead of",
+        "previous value",
+        "cached",
+        "from cache",
+        "stale",
+        "assuming",
+        "assume ",
+        "substitut",
+        "placeholder",
+        "estimate",
+        "degraded",
+        "going on without",
+        "continuing without",
+        "continue without",
+        "proceeding without",
+        "proceeding with",
+        "continuing with",
+        "returning empty",
+        "hard-coded",
+    ];
+    const DONE: [&str; 8] = [
+        "already",
+        "duplicate",
+        "idempoten",
+        "up to date",
+        "up-to-date",
+        "unchanged",
+        "not needed",
+        "not required",
+    ];
+    // `no rate for EUR, using 1.0`, `4 rows not found, skipping`
+    const LACKS: [&str; 8] = [
+        "no ",
+        "missing",
+        "not found",
+        "unavailable",
+        "empty",
+        "failed",
+        "cannot ",
+        "could not",
+    ];
+    const GOES_ON: [&str; 6] = [
+        "using ",
+        "skip",
+        "ignor",
+        "returning ",
+        "taking ",
+        "set to ",
+    ];
+    let lower = shortened(words).to_lowercase();
+    if DONE.iter().any(|mark| lower.contains(mark)) {
+        return false;
+    }
+    let lacking = || {
+        let mut places = GOES_ON.iter().flat_map(|it| lower.match_indices(it));
+        places.any(|(at, _)| LACKS.iter().any(|it| lower[..at].contains(it)))
+    };
+    let weak = || warns && (WEAK.iter().any(|mark| lower.contains(mark)) || lacking());
+    MARKS.iter().any(|mark| lower.contains(mark)) || weak()
+}

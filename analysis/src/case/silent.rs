@@ -34,6 +34,7 @@ pub(crate) fn clues(scene: &Scene) -> Vec<Clue> {
     found.extend(super::equals::broken(scene).filter(|_| found.is_empty()));
     found.extend(super::sorts::clue(scene).filter(|_| found.is_empty()));
     found.extend(super::hollow::clue(scene).filter(|_| found.is_empty()));
+    found.extend(super::fallback::clue(scene).filter(|_| found.is_empty()));
     if found.is_empty() {
         found.extend(super::amounts::unusual(scene));
     }

@@ -75,7 +75,7 @@ pub(crate) fn of_function<'a>(scene: &Scene<'a>, visit: &State) -> Option<Since<
 }
 
 /// The release of the workflow.
-fn of_workflow<'a>(scene: &Scene<'a>, visit: &State) -> Option<Since<'a>> {
+pub(crate) fn of_workflow<'a>(scene: &Scene<'a>, visit: &State) -> Option<Since<'a>> {
     let execution = &scene.case.execution;
     let own = execution.definition.as_deref();
     let own = own.map(|text| model::TraceId::of_parts(&["definition", text]));

@@ -277,6 +277,9 @@ fn of_state<'a>(scene: &Scene<'a>, path: &Critical, excess: &Excess<'a>) -> Vec<
     if let Some((clue, _)) = clues::lost_tries(scene, attempt, excess.ns) {
         return vec![clue.with(ended(scene, attempt, excess.usual_ns))];
     }
+    if super::waits::is_ones_own_time(scene, attempt, excess) {
+        return found;
+    }
     found.extend(super::waits::queued(scene, attempt, &tries, excess));
     found.extend(super::waits::waited(scene, attempt, excess));
     let warmed_up = || {

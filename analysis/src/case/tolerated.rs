@@ -33,7 +33,10 @@ fn of_map(scene: &Scene, visit: &State) -> Vec<Clue> {
     let held = items.count();
     let all = held.max(visit.iterations as usize).max(handed(visit));
     let few = failed.len() < FEWEST || failed.len() * SHARE < all;
-    if failed.is_empty() || !is_new(scene, &failed, all) || few && !never_before(scene, &failed) {
+    if failed.is_empty() || !is_new(scene, &failed, all) {
+        return Vec::new();
+    }
+    if few && !never_before(scene, &failed) && !is_missed(scene, visit, failed.len()) {
         return Vec::new();
     }
     let mut found = clues::below(scene, &failures::below(scene, visit));
@@ -58,6 +61,38 @@ fn never_before(scene: &Scene, failed: &[&Case]) -> bool {
         .flatten();
     let others: Vec<_> = others.filter(|it| it.start < start).collect();
     others.len() >= MANY && !others.iter().any(|it| it.failed)
+}
+
+/// A number that came out afterwards is short by just the items that failed, and is that of all items in every healthy
+/// run: the result lacks them.
+fn is_missed(scene: &Scene, map: &State, failed: usize) -> bool {
+    let given = super::amounts::of(map.input.as_deref());
+    let lists: Vec<(String, f64)> = given
+        .into_iter()
+        .filter(|(path, _)| path.ends_with("[]"))
+        .collect();
+    let after = scene.case.states.iter().filter(|it| {
+        it.output.is_some()
+            && it.iteration_index.is_none()
+            && (it.span_id == map.span_id || it.entered_event_id > map.entered_event_id)
+    });
+    for visit in after {
+        for (path, value) in super::amounts::of(visit.output.as_deref()) {
+            for (list, all) in &lists {
+                let pair = |it: &super::Profile| {
+                    let all = *it.states.get(&map.state)?.given.get(list)?;
+                    Some((all, *it.states.get(&visit.state)?.quantities.get(&path)?))
+                };
+                let healthy = scene.healthy.iter();
+                let pairs: Vec<(f64, f64)> = healthy.filter_map(|it| pair(it)).collect();
+                let always = pairs.len() >= KNOWN && pairs.iter().all(|(all, it)| all == it);
+                if always && all - value == failed as f64 {
+                    return true;
+                }
+            }
+        }
+    }
+    false
 }
 
 fn has_failed(case: &Case) -> bool {

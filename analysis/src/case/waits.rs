@@ -63,6 +63,44 @@ pub(super) fn queued(
     )
 }
 
+/// Runs that waited for the same, at least; and how long, nanoseconds, where somebody may have to think.
+const OTHERS: usize = 2;
+const THINKS_NS: i64 = 120_000_000_000;
+
+/// Whoever is waited for takes his time: nothing is held of a worker, others waited for minutes, one far longer than
+/// another, and this one hardly longer than the longest of them. A person, or something that is as free.
+pub(super) fn is_ones_own_time(scene: &Scene, attempt: &Attempt, excess: &Excess) -> bool {
+    let (Some(from), Some(to)) = (attempt.submitted_time, attempt.end_time) else {
+        return false;
+    };
+    // Who only sends the message on, such as a function that writes a mail, is soon done.
+    let soon = from.0.saturating_add(to.since(from) / 10);
+    let mut spans = scene.spans_below(attempt).into_iter();
+    let mut called = scene.callees(attempt).into_iter();
+    let unseen = attempt.resource.contains("waitForTaskToken")
+        && called.all(|it| it.end_time.is_some_and(|end| end.0 <= soon))
+        && spans.all(|it| it.end_time.0 <= soon)
+        && clues::worker(scene, attempt).is_none();
+    if !unseen {
+        return false;
+    }
+    let usual = median(scene, excess.state, |it| it.waited_ns);
+    let late = |it: &super::Profile| {
+        let state = it.states.get(excess.state);
+        state.is_some_and(|it| it.waited_ns > usual.saturating_mul(2))
+    };
+    let start = scene.case.execution.start_time;
+    let fit = super::onset::fit(&scene.healthy, start, late);
+    let states = fit.iter().filter_map(|it| it.states.get(excess.state));
+    let mut waits: Vec<i64> = states.map(|it| it.waited_ns).filter(|it| *it > 0).collect();
+    waits.sort_unstable();
+    let (Some(least), Some(most)) = (waits.first(), waits.last()) else {
+        return false;
+    };
+    let varies = waits.len() >= OTHERS && least.saturating_mul(3) <= most.saturating_mul(2);
+    varies && usual >= THINKS_NS && to.since(from) <= most.saturating_add(most / 2)
+}
+
 /// A job or a token that took its time.
 pub(super) fn waited(scene: &Scene, attempt: &Attempt, excess: &Excess) -> Option<Clue> {
     let (from, to) = (attempt.submitted_time?, attempt.end_time?);

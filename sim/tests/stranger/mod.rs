@@ -27,6 +27,7 @@ pub mod quietly;
 pub mod seventh;
 pub mod shapes;
 pub mod sixteenth_c;
+pub mod sixteenth_d;
 pub mod sixth;
 pub mod sixth_deep;
 pub mod slow;

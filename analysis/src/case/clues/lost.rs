@@ -39,6 +39,9 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     if let Some(clue) = super::timeout::window_cut(scene, failure, attempt) {
         return vec![clue];
     }
+    if let Some(clue) = crate::case::handed::misplaced(scene, failure, attempt) {
+        return vec![clue];
+    }
     if let Some(clue) = held_up(scene, failure, attempt) {
         return vec![clue];
     }

@@ -3,12 +3,14 @@
 
 mod addressed;
 mod arm;
+mod beyond;
 mod called;
 mod clogged;
 mod cohort;
 mod concerns;
 mod container;
 mod crowd;
+mod damaged;
 mod data;
 mod dependency;
 mod deploy;
@@ -74,12 +76,13 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 38] = [
+pub(crate) const ALL: [Detector; 36] = [
     arm::find,
     called::find,
     cohort::find,
     container::find,
     crowd::find,
+    damaged::find,
     data::find,
     dependency::find,
     deploy::find,

@@ -18,7 +18,14 @@ const WELL: usize = 3;
 const FEW: usize = 4;
 
 pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
-    let (Some(name), Some(visit)) = (failure.function(), failure.visit) else {
+    let Some(visit) = failure.visit else {
+        return Vec::new();
+    };
+    let beyond = super::beyond::is_named(scene, failure);
+    // Of whoever is no function only a value that nobody was given before tells enough.
+    let other = || super::function::callee(failure.attempt?).map(|it| it.1);
+    let name = failure.function().map(str::to_owned);
+    let Some(name) = name.or_else(|| other().filter(|_| beyond)) else {
         return Vec::new();
     };
     let line = failure.lines.iter().rev();
@@ -29,7 +36,7 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     let called = failure.spans.spans.iter();
     let mut called =
         called.filter(|it| crate::case::charges::calls_out(it) && crate::case::charges::failed(it));
-    let quoted = quotes_input(visit, &said) || names_own(scene, failure);
+    let quoted = quotes_input(visit, &said) || names_own(scene, failure) || beyond;
     let refused =
         quoted || text::refuses_value(&said) || text::topic(&said).is_none() && line.is_some();
     if !refused || called.next().is_some() || super::poison::innermost(&visit.path).is_some() {
@@ -69,8 +76,8 @@ pub(super) fn find(scene: &Scene, failure: &Failure) -> Vec<Clue> {
     );
     let reference = failure.exhibit().map(|it| it.reference).unwrap_or_default();
     let cleared = (well >= WELL).then(|| Explained {
-        kind: "function".into(),
-        name: name.to_owned(),
+        kind: failure.function().map_or("", |_| "function").to_owned(),
+        name: name.clone(),
         reason: format!("{name} served the same state in {others}"),
         reference,
     });
@@ -161,7 +168,7 @@ fn is_name(value: &str) -> bool {
 }
 
 /// True where a value stands as a word or as parts of a path, not inside of a longer word.
-fn stands_in(said: &str, value: &str) -> bool {
+pub(super) fn stands_in(said: &str, value: &str) -> bool {
     let of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     said.match_indices(value).any(|(at, _)| {
         let before = said[..at].chars().next_back();

@@ -60,6 +60,13 @@ impl<'a> Worker<'a> {
             .is_some_and(|it| text::is(&it.body, Topic::OutOfMemory))
     }
 
+    /// What it wrote last.
+    pub fn last(&self) -> Option<&'a LogRecord> {
+        let own = self.lines.iter().rev();
+        own.copied()
+            .find(|it| it.origin != LogOrigin::LambdaPlatform)
+    }
+
     /// When it took the message.
     pub fn took(&self) -> Option<UnixNanos> {
         self.took
