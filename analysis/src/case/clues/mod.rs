@@ -76,7 +76,7 @@ pub(super) use worker::of as worker;
 pub(crate) type Detector = fn(&Scene, &Failure) -> Vec<Clue>;
 
 /// All of them. Their order does not matter: what they find is ranked by weight.
-pub(crate) const ALL: [Detector; 36] = [
+pub(crate) const ALL: [Detector; 39] = [
     arm::find,
     called::find,
     cohort::find,
