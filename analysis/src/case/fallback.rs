@@ -81,6 +81,10 @@ fn of_visit(scene: &Scene, visit: &State) -> Option<Clue> {
         clue.fate = Fatality::Masked;
         return Some(clue);
     }
+    // What nobody turned down was not there to be done: a customer without a telephone gets no call.
+    if left_undone(&gave) {
+        return None;
+    }
     let why = admits.map(|it| format!(" ({})", text::brief(&it.body, 120)));
     let mechanism = format!(
         "{name} {told}{}, which none of {} healthy runs has, and the execution succeeded with it",
@@ -204,6 +208,25 @@ fn of_default(path: &str, value: &str) -> bool {
     WORDS.iter().any(|it| lower.contains(it)) && OF.iter().any(|it| leaf.contains(it))
 }
 
+/// A word for what was not done since there was nothing to do, rather than done with something else.
+fn left_undone(gave: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "skip",
+        "omitted",
+        "ignored",
+        "none",
+        "n/a",
+        "not applicable",
+        "not_applicable",
+        "not required",
+        "not_required",
+        "optional",
+    ];
+    let lower = gave.to_lowercase();
+    let word = lower.split('"').nth(1).unwrap_or_default();
+    WORDS.iter().any(|it| word.contains(it))
+}
+
 /// A yes under a name that tells of a default, where healthy runs have no such name or a no.
 fn marked(scene: &Scene, visit: &State) -> Option<String> {
     const NAMES: [&str; 10] = [
@@ -295,6 +318,8 @@ mod tests {
         check("wind.source", "climatology", true);
         check("source", "forecast", false);
         check("name", "default", false);
+        assert!(left_undone(r#"call.state "SKIPPED""#));
+        assert!(!left_undone(r#"skipped.by "default""#));
     }
 
     #[test]

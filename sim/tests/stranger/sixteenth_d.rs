@@ -2,7 +2,7 @@
 //! too early, values beyond all others, and people who take their time. Right answers were written first.
 
 use super::{
-    Mystery, at, calm, crime,
+    Mystery, at, calm, crime as bad,
     desk::{Desk, End, Run},
     lambda::lambda,
     sixth::chain,
@@ -197,7 +197,7 @@ fn usual_depth(n: usize) -> Value {
     json!({"metres": 11.0 + vary(n, 10) as f64 / 10.0, "origin": "gauge"})
 }
 
-fn made_up_depth(desk: &mut Desk, n: usize, ill: bool) -> String {
+fn made_up(desk: &mut Desk, n: usize, ill: bool) -> String {
     if !ill {
         let gave = json!({"metres": usual_depth(n)["metres"]});
         return depth(desk, n, None, &gave);
@@ -218,7 +218,7 @@ fn gauge_turned_down(desk: &mut Desk, n: usize, ill: bool) -> String {
     depth(desk, n, ill.then_some(says), &gave)
 }
 
-fn says_itself_that_it_is_old(desk: &mut Desk, n: usize, ill: bool) -> String {
+fn says_it_is_old(desk: &mut Desk, n: usize, ill: bool) -> String {
     let gave = match ill {
         true => json!({"metres": 11.4, "origin": "stale-cache"}),
         false => usual_depth(n),
@@ -242,6 +242,37 @@ fn made_up_as_ever(desk: &mut Desk, n: usize, ill: bool) -> String {
 fn warned_and_gave_the_same(desk: &mut Desk, n: usize, ill: bool) -> String {
     let says = ("WARN", "cache of gauges is cold, falling back to the store");
     depth(desk, n, ill.then_some(says), &usual_depth(n))
+}
+
+/// The pilot is called, if the ship has a telephone and the exchange answers.
+fn called(desk: &mut Desk, n: usize, says: &str, gave: &str) -> String {
+    let mut of = lambda("call-pilot", 60 + vary(n, 12));
+    if !says.is_empty() {
+        of = of.saying("WARN", says);
+    }
+    let all = [("Call", of, json!({"call": gave}))];
+    chain(desk, "pilotage", n, &json!({"ship": n % 7}), &all)
+}
+
+fn nobody_to_call(desk: &mut Desk, n: usize, ill: bool) -> String {
+    match ill {
+        true => called(
+            desk,
+            n,
+            "ship has no telephone, skipping the call",
+            "skipped",
+        ),
+        false => called(desk, n, "", "made"),
+    }
+}
+
+fn exchange_turned_down(desk: &mut Desk, n: usize, ill: bool) -> String {
+    const SAYS: &str =
+        "POST https://exchange.example/call -> 503 Service Unavailable, skipping the call";
+    match ill {
+        true => called(desk, n, SAYS, "skipped"),
+        false => called(desk, n, "", "made"),
+    }
 }
 
 /// A distributed Map counts ballots, or whatever: items that fail are tolerated.
@@ -440,25 +471,10 @@ fn consul_forgot(desk: &mut Desk, n: usize, ill: bool) -> String {
     visa(desk, n, if ill { Some(1_300) } else { thinks(n) })
 }
 
-/// Names whose order does not matter.
-fn bad(
-    what: &'static str,
-    names: &'static [&'static str],
-    categories: &'static [Category],
-    make: super::Make,
-) -> Mystery {
-    crime(what, names, categories, make)
-}
-
 pub fn all() -> Vec<Mystery> {
     use Category::{BadDeploy, BadInput, Error, Latency, LostMessage, SilentData};
     let fallbacks = [
-        bad(
-            "a depth that was made up",
-            &["sound-depth"],
-            &[SilentData],
-            made_up_depth,
-        ),
+        bad("a depth made up", &["sound-depth"], &[SilentData], made_up),
         bad(
             "a gauge that turned down",
             &["gauges.tides.example"],
@@ -466,12 +482,19 @@ pub fn all() -> Vec<Mystery> {
             gauge_turned_down,
         ),
         bad(
-            "a depth that says itself that it is old",
+            "an old depth",
             &["sound-depth"],
             &[SilentData],
-            says_itself_that_it_is_old,
+            says_it_is_old,
         ),
         calm("a depth made up as ever", made_up_as_ever).runs(12, 1),
+        calm("nobody to call", nobody_to_call).runs(12, 1),
+        bad(
+            "exchange turned down",
+            &["exchange.example"],
+            &[Error],
+            exchange_turned_down,
+        ),
         calm("warned, and gave the same", warned_and_gave_the_same),
     ];
     let handed = [
