@@ -70,7 +70,8 @@ pub async fn explain(held: Held<'_>, symptom: &str, baseline: &str) -> Result<Ve
     let about = symptom.to_owned();
     let judged = tokio::task::spawn_blocking(move || {
         let (mut now, mut before) = (now, before);
-        [&mut now, &mut before].map(services::lend);
+        services::lend(&mut now);
+        services::lend(&mut before);
         services::explain(&about, &now, &before)
     });
     let mut verdict = judged.await?;
