@@ -227,7 +227,7 @@ async fn spans(held: Held<'_>, condition: &str) -> Result<Vec<Hop>> {
         let text = Texts::of(
             &batch,
             &[
-                0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+                0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
             ],
         )?;
         let told = numbers::Told::of(&batch, 21, &amounts)?;
