@@ -161,7 +161,7 @@ async fn an_execution_is_found_by_arn_and_by_trace() {
         assert_eq!((ids, events.total), (vec![3, 4, 5], 9));
         assert_eq!(events.rows[0].state.as_deref(), Some("Charge"));
         let rows = engine
-            .execution_rows(&snapshot, &[trace_id])
+            .execution_rows(&snapshot, &[trace_id], 10)
             .await
             .expect("rows");
         assert_eq!(rows[0].name, "run-0");

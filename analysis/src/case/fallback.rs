@@ -163,7 +163,7 @@ fn other_word(scene: &Scene, visit: &State, fits: impl Fn(&str, &str) -> bool) -
 
 /// What is given in place of something else calls itself so.
 fn of_default(path: &str, value: &str) -> bool {
-    const WORDS: [&str; 22] = [
+    const WORDS: [&str; 21] = [
         "default",
         "fallback",
         "cached",
@@ -183,7 +183,6 @@ fn of_default(path: &str, value: &str) -> bool {
         "static",
         "synthetic",
         "heuristic",
-        "climatolog",
         "best-effort",
         "unavailable",
     ];
@@ -315,7 +314,7 @@ mod tests {
             assert_eq!(of_default(path, value), expect, "{path} {value}")
         };
         check("rate.src", "default", true);
-        check("wind.source", "climatology", true);
+        check("wind.source", "last-known", true);
         check("source", "forecast", false);
         check("name", "default", false);
         assert!(left_undone(r#"call.state "SKIPPED""#));

@@ -130,17 +130,19 @@ impl Engine {
         })
     }
 
-    /// The rows of these executions, as the page shows them, newest first.
+    /// The rows of these executions, as the page shows them, newest first, so many at most.
     pub async fn execution_rows(
         &self,
         snapshot: &Snapshot,
         trace_ids: &[TraceId],
+        most: usize,
     ) -> Result<Vec<ExecutionRow>, Error> {
         let mut executions = Vec::new();
         for batch in snapshot.find(Table::Executions, trace_ids).await? {
             executions.extend(rows::read_executions(&batch)?);
         }
         executions.sort_by_key(|execution| std::cmp::Reverse(execution.start_time));
+        executions.truncate(most);
         let mut rows: Vec<ExecutionRow> = executions.iter().map(row).collect();
         self.add_verdicts(snapshot, &mut rows).await?;
         Ok(rows)

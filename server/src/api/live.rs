@@ -90,14 +90,14 @@ impl Watch {
     async fn update(&self, changed: BTreeSet<TraceId>, spans: u64) -> LiveUpdate {
         let snapshot = self.app.store.snapshot();
         let ids: Vec<TraceId> = changed.into_iter().collect();
-        let mut rows = match self.app.engine.execution_rows(&snapshot, &ids).await {
+        let engine = &self.app.engine;
+        let rows = match engine.execution_rows(&snapshot, &ids, ROWS).await {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::warn!(%error, "changed executions cannot be read");
                 Vec::new()
             }
         };
-        rows.truncate(ROWS);
         LiveUpdate {
             rows,
             total: snapshot.rows(Table::Executions),
