@@ -59,6 +59,7 @@ pub use span::{Attributes, Link, Span, SpanEvent, SpanKind, SpanSource, StatusCo
 pub use time::UnixNanos;
 pub use verdict::{
     Category, Cleared, Entity, Exhibit, Fatality, ITS_END, Outcome, Sentence, Suspect, Verdict,
+    state_of_item,
 };
 
 use serde::{Deserialize, Serialize};

@@ -57,6 +57,15 @@ pub enum Category {
     SilentData,
 }
 
+/// The state of an input item, `PriceItems` of `PriceItems[2]`: items of one state are one mystery, whatever their index.
+pub fn state_of_item(name: &str) -> &str {
+    let of = name.strip_suffix(']').and_then(|it| it.rsplit_once('['));
+    match of {
+        Some((state, index)) if index.bytes().all(|it| it.is_ascii_digit()) => state,
+        _ => name,
+    }
+}
+
 impl Category {
     /// All of them.
     pub const ALL: [Category; 14] = [

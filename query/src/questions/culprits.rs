@@ -6,8 +6,8 @@ use datafusion::functions::string::expr_fn as string;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, JoinType, lit};
 use datafusion::prelude::DataFrame;
-use model::Outcome;
 use model::api::{ExecutionRow, RowVerdict};
+use model::{Outcome, state_of_item};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use std::collections::{BTreeMap, HashMap};
 use store::{Snapshot, Table};
@@ -46,11 +46,6 @@ pub(super) fn only(
         &["judged_trace_id"],
         None,
     )?)
-}
-
-/// `PriceItems` of `PriceItems[2]`.
-fn state_of(item: &str) -> &str {
-    item.rsplit_once('[').map_or(item, |(state, _)| state)
 }
 
 /// A value of a closed list, as it is written.
@@ -136,7 +131,7 @@ impl Engine {
             for at in 0..batch.num_rows() {
                 let culprit = cells.string("culprit_name", at);
                 let state = match cells.text("culprit_kind", at) {
-                    Some("item") => state_of(&culprit).to_owned(),
+                    Some("item") => state_of_item(&culprit).to_owned(),
                     _ => culprit,
                 };
                 *all.entry(state).or_default() += cells.count::<u64>("n", at);

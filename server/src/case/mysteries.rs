@@ -5,7 +5,7 @@ use anyhow::Result;
 use model::{
     Entity, Fatality, Outcome, UnixNanos,
     api::{Mystery, MysteryExample, MysteryPage},
-    time,
+    state_of_item, time,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use store::rows::{self, Judged};
@@ -131,11 +131,8 @@ fn page(all: &[Judged], filter: &Filter) -> MysteryPage {
 
 /// Items of one state are one mystery, whatever their index: `PriceItems[2]` and `PriceItems[0]` are `PriceItems`.
 fn one_of(kind: &str, name: String) -> String {
-    let of = name.strip_suffix(']').and_then(|it| it.rsplit_once('['));
-    match of {
-        Some((state, index)) if kind == "item" && index.bytes().all(|it| it.is_ascii_digit()) => {
-            state.to_owned()
-        }
+    match kind {
+        "item" => state_of_item(&name).to_owned(),
         _ => name,
     }
 }
